@@ -1,0 +1,119 @@
+/**
+ * What the agent needs of whatever runs containers: CRI over containerd, host processes, or nothing at all (hollow).
+ * The pod life cycle (restarts, probes, init containers, termination, volumes, environment) is the agent's own and the same for all.
+ * Identifiers are the runtime's. Every call may be repeated after a crash of the agent; `list` is how it finds what still runs.
+ */
+export interface ContainerRuntime {
+  readonly kind: "containerd" | "process" | "hollow";
+  /** For `status.nodeInfo.containerRuntimeVersion`, e.g. `containerd://1.6.20`. */
+  version(): Promise<string>;
+  /** Everything of this agent that exists, running or not. */
+  list(): Promise<RuntimePod[]>;
+  /** Makes the sandbox with its network, or finds the ready one of the same pod uid and attempt. */
+  runSandbox(sandbox: SandboxSpec): Promise<RuntimeSandbox>;
+  /** Ends whatever runs in it at once and releases its address. Idempotent. */
+  stopSandbox(sandboxId: string): Promise<void>;
+  removeSandbox(sandboxId: string): Promise<void>;
+  /** Makes the image usable; answers its resolved reference. Throws `RuntimeError` with `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`. */
+  ensureImage(image: string, pullPolicy: "Always" | "IfNotPresent" | "Never"): Promise<{ imageId: string }>;
+  /** Makes and starts a container; answers its id. Throws `RuntimeError` (`CreateContainerError`, `RunContainerError`). */
+  startContainer(sandboxId: string, container: ContainerSpec): Promise<string>;
+  /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. Resolves when it has ended. */
+  stopContainer(containerId: string, graceSeconds: number): Promise<void>;
+  removeContainer(containerId: string): Promise<void>;
+  /** Runs a command inside to its end (probes, hooks). `output` is stdout and stderr, at most 10 KiB. */
+  exec(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<{ exitCode: number; output: string; timedOut: boolean }>;
+  /** Calls `onEvent` soon after a container or sandbox of a pod changed state; the agent then lists. Missing an event is allowed. */
+  watch(onEvent: (podUid: string) => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface SandboxSpec {
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Which cluster of the pool; part of every label, directory and network rule. */
+  readonly cluster: string;
+  readonly attempt: number;
+  readonly hostname: string;
+  readonly hostNetwork: boolean;
+  readonly hostPid: boolean;
+  readonly hostIpc: boolean;
+  readonly shareProcessNamespace: boolean;
+  /** Lines for /etc/resolv.conf in parts; undefined: the host's own. */
+  readonly dns: { servers: readonly string[]; searches: readonly string[]; options: readonly string[] } | undefined;
+  readonly portMappings: readonly { hostPort: number; containerPort: number; protocol: "TCP" | "UDP" | "SCTP"; hostIp: string }[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Container logs lie here, in CRI format (`TIME stdout|stderr F|P text`), at the `logPath` of each container. */
+  readonly logDirectory: string;
+}
+
+export interface ContainerSpec {
+  readonly name: string;
+  /** Restart count: part of the container's identity and of its log's name. */
+  readonly attempt: number;
+  readonly image: string;
+  readonly imageId: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly workingDirectory: string | undefined;
+  readonly environment: readonly { name: string; value: string }[];
+  readonly mounts: readonly { hostPath: string; containerPath: string; readOnly: boolean; propagation: "None" | "HostToContainer" | "Bidirectional" }[];
+  /** Relative to the sandbox's log directory, e.g. `main/0.log`. */
+  readonly logPath: string;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly security: {
+    readonly runAsUser: number | undefined;
+    readonly runAsGroup: number | undefined;
+    readonly supplementalGroups: readonly number[];
+    readonly privileged: boolean;
+    readonly readOnlyRootFilesystem: boolean;
+    readonly addCapabilities: readonly string[];
+    readonly dropCapabilities: readonly string[];
+    readonly noNewPrivileges: boolean;
+  };
+  readonly resources: { readonly cpuRequestMillis: number; readonly cpuLimitMillis: number | undefined; readonly memoryLimitBytes: number | undefined; readonly oomScoreAdjust: number };
+}
+
+export interface RuntimeSandbox {
+  readonly id: string;
+  readonly ready: boolean;
+  /** Empty until the network is up; the host's address with host networking. */
+  readonly ips: readonly string[];
+  readonly createdAtMs: number;
+}
+
+export interface RuntimePod {
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly cluster: string;
+  readonly attempt: number;
+  readonly sandbox: RuntimeSandbox;
+  readonly containers: readonly RuntimeContainer[];
+}
+
+export interface RuntimeContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly image: string;
+  readonly imageId: string;
+  readonly state:
+    | { readonly kind: "created" }
+    | { readonly kind: "running"; readonly startedAtMs: number }
+    | { readonly kind: "exited"; readonly startedAtMs: number; readonly finishedAtMs: number; readonly exitCode: number; readonly signal: number; readonly reason: "Completed" | "Error" | "OOMKilled" | string };
+}
+
+/** `reason` is what a container's `waiting.reason` shows. */
+export class RuntimeError extends Error {
+  readonly reason: string;
+  constructor(reason: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "RuntimeError";
+    this.reason = reason;
+  }
+}
