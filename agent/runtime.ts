@@ -22,7 +22,11 @@ export interface ContainerRuntime {
   stopContainer(containerId: string, graceSeconds: number): Promise<void>;
   removeContainer(containerId: string): Promise<void>;
   /** Runs a command inside to its end (probes, hooks). `output` is stdout and stderr, at most 10 KiB. */
-  exec(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<{ exitCode: number; output: string; timedOut: boolean }>;
+  exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutSeconds: number,
+  ): Promise<{ exitCode: number; output: string; timedOut: boolean }>;
   /** Calls `onEvent` soon after a container or sandbox of a pod changed state; the agent then lists. Missing an event is allowed. */
   watch(onEvent: (podUid: string) => void): () => void;
   close(): Promise<void>;
@@ -60,7 +64,12 @@ export interface ContainerSpec {
   readonly args: readonly string[];
   readonly workingDirectory: string | undefined;
   readonly environment: readonly { name: string; value: string }[];
-  readonly mounts: readonly { hostPath: string; containerPath: string; readOnly: boolean; propagation: "None" | "HostToContainer" | "Bidirectional" }[];
+  readonly mounts: readonly {
+    hostPath: string;
+    containerPath: string;
+    readOnly: boolean;
+    propagation: "None" | "HostToContainer" | "Bidirectional";
+  }[];
   /** Relative to the sandbox's log directory, e.g. `main/0.log`. */
   readonly logPath: string;
   readonly tty: boolean;
@@ -75,7 +84,12 @@ export interface ContainerSpec {
     readonly dropCapabilities: readonly string[];
     readonly noNewPrivileges: boolean;
   };
-  readonly resources: { readonly cpuRequestMillis: number; readonly cpuLimitMillis: number | undefined; readonly memoryLimitBytes: number | undefined; readonly oomScoreAdjust: number };
+  readonly resources: {
+    readonly cpuRequestMillis: number;
+    readonly cpuLimitMillis: number | undefined;
+    readonly memoryLimitBytes: number | undefined;
+    readonly oomScoreAdjust: number;
+  };
 }
 
 export interface RuntimeSandbox {
@@ -105,7 +119,14 @@ export interface RuntimeContainer {
   readonly state:
     | { readonly kind: "created" }
     | { readonly kind: "running"; readonly startedAtMs: number }
-    | { readonly kind: "exited"; readonly startedAtMs: number; readonly finishedAtMs: number; readonly exitCode: number; readonly signal: number; readonly reason: "Completed" | "Error" | "OOMKilled" | string };
+    | {
+        readonly kind: "exited";
+        readonly startedAtMs: number;
+        readonly finishedAtMs: number;
+        readonly exitCode: number;
+        readonly signal: number;
+        readonly reason: "Completed" | "Error" | "OOMKilled" | string;
+      };
 }
 
 /** `reason` is what a container's `waiting.reason` shows. */

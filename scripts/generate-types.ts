@@ -58,7 +58,8 @@ function typeOf(schema: Schema): string {
     const item = schema.items ? typeOf(schema.items) : "unknown";
     return item.includes("|") ? `(${item})[]` : `${item}[]`;
   }
-  if (schema.type === "object" && typeof schema.additionalProperties === "object") return `Record<string, ${typeOf(schema.additionalProperties)}>`;
+  if (schema.type === "object" && typeof schema.additionalProperties === "object")
+    return `Record<string, ${typeOf(schema.additionalProperties)}>`;
   if (schema.type === "object") return "Record<string, unknown>";
   if (schema.type === "integer" || schema.type === "number") return "number";
   if (schema.type === "boolean") return "boolean";
@@ -72,7 +73,8 @@ for (const full of Object.keys(schemas).sort()) {
   const schema = schemas[full];
   if (schema === undefined || special[full] !== undefined || !schema.properties) continue;
   const kind = schema["x-kubernetes-group-version-kind"];
-  const isKind = kind !== undefined && kind.length === 1 && schema.properties.metadata !== undefined && schema.properties.kind !== undefined;
+  const isKind =
+    kind !== undefined && kind.length === 1 && schema.properties.metadata !== undefined && schema.properties.kind !== undefined;
   lines.push(`export interface ${typeName(full)} {`);
   for (const [field, property] of Object.entries(schema.properties)) {
     const isList = schema.properties.items !== undefined;

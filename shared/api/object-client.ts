@@ -10,8 +10,18 @@ import type { StoredObject } from "../store/store.ts";
 export interface ObjectClient {
   create(resource: GroupResource, object: KubernetesObject, options?: WriteOptions): Promise<StoredObject>;
   /** Replaces. With `metadata.resourceVersion` set it is a condition (`Conflict` when stale), without it whatever is there is replaced. */
-  update(resource: GroupResource, object: KubernetesObject, options?: WriteOptions & { subresource?: "status" | "scale" | "finalize" }): Promise<StoredObject>;
-  patch(resource: GroupResource, namespace: string, name: string, patch: Patch, options?: WriteOptions & { subresource?: "status" | "scale" }): Promise<StoredObject>;
+  update(
+    resource: GroupResource,
+    object: KubernetesObject,
+    options?: WriteOptions & { subresource?: "status" | "scale" | "finalize" },
+  ): Promise<StoredObject>;
+  patch(
+    resource: GroupResource,
+    namespace: string,
+    name: string,
+    patch: Patch,
+    options?: WriteOptions & { subresource?: "status" | "scale" },
+  ): Promise<StoredObject>;
   /** What `kubectl delete` does: finalizers, grace and propagation included. `NotFound` when it is not there. */
   delete(resource: GroupResource, namespace: string, name: string, options?: DeleteOptions): Promise<void>;
   /** The scheduler's batch: each binding is conditional on the pod (uid, not yet bound, not being deleted) and on the node's remaining room. */

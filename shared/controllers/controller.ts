@@ -1,7 +1,7 @@
 import type { ObjectClient } from "../api/object-client.ts";
 import type { Clock } from "../clock.ts";
-import type { Log } from "../telemetry/log.ts";
 import type { Change, ClusterView } from "../store/view.ts";
+import type { Log } from "../telemetry/log.ts";
 
 /** What a controller is given. No other input: no globals, no clock of its own, no store. */
 export interface ControllerContext {

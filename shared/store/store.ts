@@ -39,7 +39,12 @@ export interface Store {
    * Calls `onEntries` with every entry after `after`, in order, in batches, exactly once each, until the returned function is called.
    * `through` also moves without entries (voids). On `Compacted` or a failed adapter it calls `onEnd` once and stops.
    */
-  follow(cluster: ClusterRef, after: number, onEntries: (entries: readonly LogEntry[], through: number) => void, onEnd: (error: StoreError) => void): () => void;
+  follow(
+    cluster: ClusterRef,
+    after: number,
+    onEntries: (entries: readonly LogEntry[], through: number) => void,
+    onEnd: (error: StoreError) => void,
+  ): () => void;
   /** Moves the floor up to `floor`: entries at or below it may be deleted, readers below it get `Compacted`. Never moves it down. */
   compact(cluster: ClusterRef, floor: number): Promise<void>;
 
@@ -140,7 +145,14 @@ export type RecordOperation =
       readonly atMost?: Readonly<Record<string, number>>;
     });
 
-export type StoreErrorCode = "RevisionConflict" | "Compacted" | "TooLarge" | "TooManyOperations" | "NoSuchCluster" | "Throttled" | "Unavailable";
+export type StoreErrorCode =
+  | "RevisionConflict"
+  | "Compacted"
+  | "TooLarge"
+  | "TooManyOperations"
+  | "NoSuchCluster"
+  | "Throttled"
+  | "Unavailable";
 
 /** The only error that leaves a store. */
 export class StoreError extends Error {

@@ -24,10 +24,15 @@ export function createJsonLog(write: (line: string) => void, now: () => number, 
     debug: (message, fields) => emit("debug", message, fields),
     info: (message, fields) => emit("info", message, fields),
     warn: (message, fields) => emit("warn", message, fields),
-    error: (message, cause, fields) => emit("error", message, { ...fields, cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }),
+    error: (message, cause, fields) =>
+      emit("error", message, { ...fields, cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }),
     with: (fields) => createJsonLog(write, now, level, { ...bound, ...fields }),
   };
 }
 
 /** Drops everything: for tests. */
-export const silentLog: Log = createJsonLog(() => {}, () => 0, "error");
+export const silentLog: Log = createJsonLog(
+  () => {},
+  () => 0,
+  "error",
+);
