@@ -1,0 +1,378 @@
+import { type Database, open, type RootDatabase } from "lmdb";
+import type { ObjectKey } from "../../kubernetes/object.ts";
+import type { Sealer } from "../sealer.ts";
+import {
+  type ClusterRef,
+  type Head,
+  type LogEntry,
+  type Operation,
+  type RecordKey,
+  type RecordOperation,
+  type Snapshot,
+  type Store,
+  type StoredObject,
+  type StoredRecord,
+  StoreError,
+} from "../store.ts";
+import { LazyEntry, LazyObject } from "../stored-entry.ts";
+import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
+import { RecordTable } from "./record-table.ts";
+
+export interface LmdbStoreOptions {
+  /** Folder of the database; made when absent. One process at a time. */
+  readonly path: string;
+  /** Seals Secrets at rest; absent: they lie there as they are. */
+  readonly sealer?: Sealer;
+}
+
+const limits = { operations: 1000, objectBytes: 1_572_864 } as const;
+const catchUpEntries = 1000;
+const dropChunk = 5000;
+
+interface Follower {
+  readonly onEntries: (entries: readonly LogEntry[], through: number) => void;
+  readonly onEnd: (error: StoreError) => void;
+}
+
+function toEntry(operation: Operation, revision: number): LogEntry {
+  const { key, object } = operation;
+  object.metadata.resourceVersion = String(revision);
+  const bytes = Buffer.from(JSON.stringify(object));
+  if (bytes.length > limits.objectBytes) throw new StoreError("TooLarge", `${bytes.length} bytes: the limit is ${limits.objectBytes}`);
+  if (operation.kind === "delete") return new LazyEntry("DELETED", undefined, key, revision, bytes, object);
+  return new LazyEntry(operation.expected === 0 ? "ADDED" : "MODIFIED", operation.previous, key, revision, bytes, object);
+}
+
+/** What this process knows of a cluster beyond the files: the revisions it handed out and what is on its way to the disk. */
+interface ClusterState {
+  readonly scope: string;
+  /** The last revision handed out. */
+  assigned: number;
+  /** The last revision on disk; readers see no further. */
+  durable: number;
+  floor: number;
+  dropped: boolean;
+  /** Newest state of objects whose commit is not on disk yet; `undefined`: deleted. */
+  readonly pending: Map<string, { revision: number; stored: StoredObject | undefined }>;
+  readonly followers: Set<Follower>;
+}
+
+interface Flight {
+  readonly state: ClusterState | undefined;
+  readonly entries: LogEntry[];
+  readonly records: readonly RecordOperation[];
+  landed: boolean;
+  readonly resolve: (entries: LogEntry[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The store on LMDB, for one process. Conditions are checked in memory in the order of the calls; commits that arrive together share
+ * one transaction and one sync, and become visible, in order, when they are on disk.
+ */
+export class LmdbStore implements Store {
+  readonly limits = limits;
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #heads: Database<Head, string>;
+  readonly #objects: Database<Buffer, string>;
+  readonly #log: Database<Buffer, [string, number]>;
+  readonly #records: RecordTable;
+  readonly #encoding: Encoding;
+  readonly #clusters = new Map<string, ClusterState>();
+  /** Commits in the order they were made; the first ones leave as soon as they are on disk. */
+  readonly #flights: Flight[] = [];
+  #failed: StoreError | undefined;
+
+  constructor(options: LmdbStoreOptions) {
+    this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false });
+    this.#heads = this.#root.openDB<Head, string>({ name: "heads", encoding: "json" });
+    this.#objects = this.#root.openDB<Buffer, string>({ name: "objects", encoding: "binary" });
+    this.#log = this.#root.openDB<Buffer, [string, number]>({ name: "log", encoding: "binary" });
+    this.#records = new RecordTable(this.#root);
+    this.#encoding = createEncoding(options.sealer);
+  }
+
+  commit(cluster: ClusterRef, operations: readonly Operation[], records: readonly RecordOperation[] = []): Promise<LogEntry[]> {
+    try {
+      if (operations.length > limits.operations) throw new StoreError("TooManyOperations", `${operations.length} operations in one commit`);
+      const state = this.#cluster(cluster);
+      this.#check(state, operations, records);
+      const entries = operations.map((operation, index) => toEntry(operation, state.assigned + 1 + index));
+      return this.#launch(state, entries, records, entries.length > 0 ? () => this.#write(state, entries) : undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async latest(cluster: ClusterRef, keys: readonly ObjectKey[]): Promise<(StoredObject | undefined)[]> {
+    const state = this.#cluster(cluster);
+    return keys.map((key) => {
+      const path = objectPath(key);
+      const pending = state.pending.get(path);
+      if (pending) return pending.stored;
+      const value = this.#objects.getBinary(joinKey(state.scope, path));
+      return value && this.#encoding.decodeObject(state.scope, key, value);
+    });
+  }
+
+  async head(cluster: ClusterRef): Promise<Head> {
+    const { durable, floor } = this.#cluster(cluster);
+    return { revision: durable, floor };
+  }
+
+  async snapshot(cluster: ClusterRef, collection?: string): Promise<Snapshot> {
+    const state = this.#cluster(cluster);
+    // What LMDB shows may be committed but not yet synced: it is handed out only after a barrier.
+    const prefix = collection === undefined ? state.scope : joinKey(state.scope, collection);
+    const objects: StoredObject[] = [];
+    for (const { key, value } of this.#objects.getRange({ start: joinKey(prefix, ""), end: endOfPrefix(prefix) })) {
+      objects.push(this.#encoding.decodeObject(state.scope, keyOfPath(key.slice(state.scope.length + 1)), value));
+    }
+    const revision = this.#heads.get(state.scope)?.revision ?? state.durable;
+    await this.commit(cluster, []);
+    return { revision, objects };
+  }
+
+  async readLog(cluster: ClusterRef, after: number, limit: number): Promise<{ entries: LogEntry[]; through: number }> {
+    return this.#read(this.#cluster(cluster), after, limit);
+  }
+
+  follow(cluster: ClusterRef, after: number, onEntries: Follower["onEntries"], onEnd: Follower["onEnd"]): () => void {
+    const follower: Follower = { onEntries, onEnd };
+    let stopped = false;
+    let live: ClusterState | undefined;
+    const catchUp = (position: number): void => {
+      if (stopped) return;
+      try {
+        const state = this.#cluster(cluster);
+        if (position >= state.durable) {
+          live = state;
+          state.followers.add(follower);
+          return;
+        }
+        const { entries, through } = this.#read(state, position, catchUpEntries);
+        onEntries(entries, through);
+        setImmediate(() => catchUp(through));
+      } catch (error) {
+        stopped = true;
+        onEnd(error instanceof StoreError ? error : new StoreError("Unavailable", "the log could not be read", { cause: error }));
+      }
+    };
+    queueMicrotask(() => catchUp(after));
+    return () => {
+      stopped = true;
+      live?.followers.delete(follower);
+    };
+  }
+
+  async compact(cluster: ClusterRef, floor: number): Promise<void> {
+    const state = this.#cluster(cluster);
+    const target = Math.min(floor, state.durable);
+    if (target <= state.floor) return;
+    state.floor = target;
+    await this.#heads.put(state.scope, { revision: state.durable, floor: target });
+    await this.#removeKeys(
+      () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
+      this.#log,
+    );
+  }
+
+  createCluster(cluster: ClusterRef, records: readonly RecordOperation[] = []): Promise<void> {
+    const scope = scopeOf(cluster);
+    try {
+      const known = this.#clusters.get(scope);
+      if ((known && !known.dropped) || this.#heads.get(scope) !== undefined)
+        throw new StoreError("RevisionConflict", "the cluster exists", { index: 0 });
+      this.#records.check(records, 0);
+      const state: ClusterState = { scope, assigned: 1, durable: 1, floor: 0, dropped: false, pending: new Map(), followers: new Set() };
+      this.#clusters.set(scope, state);
+      return this.#launch(state, [], records, () => void this.#heads.put(scope, { revision: 1, floor: 0 })).then(() => undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async dropCluster(cluster: ClusterRef): Promise<void> {
+    const scope = scopeOf(cluster);
+    const state = this.#clusters.get(scope);
+    if (state) state.dropped = true;
+    await this.#root.flushed;
+    const ended = new StoreError("NoSuchCluster", "the cluster was dropped");
+    for (const follower of state?.followers ?? []) follower.onEnd(ended);
+    state?.followers.clear();
+    await this.#removeKeys(
+      () => this.#objects.getKeys({ start: joinKey(scope, ""), end: endOfPrefix(scope), limit: dropChunk }),
+      this.#objects,
+    );
+    await this.#removeKeys(
+      () => this.#log.getKeys({ start: [scope, 0], end: [scope, Number.MAX_SAFE_INTEGER], limit: dropChunk }),
+      this.#log,
+    );
+    await this.#heads.remove(scope);
+    await this.#root.flushed;
+    this.#clusters.delete(scope);
+  }
+
+  async getRecords(keys: readonly RecordKey[]): Promise<(StoredRecord | undefined)[]> {
+    const found = keys.map((key) => this.#records.get(key));
+    await this.#barrier();
+    return found;
+  }
+
+  async queryRecords(partition: string, range: { from?: string; to?: string; limit?: number } = {}): Promise<StoredRecord[]> {
+    const found = this.#records.query(partition, range);
+    await this.#barrier();
+    return found;
+  }
+
+  writeRecords(operations: readonly RecordOperation[]): Promise<number[]> {
+    try {
+      this.#records.check(operations, 0);
+      const versions = operations.map((operation) => this.#records.nextVersion(operation));
+      return this.#launch(undefined, [], operations).then(() => versions);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#barrier();
+    await this.#root.close();
+  }
+
+  #cluster(cluster: ClusterRef): ClusterState {
+    const scope = scopeOf(cluster);
+    let state = this.#clusters.get(scope);
+    if (!state) {
+      const head = this.#heads.get(scope);
+      if (!head) throw new StoreError("NoSuchCluster", `no cluster ${scope}`);
+      state = {
+        scope,
+        assigned: head.revision,
+        durable: head.revision,
+        floor: head.floor,
+        dropped: false,
+        pending: new Map(),
+        followers: new Set(),
+      };
+      this.#clusters.set(scope, state);
+    }
+    if (state.dropped) throw new StoreError("NoSuchCluster", `no cluster ${scope}`);
+    return state;
+  }
+
+  #check(state: ClusterState, operations: readonly Operation[], records: readonly RecordOperation[]): void {
+    const touched = operations.length > 1 ? new Set<string>() : undefined;
+    for (const [index, operation] of operations.entries()) {
+      const path = objectPath(operation.key);
+      if (touched?.has(path)) throw new StoreError("RevisionConflict", "one key twice in a commit", { index });
+      touched?.add(path);
+      if (this.#revision(state, path) !== operation.expected)
+        throw new StoreError("RevisionConflict", "the object has been modified", { index });
+    }
+    this.#records.check(records, operations.length);
+  }
+
+  #revision(state: ClusterState, path: string): number {
+    const pending = state.pending.get(path);
+    if (pending) return pending.stored ? pending.revision : 0;
+    const value = this.#objects.getBinaryFast(joinKey(state.scope, path));
+    return value ? this.#encoding.revisionOf(value) : 0;
+  }
+
+  #write(state: ClusterState, entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      const path = objectPath(entry.key);
+      const deleted = entry.type === "DELETED";
+      const stored = deleted ? undefined : new LazyObject(entry.key, entry.revision, entry.bytes, entry.object);
+      state.pending.set(path, { revision: entry.revision, stored });
+      if (stored) void this.#objects.put(joinKey(state.scope, path), this.#encoding.encodeObject(state.scope, stored));
+      else void this.#objects.remove(joinKey(state.scope, path));
+      void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(state.scope, entry));
+      state.assigned = entry.revision;
+    }
+    void this.#heads.put(state.scope, { revision: state.assigned, floor: state.floor });
+  }
+
+  /** Queues the writes as one transaction and resolves, in the order of the calls, when it is synced. */
+  #launch(
+    state: ClusterState | undefined,
+    entries: LogEntry[],
+    records: readonly RecordOperation[],
+    write?: () => void,
+  ): Promise<LogEntry[]> {
+    if (this.#failed) return Promise.reject(this.#failed);
+    if (!write && records.length === 0 && this.#flights.length === 0) return Promise.resolve(entries);
+    return new Promise((resolve, reject) => {
+      const flight: Flight = { state, entries, records, landed: false, resolve, reject };
+      this.#flights.push(flight);
+      this.#root
+        .batch(() => {
+          write?.();
+          this.#records.write(records);
+        })
+        .then(() => this.#root.flushed)
+        .then(
+          () => {
+            flight.landed = true;
+            this.#land();
+          },
+          (cause: unknown) => this.#fail(cause),
+        );
+    });
+  }
+
+  #land(): void {
+    let count = 0;
+    while (this.#flights[count]?.landed) count++;
+    const landed = this.#flights.splice(0, count);
+    const batches = new Map<ClusterState, LogEntry[]>();
+    for (const { state, entries, records } of landed) {
+      this.#records.landed(records);
+      if (!state || entries.length === 0) continue;
+      const batch = batches.get(state);
+      if (batch) batch.push(...entries);
+      else batches.set(state, [...entries]);
+    }
+    for (const [state, entries] of batches) this.#publish(state, entries);
+    for (const flight of landed) flight.resolve(flight.entries);
+  }
+
+  #publish(state: ClusterState, entries: LogEntry[]): void {
+    for (const entry of entries) {
+      const path = objectPath(entry.key);
+      if (state.pending.get(path)?.revision === entry.revision) state.pending.delete(path);
+    }
+    state.durable = entries.at(-1)?.revision ?? state.durable;
+    for (const follower of [...state.followers]) follower.onEntries(entries, state.durable);
+  }
+
+  /** A write that LMDB refused (a full disk): nothing after it may be acknowledged, because it may have been checked against it. */
+  #fail(cause: unknown): void {
+    this.#failed ??= new StoreError("Unavailable", "the store cannot write", { cause });
+    for (const flight of this.#flights.splice(0)) flight.reject(this.#failed);
+  }
+
+  async #barrier(): Promise<void> {
+    if (this.#flights.length > 0) await this.#launch(undefined, [], []);
+  }
+
+  #read(state: ClusterState, after: number, limit: number): { entries: LogEntry[]; through: number } {
+    if (after < state.floor) throw new StoreError("Compacted", `revision ${after} is below the floor ${state.floor}`);
+    const entries: LogEntry[] = [];
+    for (const { key, value } of this.#log.getRange({ start: [state.scope, after + 1], end: [state.scope, state.durable + 1], limit })) {
+      entries.push(this.#encoding.decodeEntry(state.scope, key[1], value));
+    }
+    return { entries, through: entries.length < limit ? Math.max(after, state.durable) : (entries.at(-1)?.revision ?? after) };
+  }
+
+  async #removeKeys<K extends string | [string, number]>(next: () => Iterable<K>, database: Database<Buffer, K>): Promise<void> {
+    for (;;) {
+      const keys = [...next()];
+      if (keys.length === 0) return;
+      await this.#root.batch(() => {
+        for (const key of keys) void database.remove(key);
+      });
+    }
+  }
+}
