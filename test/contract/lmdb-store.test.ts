@@ -3,13 +3,15 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { createClusterBase } from "../../shared/store/cluster-base.ts";
+import { objectPath } from "../../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../../shared/store/sealer.ts";
 import { storeContract } from "./store.contract.ts";
 
 async function open() {
   const folder = await mkdtemp(join(tmpdir(), "coracle-lmdb-"));
-  const options = { path: join(folder, "store"), sealer: createAesSealer(randomBytes(32)) };
+  const options = { path: join(folder, "store"), sealer: createAesSealer(randomBytes(32)), now: () => 0 };
   let store = new LmdbStore(options);
   return {
     store,
@@ -48,5 +50,33 @@ it("leaves no Secret in the clear on the disk", async () => {
   const contents = Buffer.concat(await Promise.all(files.map((file) => readFile(join(folder, file)).catch(() => Buffer.alloc(0)))));
   expect(contents.includes("the-open-text")).toBe(true);
   expect(contents.includes("the-hidden-text")).toBe(false);
+  await dispose();
+});
+
+it("shows what every cluster starts with until it is changed or deleted, each cluster its own", async () => {
+  const { folder, dispose } = await open();
+  const key = { group: "", resource: "namespaces", namespace: "", name: "default" };
+  const object = { kind: "Namespace", apiVersion: "v1", metadata: { name: "default" } };
+  const base = createClusterBase([{ key, object }], objectPath);
+  const store = new LmdbStore({ path: join(folder, "with-base"), base, now: () => 1000 });
+  const [one, two] = [
+    { tenant: "t", cluster: "one" },
+    { tenant: "t", cluster: "two" },
+  ];
+  await store.createCluster(one);
+  await store.createCluster(two);
+  const [first] = (await store.snapshot(one)).objects;
+  const [second] = await store.latest(two, [key]);
+  expect(first?.object).toMatchObject({ metadata: { resourceVersion: "1", creationTimestamp: "1970-01-01T00:00:01Z" } });
+  expect(first?.object.metadata.uid).not.toBe(second?.object.metadata.uid);
+  const [changed] = await store.commit(one, [
+    { kind: "put", key, expected: 1, object: { ...object, metadata: { name: "default", labels: { a: "b" } } } },
+  ]);
+  expect(changed?.type).toBe("MODIFIED");
+  await store.commit(one, [{ kind: "delete", key, expected: changed?.revision ?? 0, object }]);
+  expect((await store.snapshot(one)).objects).toEqual([]);
+  expect(await store.latest(one, [key])).toEqual([undefined]);
+  expect((await store.snapshot(two, "namespaces")).objects).toHaveLength(1);
+  await store.close();
   await dispose();
 });

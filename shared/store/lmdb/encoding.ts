@@ -37,8 +37,17 @@ export function createEncoding(sealer: Sealer | undefined) {
       body.copy(value, revisionBytes);
       return value;
     },
-    revisionOf: (value: Buffer): number => value.readDoubleBE(0),
-    decodeObject(scope: string, key: ObjectKey, value: Buffer): StoredObject {
+    /** Marks an object of the cluster base as deleted. */
+    encodeTombstone(revision: number): Buffer {
+      const value = Buffer.allocUnsafe(revisionBytes);
+      value.writeDoubleBE(revision, 0);
+      return value;
+    },
+    /** 0 for a tombstone. */
+    liveRevisionOf: (value: Buffer): number => (value.length === revisionBytes ? 0 : value.readDoubleBE(0)),
+    /** `undefined` for a tombstone. */
+    decodeObject(scope: string, key: ObjectKey, value: Buffer): StoredObject | undefined {
+      if (value.length === revisionBytes) return undefined;
       const bytes = open(key, value.subarray(revisionBytes), joinKey(scope, objectPath(key)));
       return new LazyObject(key, value.readDoubleBE(0), bytes);
     },

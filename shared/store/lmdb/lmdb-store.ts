@@ -1,5 +1,6 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import type { ObjectKey } from "../../kubernetes/object.ts";
+import { type ClusterBase, emptyBase, firstRevision } from "../cluster-base.ts";
 import type { Sealer } from "../sealer.ts";
 import {
   type ClusterRef,
@@ -23,11 +24,19 @@ export interface LmdbStoreOptions {
   readonly path: string;
   /** Seals Secrets at rest; absent: they lie there as they are. */
   readonly sealer?: Sealer;
+  /** What each cluster contains from the start without being written. */
+  readonly base?: ClusterBase;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 const limits = { operations: 1000, objectBytes: 1_572_864 } as const;
 const catchUpEntries = 1000;
 const dropChunk = 5000;
+
+interface HeadRow extends Head {
+  readonly createdAtMs: number;
+}
 
 interface Follower {
   readonly onEntries: (entries: readonly LogEntry[], through: number) => void;
@@ -43,9 +52,18 @@ function toEntry(operation: Operation, revision: number): LogEntry {
   return new LazyEntry(operation.expected === 0 ? "ADDED" : "MODIFIED", operation.previous, key, revision, bytes, object);
 }
 
+function toState(cluster: ClusterRef, head: HeadRow): ClusterState {
+  const { revision, floor, createdAtMs } = head;
+  const known = { scope: scopeOf(cluster), cluster, createdAtMs, base: undefined, floor, dropped: false };
+  return { ...known, assigned: revision, durable: revision, pending: new Map(), followers: new Set() };
+}
+
 /** What this process knows of a cluster beyond the files: the revisions it handed out and what is on its way to the disk. */
 interface ClusterState {
   readonly scope: string;
+  readonly cluster: ClusterRef;
+  readonly createdAtMs: number;
+  base: ReadonlyMap<string, StoredObject> | undefined;
   /** The last revision handed out. */
   assigned: number;
   /** The last revision on disk; readers see no further. */
@@ -73,11 +91,13 @@ interface Flight {
 export class LmdbStore implements Store {
   readonly limits = limits;
   readonly #root: RootDatabase<Buffer, string>;
-  readonly #heads: Database<Head, string>;
+  readonly #heads: Database<HeadRow, string>;
   readonly #objects: Database<Buffer, string>;
   readonly #log: Database<Buffer, [string, number]>;
   readonly #records: RecordTable;
   readonly #encoding: Encoding;
+  readonly #clusterBase: ClusterBase;
+  readonly #now: () => number;
   readonly #clusters = new Map<string, ClusterState>();
   /** Commits in the order they were made; the first ones leave as soon as they are on disk. */
   readonly #flights: Flight[] = [];
@@ -85,11 +105,13 @@ export class LmdbStore implements Store {
 
   constructor(options: LmdbStoreOptions) {
     this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false });
-    this.#heads = this.#root.openDB<Head, string>({ name: "heads", encoding: "json" });
+    this.#heads = this.#root.openDB<HeadRow, string>({ name: "heads", encoding: "json" });
     this.#objects = this.#root.openDB<Buffer, string>({ name: "objects", encoding: "binary" });
     this.#log = this.#root.openDB<Buffer, [string, number]>({ name: "log", encoding: "binary" });
     this.#records = new RecordTable(this.#root);
     this.#encoding = createEncoding(options.sealer);
+    this.#clusterBase = options.base ?? emptyBase;
+    this.#now = options.now;
   }
 
   commit(cluster: ClusterRef, operations: readonly Operation[], records: readonly RecordOperation[] = []): Promise<LogEntry[]> {
@@ -111,7 +133,7 @@ export class LmdbStore implements Store {
       const pending = state.pending.get(path);
       if (pending) return pending.stored;
       const value = this.#objects.getBinary(joinKey(state.scope, path));
-      return value && this.#encoding.decodeObject(state.scope, key, value);
+      return value ? this.#encoding.decodeObject(state.scope, key, value) : this.#base(state, path);
     });
   }
 
@@ -124,10 +146,14 @@ export class LmdbStore implements Store {
     const state = this.#cluster(cluster);
     // What LMDB shows may be committed but not yet synced: it is handed out only after a barrier.
     const prefix = collection === undefined ? state.scope : joinKey(state.scope, collection);
-    const objects: StoredObject[] = [];
+    const found = new Map(this.#baseUnder(state, collection));
     for (const { key, value } of this.#objects.getRange({ start: joinKey(prefix, ""), end: endOfPrefix(prefix) })) {
-      objects.push(this.#encoding.decodeObject(state.scope, keyOfPath(key.slice(state.scope.length + 1)), value));
+      const path = key.slice(state.scope.length + 1);
+      const stored = this.#encoding.decodeObject(state.scope, keyOfPath(path), value);
+      if (stored) found.set(path, stored);
+      else found.delete(path);
     }
+    const objects = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
     const revision = this.#heads.get(state.scope)?.revision ?? state.durable;
     await this.commit(cluster, []);
     return { revision, objects };
@@ -170,7 +196,7 @@ export class LmdbStore implements Store {
     const target = Math.min(floor, state.durable);
     if (target <= state.floor) return;
     state.floor = target;
-    await this.#heads.put(state.scope, { revision: state.durable, floor: target });
+    await this.#heads.put(state.scope, { revision: state.assigned, floor: target, createdAtMs: state.createdAtMs });
     await this.#removeKeys(
       () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
       this.#log,
@@ -184,9 +210,10 @@ export class LmdbStore implements Store {
       if ((known && !known.dropped) || this.#heads.get(scope) !== undefined)
         throw new StoreError("RevisionConflict", "the cluster exists", { index: 0 });
       this.#records.check(records, 0);
-      const state: ClusterState = { scope, assigned: 1, durable: 1, floor: 0, dropped: false, pending: new Map(), followers: new Set() };
+      const head: HeadRow = { revision: firstRevision, floor: 0, createdAtMs: this.#now() };
+      const state = toState(cluster, head);
       this.#clusters.set(scope, state);
-      return this.#launch(state, [], records, () => void this.#heads.put(scope, { revision: 1, floor: 0 })).then(() => undefined);
+      return this.#launch(state, [], records, () => void this.#heads.put(scope, head)).then(() => undefined);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -246,15 +273,7 @@ export class LmdbStore implements Store {
     if (!state) {
       const head = this.#heads.get(scope);
       if (!head) throw new StoreError("NoSuchCluster", `no cluster ${scope}`);
-      state = {
-        scope,
-        assigned: head.revision,
-        durable: head.revision,
-        floor: head.floor,
-        dropped: false,
-        pending: new Map(),
-        followers: new Set(),
-      };
+      state = toState(cluster, head);
       this.#clusters.set(scope, state);
     }
     if (state.dropped) throw new StoreError("NoSuchCluster", `no cluster ${scope}`);
@@ -277,7 +296,18 @@ export class LmdbStore implements Store {
     const pending = state.pending.get(path);
     if (pending) return pending.stored ? pending.revision : 0;
     const value = this.#objects.getBinaryFast(joinKey(state.scope, path));
-    return value ? this.#encoding.revisionOf(value) : 0;
+    return value ? this.#encoding.liveRevisionOf(value) : (this.#base(state, path)?.revision ?? 0);
+  }
+
+  #base(state: ClusterState, path: string): StoredObject | undefined {
+    if (!this.#clusterBase.has(path)) return undefined;
+    state.base ??= this.#clusterBase.of(state.cluster, state.createdAtMs);
+    return state.base.get(path);
+  }
+
+  #baseUnder(state: ClusterState, collection: string | undefined): [string, StoredObject][] {
+    state.base ??= this.#clusterBase.of(state.cluster, state.createdAtMs);
+    return [...state.base].filter(([path]) => collection === undefined || path.startsWith(joinKey(collection, "")));
   }
 
   #write(state: ClusterState, entries: readonly LogEntry[]): void {
@@ -287,11 +317,13 @@ export class LmdbStore implements Store {
       const stored = deleted ? undefined : new LazyObject(entry.key, entry.revision, entry.bytes, entry.object);
       state.pending.set(path, { revision: entry.revision, stored });
       if (stored) void this.#objects.put(joinKey(state.scope, path), this.#encoding.encodeObject(state.scope, stored));
+      else if (this.#clusterBase.has(path))
+        void this.#objects.put(joinKey(state.scope, path), this.#encoding.encodeTombstone(entry.revision));
       else void this.#objects.remove(joinKey(state.scope, path));
       void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(state.scope, entry));
       state.assigned = entry.revision;
     }
-    void this.#heads.put(state.scope, { revision: state.assigned, floor: state.floor });
+    void this.#heads.put(state.scope, { revision: state.assigned, floor: state.floor, createdAtMs: state.createdAtMs });
   }
 
   /** Queues the writes as one transaction and resolves, in the order of the calls, when it is synced. */

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
+import type { ClusterRef, StoredObject } from "./store.ts";
+import { LazyObject } from "./stored-entry.ts";
+
+/** The revision at which a cluster starts, and that of everything it starts with. */
+export const firstRevision = 1;
+
+/**
+ * What every cluster contains from its first revision on, without being written: a new cluster is one small item, however much a
+ * Kubernetes cluster holds at birth. An adapter shows these objects where it has nothing under their key and no tombstone.
+ */
+export interface ClusterBase {
+  has(path: string): boolean;
+  /** The cluster's own copies (uids differ between clusters), by path. */
+  of(cluster: ClusterRef, createdAtMs: number): ReadonlyMap<string, StoredObject>;
+}
+
+export const emptyBase: ClusterBase = { has: () => false, of: () => new Map() };
+
+/** `pathOf` is the adapter's spelling of a key. The same objects must be given at every start: they are not stored. */
+export function createClusterBase(
+  objects: readonly { key: ObjectKey; object: KubernetesObject }[],
+  pathOf: (key: ObjectKey) => string,
+): ClusterBase {
+  const byPath = new Map(objects.map((entry) => [pathOf(entry.key), entry]));
+  return {
+    has: (path) => byPath.has(path),
+    of(cluster, createdAtMs) {
+      const creationTimestamp = `${new Date(createdAtMs).toISOString().slice(0, 19)}Z`;
+      const own = new Map<string, StoredObject>();
+      for (const [path, { key, object }] of byPath) {
+        const uid = uidOf(`${cluster.tenant}#${cluster.cluster}#${createdAtMs}#${path}`);
+        const metadata = { ...object.metadata, uid, resourceVersion: String(firstRevision), creationTimestamp };
+        const { kind, apiVersion, ...rest } = object;
+        const copy = { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...rest, metadata };
+        own.set(path, new LazyObject(key, firstRevision, Buffer.from(JSON.stringify(copy)), copy));
+      }
+      return own;
+    },
+  };
+}
+
+/** A UUID that is the same for the same name: version 8 of RFC 9562 §5.8 over SHA-256. */
+function uidOf(name: string): string {
+  const bytes = createHash("sha256").update(name).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

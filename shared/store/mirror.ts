@@ -1,0 +1,211 @@
+import { collectionOf, type GroupResource } from "../kubernetes/object.ts";
+import type { Pod } from "../kubernetes/types.ts";
+import { Collection } from "./mirror-collection.ts";
+import type { ClusterRef, LogEntry, Store, StoredObject, StoreError } from "./store.ts";
+import type { Change, ClusterView } from "./view.ts";
+
+export interface MirrorOptions {
+  /** Changes kept in memory for watches that resume and for lists at an older revision. Default 10,000. */
+  readonly historyEntries?: number;
+  /** And at most so many bytes of them. Default 32 MiB. */
+  readonly historyBytes?: number;
+  /** Called once when the log can no longer be followed; the mirror stays as it is and must be thrown away. */
+  readonly onEnd: (error: StoreError) => void;
+}
+
+const pathOf = (stored: StoredObject): string => `${collectionOf(stored.key)}\u0001${stored.key.namespace}\u0001${stored.key.name}`;
+const isPod = (stored: StoredObject): boolean => stored.key.group === "" && stored.key.resource === "pods";
+const nodeOf = (stored: StoredObject | undefined): string => (stored && isPod(stored) ? ((stored.object as Pod).spec?.nodeName ?? "") : "");
+
+/** Whom a change reaches: watchers of the whole collection, of a namespace, of one object, or of the pods of a node. */
+export const topics = {
+  all: "",
+  namespace: (namespace: string) => `${namespace}/`,
+  object: (namespace: string, name: string) => `${namespace}/${name}`,
+  node: (nodeName: string) => `@${nodeName}`,
+} as const;
+
+/** A cluster's objects in memory, kept up to date by its log. One a cluster and process; everything that reads shares it. */
+export class Mirror implements ClusterView {
+  #revision: number;
+  /** History is complete above this revision. */
+  #historyStart: number;
+  #historyCount = 0;
+  #historyBytes = 0;
+  readonly #collections = new Map<string, Collection>();
+  readonly #order: Change[] = [];
+  #owners: Map<string, Map<string, StoredObject>> | undefined;
+  #nodes: Map<string, Map<string, StoredObject>> | undefined;
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  readonly #moved = new Set<() => void>();
+  readonly #historyEntries: number;
+  readonly #historyByteLimit: number;
+  readonly #unfollow: () => void;
+
+  static async open(store: Store, cluster: ClusterRef, options: MirrorOptions): Promise<Mirror> {
+    const { revision, objects } = await store.snapshot(cluster);
+    return new Mirror(store, cluster, revision, objects, options);
+  }
+
+  private constructor(store: Store, cluster: ClusterRef, revision: number, objects: readonly StoredObject[], options: MirrorOptions) {
+    this.#revision = revision;
+    this.#historyStart = revision;
+    this.#historyEntries = options.historyEntries ?? 10_000;
+    this.#historyByteLimit = options.historyBytes ?? 32 * 1024 * 1024;
+    for (const stored of objects) this.#collection(stored.key).load(stored);
+    this.#unfollow = store.follow(cluster, revision, (entries, through) => this.#apply(entries, through), options.onEnd);
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Changes above this revision are in memory; older ones have to be read from the store's log. */
+  get historyStart(): number {
+    return this.#historyStart;
+  }
+
+  get(resource: GroupResource, namespace: string, name: string): StoredObject | undefined {
+    return this.#collections.get(collectionOf(resource))?.get(namespace, name);
+  }
+
+  list(resource: GroupResource, namespace?: string): readonly StoredObject[] {
+    return this.#collections.get(collectionOf(resource))?.list(namespace) ?? [];
+  }
+
+  count(resource: GroupResource, namespace?: string): number {
+    return this.#collections.get(collectionOf(resource))?.count(namespace) ?? 0;
+  }
+
+  /** The list as it was at `revision`, or undefined when the history does not reach back so far. */
+  listAt(resource: GroupResource, namespace: string | undefined, revision: number): readonly StoredObject[] | undefined {
+    if (revision >= this.#revision) return this.list(resource, namespace);
+    if (revision < this.#historyStart) return undefined;
+    return this.#collections.get(collectionOf(resource))?.listAt(namespace, revision) ?? [];
+  }
+
+  /** Changes of a collection after `after`, ascending. Only for `after` >= `historyStart`. */
+  changesAfter(resource: GroupResource, after: number): readonly Change[] {
+    return this.#collections.get(collectionOf(resource))?.changesAfter(after) ?? [];
+  }
+
+  /** Calls `listener` with each batch's changes on the topic; `onMove` after every batch, whatever it held. */
+  subscribe(resource: GroupResource, topic: string, listener: (changes: readonly Change[]) => void): () => void {
+    return this.#collection(resource).subscribe(topic, listener);
+  }
+
+  /** Called whenever `revision` moved. */
+  onMove(listener: () => void): () => void {
+    this.#moved.add(listener);
+    return () => this.#moved.delete(listener);
+  }
+
+  ownedBy(uid: string): readonly StoredObject[] {
+    if (!this.#owners) {
+      this.#owners = new Map();
+      for (const collection of this.#collections.values()) for (const stored of collection.list()) this.#indexOwners(undefined, stored);
+    }
+    return [...(this.#owners.get(uid)?.values() ?? [])];
+  }
+
+  podsOnNode(nodeName: string): readonly StoredObject[] {
+    if (!this.#nodes) {
+      this.#nodes = new Map();
+      for (const stored of this.list({ group: "", resource: "pods" })) this.#indexNode(undefined, stored);
+    }
+    return [...(this.#nodes.get(nodeName)?.values() ?? [])];
+  }
+
+  resources(): readonly GroupResource[] {
+    return [...this.#collections.values()].filter((collection) => collection.count() > 0).map((collection) => collection.resource);
+  }
+
+  onChange(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves once the mirror shows `revision`. */
+  reached(revision: number): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = this.onMove(() => {
+        if (this.#revision < revision) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  #collection(resource: GroupResource): Collection {
+    const name = collectionOf(resource);
+    let collection = this.#collections.get(name);
+    if (!collection) {
+      collection = new Collection({ group: resource.group, resource: resource.resource });
+      this.#collections.set(name, collection);
+    }
+    return collection;
+  }
+
+  #apply(entries: readonly LogEntry[], through: number): void {
+    const changes: Change[] = [];
+    for (const entry of entries) {
+      if (entry.revision <= this.#revision) continue;
+      const collection = this.#collection(entry.key);
+      const change = collection.apply(entry);
+      this.#indexOwners(change.previous, change.type === "DELETED" ? undefined : change);
+      this.#indexNode(change.previous, change.type === "DELETED" ? undefined : change);
+      this.#remember(change);
+      collection.queue(change, nodeOf(change), nodeOf(change.previous));
+      changes.push(change);
+    }
+    this.#revision = Math.max(this.#revision, through);
+    for (const collection of new Set(changes.map((change) => this.#collection(change.key)))) collection.publish();
+    if (changes.length > 0) for (const listener of [...this.#listeners]) listener(changes);
+    for (const listener of [...this.#moved]) listener();
+  }
+
+  #remember(change: Change): void {
+    this.#order.push(change);
+    this.#historyCount++;
+    this.#historyBytes += change.bytes.length;
+    if (this.#historyCount <= this.#historyEntries && this.#historyBytes <= this.#historyByteLimit) return;
+    // Drop a quarter at once, so that trimming is rare.
+    const dropped = this.#order.splice(0, Math.max(1, this.#order.length >> 2));
+    for (const old of dropped) this.#historyBytes -= old.bytes.length;
+    this.#historyCount -= dropped.length;
+    this.#historyStart = dropped.at(-1)?.revision ?? this.#historyStart;
+    for (const collection of this.#collections.values()) collection.forget(this.#historyStart);
+  }
+
+  #indexOwners(before: StoredObject | undefined, after: StoredObject | undefined): void {
+    if (!this.#owners) return;
+    for (const { uid } of before?.object.metadata.ownerReferences ?? []) remove(this.#owners, uid, before);
+    for (const { uid } of after?.object.metadata.ownerReferences ?? []) add(this.#owners, uid, after);
+  }
+
+  #indexNode(before: StoredObject | undefined, after: StoredObject | undefined): void {
+    if (!this.#nodes) return;
+    const [from, to] = [nodeOf(before), nodeOf(after)];
+    if (from !== "") remove(this.#nodes, from, before);
+    if (to !== "") add(this.#nodes, to, after);
+  }
+}
+
+function add(index: Map<string, Map<string, StoredObject>>, value: string, stored: StoredObject | undefined): void {
+  if (!stored) return;
+  const found = index.get(value);
+  if (found) found.set(pathOf(stored), stored);
+  else index.set(value, new Map([[pathOf(stored), stored]]));
+}
+
+function remove(index: Map<string, Map<string, StoredObject>>, value: string, stored: StoredObject | undefined): void {
+  const found = stored && index.get(value);
+  if (!found) return;
+  found.delete(pathOf(stored));
+  if (found.size === 0) index.delete(value);
+}
