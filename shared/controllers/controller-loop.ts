@@ -1,0 +1,162 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { isStatus } from "../kubernetes/status-error.ts";
+import type { Change } from "../store/view.ts";
+import type { Controller, ControllerContext } from "./controller.ts";
+import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
+
+export interface ControllerLoopOptions {
+  readonly controllers: readonly Controller[];
+  readonly context: ControllerContext;
+  /** Keys of one controller that are reconciled at the same time. Default 5, as most loops of kube-controller-manager. */
+  readonly concurrency?: number;
+}
+
+/** Turns the controllers of one cluster. Whether this process is the one to do so is the host's decision. */
+export interface ControllerLoop {
+  /** Looks at every key once, then at what changes. Starting twice does nothing. */
+  start(): void;
+  /** Takes nothing new and resolves when what is under way has ended. The loop can be started again. */
+  stop(): Promise<void>;
+  /** Resolves when nothing is under way and no key of any controller is due now. */
+  idle(): Promise<void>;
+  /** When the earliest key is due that waits for its time, in milliseconds since 1970. */
+  nextDue(): number | undefined;
+}
+
+/** A conflict is retried at once, but no more often than this in a row: then it waits like any other failure. */
+const conflictsAtOnce = 10;
+/** Reconciliations started before others in the process get their turn. */
+const burst = 32;
+
+export function createControllerLoop({ controllers, context, concurrency = 5 }: ControllerLoopOptions): ControllerLoop {
+  const { view, clock, log } = context;
+  const lanes = controllers.map((controller) => ({ controller, queue: createWorkQueue(), log: log.with({ controller: controller.name }) }));
+  type Lane = (typeof lanes)[number];
+  let running = false;
+  let turning = false;
+  let unsubscribe = (): void => {};
+  let timer: { dueMs: number; cancel: () => void } | undefined;
+  let waiters: (() => void)[] = [];
+
+  const keep = (add: () => void, lane: Lane): void => {
+    try {
+      add();
+    } catch (error) {
+      lane.log.error("controller could not tell which keys a change concerns", error);
+    }
+  };
+  const onChange = (changes: readonly Change[]): void => {
+    for (const lane of lanes) {
+      keep(() => {
+        for (const change of changes) for (const key of lane.controller.keysOf(change, view)) lane.queue.add(key);
+      }, lane);
+    }
+    turn();
+  };
+  const isQuiet = (): boolean => lanes.every(({ queue }) => queue.taken === 0 && (!running || !queue.hasDue(clock.now())));
+  const settle = (): void => {
+    if (!isQuiet()) return;
+    const resolved = waiters;
+    waiters = [];
+    for (const resolve of resolved) resolve();
+  };
+  const nextDue = (): number | undefined => {
+    let earliest: number | undefined;
+    for (const { queue } of lanes) {
+      const due = queue.nextDue();
+      if (due !== undefined && (earliest === undefined || due < earliest)) earliest = due;
+    }
+    return earliest;
+  };
+  const setTimer = (): void => {
+    const dueMs = running ? nextDue() : undefined;
+    if (timer?.dueMs === dueMs) return;
+    timer?.cancel();
+    timer = undefined;
+    if (dueMs === undefined) return;
+    const cancel = clock.after(Math.max(0, dueMs - clock.now()), () => {
+      timer = undefined;
+      turn();
+    });
+    timer = { dueMs, cancel };
+  };
+  const startSome = (): boolean => {
+    let budget = burst;
+    for (let found = true; found && budget > 0; ) {
+      found = false;
+      for (const lane of lanes) {
+        if (budget === 0 || lane.queue.taken >= concurrency) continue;
+        const key = lane.queue.take(clock.now());
+        if (key === undefined) continue;
+        found = true;
+        budget--;
+        void work(lane, key);
+      }
+    }
+    return budget === 0;
+  };
+  const turn = (): void => {
+    if (turning || !running) return;
+    turning = true;
+    void (async () => {
+      do await nextTurn();
+      while (running && startSome());
+      turning = false;
+      setTimer();
+      settle();
+    })();
+  };
+  const work = async (lane: Lane, key: string): Promise<void> => {
+    const { controller, queue } = lane;
+    try {
+      queue.cancel(key);
+      const outcome = await controller.reconcile(key, context);
+      queue.succeeded(key);
+      if (outcome.kind === "again") queue.addAt(key, clock.now() + outcome.afterMs);
+    } catch (error) {
+      retry(lane, key, error);
+    } finally {
+      queue.done(key);
+    }
+    turn();
+    settle();
+  };
+  const retry = ({ queue, log }: Lane, key: string, error: unknown): void => {
+    const delayMs = queue.failed(key);
+    if (isStatus(error, "Conflict") && queue.failures(key) <= conflictsAtOnce) {
+      queue.add(key);
+      return;
+    }
+    queue.addAt(key, clock.now() + delayMs);
+    if (isStatus(error))
+      log.warn("reconciliation refused, will be retried", { key, reason: error.reason, message: error.message, delayMs });
+    else log.error("reconciliation failed, will be retried", error, { key, delayMs });
+  };
+
+  return {
+    start() {
+      if (running) return;
+      running = true;
+      unsubscribe = view.onChange(onChange);
+      for (const lane of lanes) keep(() => addAll(lane.queue, lane.controller.allKeys(view)), lane);
+      turn();
+    },
+    async stop() {
+      running = false;
+      unsubscribe();
+      setTimer();
+      if (!isQuiet()) await new Promise<void>((resolve) => waiters.push(resolve));
+    },
+    async idle() {
+      await nextTurn();
+      if (isQuiet()) return;
+      turn();
+      await new Promise<void>((resolve) => waiters.push(resolve));
+    },
+    nextDue,
+  };
+}
+
+function addAll(queue: WorkQueue, keys: Iterable<string>): void {
+  for (const key of keys) queue.add(key);
+}

@@ -1,0 +1,133 @@
+/** First and longest wait after a failure: client-go's `DefaultControllerRateLimiter`, 5 ms doubling to 1,000 s. */
+export const backOff = { firstMs: 5, longestMs: 1_000_000 } as const;
+
+/**
+ * Keys that wait to be looked at. A key is in it once however often it was added, is handed out to one taker at a time, and when it
+ * was added while it is out it comes up again after `done`. Times are milliseconds since 1970.
+ */
+export interface WorkQueue {
+  /** Due now. */
+  add(key: string): void;
+  /** Due at `dueMs`; replaces an earlier appointment of this key. */
+  addAt(key: string, dueMs: number): void;
+  /** Forgets the appointment, not what is due now. */
+  cancel(key: string): void;
+  /** The next key due now, which is out until `done`. */
+  take(nowMs: number): string | undefined;
+  done(key: string): void;
+  /** Counts a failure of the key; answers how long to wait before the next attempt. */
+  failed(key: string): number;
+  /** How often in a row the key failed. */
+  failures(key: string): number;
+  succeeded(key: string): void;
+  hasDue(nowMs: number): boolean;
+  /** Keys that are out. */
+  readonly taken: number;
+  /** The earliest appointment. */
+  nextDue(): number | undefined;
+}
+
+interface Appointment {
+  readonly key: string;
+  readonly dueMs: number;
+}
+
+export function createWorkQueue(): WorkQueue {
+  const ready = new Set<string>();
+  const out = new Set<string>();
+  /** Added while out. */
+  const dirty = new Set<string>();
+  const due = new Map<string, number>();
+  const heap: Appointment[] = [];
+  const failures = new Map<string, number>();
+
+  const isStale = (appointment: Appointment | undefined): boolean =>
+    appointment !== undefined && due.get(appointment.key) !== appointment.dueMs;
+  const first = (): Appointment | undefined => {
+    while (isStale(heap[0])) pop(heap);
+    return heap[0];
+  };
+  const promote = (nowMs: number): void => {
+    for (let next = first(); next !== undefined && next.dueMs <= nowMs; next = first()) {
+      pop(heap);
+      due.delete(next.key);
+      add(next.key);
+    }
+  };
+  const add = (key: string): void => {
+    (out.has(key) ? dirty : ready).add(key);
+  };
+
+  return {
+    add,
+    addAt(key, dueMs) {
+      if (due.get(key) === dueMs) return;
+      due.set(key, dueMs);
+      push(heap, { key, dueMs });
+      // Replaced appointments stay in the heap until they come up: drop them before they outnumber the valid ones.
+      if (heap.length > 2 * due.size + 64) {
+        heap.length = 0;
+        for (const [key, dueMs] of due) push(heap, { key, dueMs });
+      }
+    },
+    cancel: (key) => void due.delete(key),
+    take(nowMs) {
+      promote(nowMs);
+      for (const key of ready) {
+        ready.delete(key);
+        out.add(key);
+        return key;
+      }
+      return undefined;
+    },
+    done(key) {
+      out.delete(key);
+      if (dirty.delete(key)) ready.add(key);
+    },
+    failed(key) {
+      const before = failures.get(key) ?? 0;
+      failures.set(key, before + 1);
+      return Math.min(backOff.firstMs * 2 ** before, backOff.longestMs);
+    },
+    failures: (key) => failures.get(key) ?? 0,
+    succeeded: (key) => void failures.delete(key),
+    hasDue(nowMs) {
+      promote(nowMs);
+      return ready.size > 0;
+    },
+    get taken() {
+      return out.size;
+    },
+    nextDue: () => first()?.dueMs,
+  };
+}
+
+function push(heap: Appointment[], item: Appointment): void {
+  let at = heap.length;
+  heap.push(item);
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    const above = heap[parent];
+    if (above === undefined || above.dueMs <= item.dueMs) break;
+    heap[at] = above;
+    at = parent;
+  }
+  heap[at] = item;
+}
+
+function pop(heap: Appointment[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let at = 0;
+  for (;;) {
+    let child = 2 * at + 1;
+    const [left, right] = [heap[child], heap[child + 1]];
+    if (left === undefined) break;
+    if (right !== undefined && right.dueMs < left.dueMs) child++;
+    const smaller = heap[child];
+    if (smaller === undefined || smaller.dueMs >= last.dueMs) break;
+    heap[at] = smaller;
+    at = child;
+  }
+  heap[at] = last;
+}
