@@ -1,0 +1,100 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { bridgeNameOf } from "./addressing.ts";
+
+/** The first name in byte order is what containerd reads; it belongs to this project alone. */
+const fileName = "05-coracle.conflist";
+/** Below /run: addresses that were given out do not outlive the machine, as their pods do not. */
+export const defaultCniDataDir = "/run/coracle/cni";
+
+const conflist = z.object({
+  name: z.string(),
+  plugins: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        bridge: z.string().optional(),
+        ipam: z.looseObject({ ranges: z.array(z.array(z.object({ subnet: z.string() }))).optional() }).optional(),
+      }),
+    )
+    .min(1),
+});
+
+export interface CniNetworkOptions {
+  readonly nodeName: string;
+  readonly podCidr: string;
+  /** Whether the `portmap` plugin can work here; host ports need it. */
+  readonly portmap: boolean;
+  readonly dataDir: string;
+}
+
+/**
+ * The network of a node's pods: a bridge whose gateway is the node, addresses by `host-local`, host ports by `portmap`. The runtime itself adds
+ * the loopback interface. Masquerading is left to the node's nft table. CNI specification 1.0.0.
+ */
+export function cniConfigOf({ nodeName, podCidr, portmap, dataDir }: CniNetworkOptions): object {
+  const bridge = bridgeNameOf(nodeName);
+  return {
+    cniVersion: "0.4.0",
+    name: `coracle-${bridge}`,
+    plugins: [
+      {
+        type: "bridge",
+        bridge,
+        isGateway: true,
+        ipMasq: false,
+        hairpinMode: true,
+        forceAddress: true,
+        ipam: { type: "host-local", dataDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: "0.0.0.0/0" }] },
+      },
+      ...(portmap ? [{ type: "portmap", capabilities: { portMappings: true } }] : []),
+    ],
+  };
+}
+
+/** `own`: written by us. `adopted`: another agent's, which shares the containerd. `foreign`: another network plugin's, which is left alone. */
+export type CniNetwork =
+  | { readonly kind: "own" | "adopted"; readonly bridge: string; readonly podCidr: string }
+  | { readonly kind: "foreign"; readonly file: string };
+
+/**
+ * Settles the pod network of a containerd, which has one directory for its configuration and so one network for all pods: the first agent
+ * writes it; others that share that containerd adopt its bridge and range; and where another network plugin was set up before, that one stays.
+ */
+export async function ensureCniNetwork(confDir: string, options: CniNetworkOptions): Promise<CniNetwork> {
+  await mkdir(confDir, { recursive: true });
+  const files = (await readdir(confDir)).filter((file) => /\.(conf|conflist|json)$/.test(file)).sort();
+  const own = { kind: "own", bridge: bridgeNameOf(options.nodeName), podCidr: options.podCidr } as const;
+  if (files.includes(fileName)) {
+    const existing = await readCniNetwork(confDir);
+    if (existing !== undefined && existing.bridge !== own.bridge) return existing;
+  } else if (files[0] !== undefined) {
+    return { kind: "foreign", file: files[0] };
+  }
+  const temporary = join(confDir, `.${fileName}.${process.pid}`);
+  await writeFile(temporary, `${JSON.stringify(cniConfigOf(options), null, 2)}\n`, { mode: 0o644 });
+  await rename(temporary, join(confDir, fileName));
+  return own;
+}
+
+async function readCniNetwork(confDir: string): Promise<(CniNetwork & { kind: "adopted" }) | undefined> {
+  const parsed = conflist.safeParse(parseJson(await readFile(join(confDir, fileName), "utf8")));
+  const plugin = parsed.data?.plugins.find(({ type }) => type === "bridge");
+  const podCidr = plugin?.ipam?.ranges?.[0]?.[0]?.subnet;
+  return plugin?.bridge === undefined || podCidr === undefined ? undefined : { kind: "adopted", bridge: plugin.bridge, podCidr };
+}
+
+/** Takes back what `ensureCniNetwork` wrote for this node. */
+export async function removeCniNetwork(confDir: string, nodeName: string): Promise<void> {
+  const existing = await readCniNetwork(confDir).catch(() => undefined);
+  if (existing?.bridge === bridgeNameOf(nodeName)) await rm(join(confDir, fileName), { force: true });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+
+/** The bits of `a.b.c.d` as a number from 0 to 2^32-1; undefined for anything else. */
+export function parseIpv4(address: string): number | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
+  if (match === null) return undefined;
+  const octets = match.slice(1).map(Number);
+  if (octets.some((octet) => octet > 255)) return undefined;
+  return octets.reduce((bits, octet) => bits * 256 + octet, 0);
+}
+
+export function formatIpv4(bits: number): string {
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
+}
+
+export interface Ipv4Range {
+  /** The first address. */
+  readonly first: number;
+  readonly prefixLength: number;
+}
+
+/** `10.1.2.0/24`; undefined when it is no IPv4 range or has host bits set. */
+export function parseIpv4Range(cidr: string): Ipv4Range | undefined {
+  const [address = "", length = "", ...rest] = cidr.split("/");
+  const first = parseIpv4(address);
+  const prefixLength = /^\d{1,2}$/.test(length) ? Number(length) : -1;
+  if (first === undefined || rest.length > 0 || prefixLength < 0 || prefixLength > 32) return undefined;
+  return first % sizeOf({ first, prefixLength }) === 0 ? { first, prefixLength } : undefined;
+}
+
+export function sizeOf(range: Ipv4Range): number {
+  return 2 ** (32 - range.prefixLength);
+}
+
+export function rangesOverlap(a: Ipv4Range, b: Ipv4Range): boolean {
+  return a.first < b.first + sizeOf(b) && b.first < a.first + sizeOf(a);
+}
+
+export function rangeContains(range: Ipv4Range, address: string): boolean {
+  const bits = parseIpv4(address);
+  return bits !== undefined && bits >= range.first && bits < range.first + sizeOf(range);
+}
+
+/** A number from 0 to 2^32-1 that depends on nothing but the text. */
+export function hashOf(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE(0);
+}
+
+/** Eight hexadecimal digits that depend on nothing but the text. */
+export function shortHash(text: string): string {
+  return hashOf(text).toString(16).padStart(8, "0");
+}
