@@ -28,6 +28,8 @@ export interface ResourceDefinition extends GroupResource {
   readonly storageVersion: string;
   /** The store's collection, `"apps/deployments"`. `events.k8s.io/events` are kept with the core `events`. */
   readonly collection: string;
+  /** Of custom resources: the fields beyond name and namespace that they declare selectable, as dotted paths. */
+  readonly selectableFields?: readonly string[];
 }
 
 const subresourceRow = z.object({

@@ -1,0 +1,47 @@
+import { selectorString } from "./label-selector-text.ts";
+import type { KubernetesObject } from "./object.ts";
+import type { ResourceDefinition } from "./resources.ts";
+import type { LabelSelector, Scale } from "./types.ts";
+
+/** What the four scalable kinds have in common. */
+interface Scalable extends KubernetesObject {
+  spec?: { replicas?: number; selector?: LabelSelector | Readonly<Record<string, string>> };
+  status?: { replicas?: number };
+}
+
+/**
+ * The `Scale` of a ReplicationController, ReplicaSet, Deployment or StatefulSet. Its metadata names the object itself: name,
+ * namespace, uid, resourceVersion and creationTimestamp.
+ */
+export function scaleOf(resource: ResourceDefinition, object: KubernetesObject): Scale {
+  const { spec, status } = object as Scalable;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = selectorString(resource.collection === "replicationcontrollers" ? { matchLabels: labelsOf(spec) } : selectorOf(spec));
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: {
+      ...(name !== undefined && { name }),
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(creationTimestamp !== undefined && { creationTimestamp }),
+    },
+    spec: { ...(spec?.replicas && { replicas: spec.replicas }) },
+    status: { replicas: status?.replicas ?? 0, ...(selector !== "" && { selector }) },
+  };
+}
+
+/** A copy of the object that wants this many replicas; the rest is shared with `object`. */
+export function withReplicas(object: KubernetesObject, replicas: number): KubernetesObject {
+  const { spec } = object as Scalable;
+  return Object.assign({}, object, { spec: { ...spec, replicas } });
+}
+
+function labelsOf(spec: Scalable["spec"]): Record<string, string> {
+  return { ...(spec?.selector as Readonly<Record<string, string>> | undefined) };
+}
+
+function selectorOf(spec: Scalable["spec"]): LabelSelector | undefined {
+  return spec?.selector as LabelSelector | undefined;
+}
