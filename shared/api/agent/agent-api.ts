@@ -1,0 +1,190 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { z } from "zod";
+import type { Clock } from "../../clock.ts";
+import { StatusError, type StatusReason, statusCodes } from "../../kubernetes/status-error.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { createNodeRegistry } from "./node-registry.ts";
+import type { CredentialCheck, JoinRefusal, NodeIdentity, NodePool, PodTokenIssuer, PoolCluster } from "./ports.ts";
+import { AgentProblem, problemResponse } from "./problem.ts";
+import {
+  agentLimits,
+  type JoinResponse,
+  joinRequest,
+  type Problem,
+  problem as problemSchema,
+  type SyncRequest,
+  type SyncResponse,
+  syncBatchRequest,
+  syncRequest,
+} from "./protocol.ts";
+import type { StreamBroker } from "./stream-broker.ts";
+import { answerTokenRequests, applySync } from "./sync-node.ts";
+
+export interface AgentApiPorts {
+  readonly pool: NodePool;
+  readonly tokens: PodTokenIssuer;
+  readonly streams: StreamBroker;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A fresh unique text: marks of another server process are told apart by it. */
+  readonly newId: () => string;
+}
+
+export interface AgentApiOptions {
+  /** Longest hold of a sync; 0 on functions, where waiting costs. */
+  readonly holdSeconds: number;
+  /** What an agent is told to wait between calls for news, when the server does not hold them. */
+  readonly pollSeconds: number;
+  /** How old a node condition's heartbeat time may grow (kubelet: 300). */
+  readonly statusRefreshSeconds: number;
+}
+
+const defaults: AgentApiOptions = { holdSeconds: 30, pollSeconds: 0, statusRefreshSeconds: 300 };
+
+const refusals: Record<JoinRefusal, readonly [status: number, title: string]> = {
+  unknown: [401, "The join token is not known"],
+  revoked: [403, "The join token was revoked"],
+  expired: [410, "The join token has expired"],
+  "used-up": [410, "The join token has no uses left"],
+  "name-taken": [409, "Another machine of the pool has this name"],
+};
+
+/** The agent API under `/agent/v1`, and `close`, which ends every held call and stops listening to views. */
+export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOptions> = {}): { app: Hono; close(): void } {
+  const { pool, tokens, streams, clock, log } = ports;
+  const settings = { ...defaults, ...options };
+  const registry = createNodeRegistry({ pool, streams, clock, log, newId: ports.newId, refreshSeconds: settings.statusRefreshSeconds });
+
+  const identify = (check: CredentialCheck): NodeIdentity => {
+    if (check.kind === "node") return check.node;
+    if (check.kind === "removed") throw new AgentProblem(410, "The node was removed from its pool");
+    throw new AgentProblem(401, "The node credential is not known");
+  };
+
+  /** Everything of a sync but the waiting. */
+  const report = async (node: NodeIdentity, request: SyncRequest) => {
+    pool.seen(node, clock.now());
+    if (request.usage !== undefined) pool.usage(node, request.usage);
+    const state = await registry.refresh(node, request.node);
+    const clusters: ReadonlyMap<string, PoolCluster> = state.clusters;
+    const retry = await applySync(clusters, node, request, log);
+    const answers = await answerTokenRequests(clusters, node, request.tokenRequests, { issuer: tokens, log });
+    return { retry, tokens: answers, sendNode: state.described === undefined };
+  };
+
+  const answer = async (node: NodeIdentity, request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): Promise<SyncResponse> => {
+    const told = request.marks === undefined ? { news: [] } : await registry.news(node, request.marks, request.routes ?? false);
+    return { ...told, ...reported, streams: streams.take(node), nextSyncSeconds: settings.pollSeconds };
+  };
+
+  const mayWait = (request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): boolean =>
+    request.marks !== undefined && reported.tokens.length === 0 && reported.retry.length === 0 && !reported.sendNode;
+
+  const app = new Hono();
+  const limited = bodyLimit({
+    maxSize: agentLimits.bodyBytes,
+    onError: () => problemResponse({ type: "about:blank", title: "The body is too large", status: 413 }),
+  });
+
+  app.post("/agent/v1/join", limited, async (c) => {
+    const request = await parse(c.req.raw, joinRequest);
+    const outcome = await pool.join(request.token, request.node);
+    if (outcome.kind === "refused") throw new AgentProblem(...refusals[outcome.reason]);
+    const { node, credential } = outcome;
+    const state = await registry.refresh(node, request.node);
+    const clusters = [...state.clusters.values()].map(({ id, apiPath }) => ({ id, apiPath }));
+    const response: JoinResponse = { pool: node.pool, nodeName: node.nodeName, credential, clusters };
+    log.info("node joined", { pool: node.pool, node: node.nodeName });
+    return c.json(response, 201);
+  });
+
+  app.post("/agent/v1/sync", limited, async (c) => {
+    const node = identify(await pool.authenticate(bearer(c.req.raw)));
+    const request = await parse(c.req.raw, syncRequest);
+    const reported = await report(node, request);
+    if (mayWait(request, reported)) {
+      const waitSeconds = Math.min(request.waitSeconds, settings.holdSeconds);
+      await registry.waitForNews([{ node, marks: request.marks ?? {}, routes: request.routes ?? false }], waitSeconds, c.req.raw.signal);
+    }
+    return c.json(await answer(node, request, reported));
+  });
+
+  app.post("/agent/v1/sync-batch", limited, async (c) => {
+    const { calls, waitSeconds } = await parse(c.req.raw, syncBatchRequest);
+    const outcomes = await Promise.all(
+      calls.map(async ({ credential, sync }) => {
+        try {
+          const node = identify(await pool.authenticate(credential));
+          return { kind: "node", node, sync, reported: await report(node, sync) } as const;
+        } catch (error) {
+          return { kind: "problem", problem: problemOf(error, log, ports.newId) } as const;
+        }
+      }),
+    );
+    const good = outcomes.flatMap((outcome) => (outcome.kind === "node" ? [outcome] : []));
+    if (good.length === outcomes.length && good.every(({ sync, reported }) => mayWait(sync, reported))) {
+      const waiting = good.map(({ node, sync }) => ({ node, marks: sync.marks ?? {}, routes: sync.routes ?? false }));
+      await registry.waitForNews(waiting, Math.min(waitSeconds, settings.holdSeconds), c.req.raw.signal);
+    }
+    const answers = await Promise.all(
+      outcomes.map(async (outcome) =>
+        outcome.kind === "problem" ? outcome : { kind: "answer", answer: await answer(outcome.node, outcome.sync, outcome.reported) },
+      ),
+    );
+    return c.json({ answers });
+  });
+
+  app.post("/agent/v1/streams/:id", async (c) => {
+    const node = identify(await pool.authenticate(bearer(c.req.raw)));
+    const id = c.req.param("id");
+    const refused = c.req.header("content-type")?.startsWith("application/problem+json") ?? false;
+    const outcome = refused
+      ? streams.refuse(node, id, statusOf(await parse(c.req.raw, problemSchema)))
+      : await streams.deliver(node, id, c.req.raw.body ?? emptyBody());
+    if (outcome === "absent") throw new AgentProblem(404, "Nobody waits for this stream");
+    return c.body(null, 204);
+  });
+
+  app.notFound(() => problemResponse({ type: "about:blank", title: "No such path in the agent API", status: 404 }));
+  app.onError((error) => problemResponse(problemOf(error, log, ports.newId)));
+  return { app, close: () => registry.close() };
+}
+
+function bearer(request: Request): string {
+  const match = /^Bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "");
+  if (match?.[1] === undefined) throw new AgentProblem(401, "A node credential is needed");
+  return match[1];
+}
+
+async function parse<T extends z.ZodType>(request: Request, schema: T): Promise<z.output<T>> {
+  let body: unknown;
+  try {
+    body = await request.json();
+  } catch {
+    throw new AgentProblem(400, "The body is not JSON");
+  }
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const detail = result.error.issues.slice(0, 5).map(({ path, message }) => `/${path.join("/")}: ${message}`);
+  throw new AgentProblem(400, "The body is not as the protocol says", detail.join("; "));
+}
+
+function problemOf(error: unknown, log: Log, newId: () => string): Problem {
+  if (error instanceof AgentProblem) return error.problem;
+  if (error instanceof StatusError) return { type: "about:blank", title: error.reason, status: error.code, detail: error.message };
+  const id = newId();
+  log.error("agent call failed", error, { id });
+  return { type: "about:blank", title: "Internal error", status: 500, detail: `see the server's log, id ${id}` };
+}
+
+/** The `Status` that a node's refusal becomes for the caller of the cluster API. */
+function statusOf({ status, title, detail }: Problem): StatusError {
+  const reasons: StatusReason[] = ["BadRequest", "NotFound", "Forbidden", "Timeout", "ServiceUnavailable"];
+  const reason = reasons.find((candidate) => statusCodes[candidate] === status) ?? "InternalError";
+  return new StatusError(reason, detail ?? title);
+}
+
+function emptyBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
