@@ -1,0 +1,27 @@
+import { generateSecretToken, parseSecretToken, type SecretToken } from "./secret-token.ts";
+
+/**
+ * What an API key may do. `…:write` includes `…:read`. `operator` runs the installation: it makes tenants and keys of any tenant,
+ * and acts for the tenant it names.
+ */
+export const apiKeyScopes = [
+  "clusters:read",
+  "clusters:write",
+  "nodes:read",
+  "nodes:write",
+  "keys:read",
+  "keys:write",
+  "billing:read",
+  "operator",
+] as const;
+export type ApiKeyScope = (typeof apiKeyScopes)[number];
+
+const kind = "ck_live";
+
+export const generateApiKey = (randomBytes: (count: number) => Buffer): SecretToken => generateSecretToken(kind, randomBytes);
+export const parseApiKey = (token: string): SecretToken | undefined => parseSecretToken(kind, token);
+
+export function allows(granted: readonly ApiKeyScope[], wanted: ApiKeyScope): boolean {
+  if (granted.includes(wanted)) return true;
+  return wanted.endsWith(":read") && granted.some((scope) => scope === wanted.replace(":read", ":write"));
+}

@@ -1,0 +1,256 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { z } from "zod";
+import type { Clock } from "../clock.ts";
+import type { ClusterRef } from "../store/store.ts";
+import type { UserInfo } from "./user.ts";
+
+/** What a kube-apiserver of kubeadm's names itself: `iss`, and the audience of a token that asks for none. */
+export const defaultIssuer = "https://kubernetes.default.svc.cluster.local";
+
+interface Named {
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** What a ServiceAccount token is bound to, as its `kubernetes.io` claim says it (KEP-1205, KEP-4193). */
+export interface ServiceAccountBinding {
+  readonly namespace: string;
+  readonly serviceAccount: Named;
+  readonly pod: Named | undefined;
+  /** A node bound by itself has a uid; that of a pod may be known by name only. */
+  readonly node: { readonly name: string; readonly uid: string | undefined } | undefined;
+  readonly secret: Named | undefined;
+}
+
+export interface VerifiedToken {
+  /** The cluster whose API the token opens; a token is worth nothing at another one. */
+  readonly cluster: ClusterRef;
+  readonly user: UserInfo;
+  readonly audiences: readonly string[];
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Only of ServiceAccount tokens. The caller checks that what it names still exists: `bindingProblem`. */
+  readonly binding: ServiceAccountBinding | undefined;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
+export interface ServiceAccountTokenRequest {
+  readonly cluster: ClusterRef;
+  readonly namespace: string;
+  readonly serviceAccount: Named;
+  readonly pod?: Named;
+  readonly node?: { readonly name: string; readonly uid?: string };
+  readonly secret?: Named;
+  /** Empty or absent: the API server's own. */
+  readonly audiences?: readonly string[];
+  readonly expirationSeconds: number;
+}
+
+export interface ClusterTokenRequest {
+  readonly cluster: ClusterRef;
+  readonly username: string;
+  readonly groups: readonly string[];
+  readonly expirationSeconds: number;
+}
+
+export interface TokenIssuer {
+  /** A bound ServiceAccount token, as `TokenRequest` answers it. It does not look whether the account exists. */
+  issueServiceAccountToken(request: ServiceAccountTokenRequest): Promise<IssuedToken>;
+  /** For kubeconfigs: names a user and groups of one cluster. `system:authenticated` is added when it is verified. */
+  issueClusterToken(request: ClusterTokenRequest): Promise<IssuedToken>;
+  /** What `verifyToken` found before, without waiting; `undefined` says nothing about the token's worth. */
+  cachedToken(token: string): VerifiedToken | undefined;
+  /** `undefined` for whatever is not a token of this issuer that is good now. Audiences are for the caller to check: `isForAudience`. */
+  verifyToken(token: string): Promise<VerifiedToken | undefined>;
+  /** The public keys as a JSON Web Key Set (RFC 7517 §5), for `/openid/v1/jwks`. */
+  jwks(): Promise<{ keys: JWK[] }>;
+}
+
+export interface TokenIssuerOptions {
+  /** PKCS #8 PEM of an EC P-256 key. It signs; it verifies too. */
+  readonly signingKey: string;
+  /** Keys that signed before: their tokens are good until they expire. PEM, public or private. */
+  readonly formerKeys?: readonly string[];
+  readonly issuer?: string;
+  readonly clock: Clock;
+  /** A fresh UUID, for `jti`. */
+  readonly uid: () => string;
+  /** How many verified tokens are remembered. */
+  readonly cacheSize?: number;
+}
+
+const named = z.object({ name: z.string(), uid: z.string() });
+const serviceAccountClaim = z.object({
+  namespace: z.string(),
+  serviceaccount: named,
+  pod: named.optional(),
+  node: z.object({ name: z.string(), uid: z.string().optional() }).optional(),
+  secret: named.optional(),
+});
+const claimsSchema = z.object({
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string(),
+  "coracle.dev": z.object({ tenant: z.string(), cluster: z.string() }),
+  "kubernetes.io": serviceAccountClaim.optional(),
+  groups: z.array(z.string()).optional(),
+});
+type Claims = z.infer<typeof claimsSchema>;
+
+const maxTokenLength = 16_384;
+
+/** Whether a token may be used where one of `accepted` is expected. */
+export function isForAudience(token: VerifiedToken, accepted: readonly string[]): boolean {
+  return token.audiences.some((audience) => accepted.includes(audience));
+}
+
+export function serviceAccountUsername(namespace: string, name: string): string {
+  return `system:serviceaccount:${namespace}:${name}`;
+}
+
+/** Signs and verifies the tokens of every cluster of one installation with ES256. A cluster's name in a claim keeps them apart. */
+export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
+  const { clock, uid } = options;
+  const issuer = options.issuer ?? defaultIssuer;
+  const cacheSize = options.cacheSize ?? 4096;
+  const privateKey = createPrivateKey(options.signingKey);
+  const publicKeys = [privateKey, ...(options.formerKeys ?? [])].map((key) => createPublicKey(key));
+  const verified = new Map<string, VerifiedToken>();
+  let keys: Promise<Map<string, { key: KeyObject; jwk: JWK }>> | undefined;
+
+  const keysById = () => {
+    keys ??= Promise.all(publicKeys.map(withId)).then((entries) => new Map(entries));
+    return keys;
+  };
+
+  async function sign(claims: JWTPayload, request: { cluster: ClusterRef; expirationSeconds: number }): Promise<IssuedToken> {
+    const [kid] = (await keysById()).keys();
+    const issuedAt = Math.floor(clock.now() / 1000);
+    const expires = issuedAt + request.expirationSeconds;
+    const token = await new SignJWT({
+      ...claims,
+      iss: issuer,
+      iat: issuedAt,
+      nbf: issuedAt,
+      exp: expires,
+      jti: uid(),
+      "coracle.dev": { tenant: request.cluster.tenant, cluster: request.cluster.cluster },
+    })
+      .setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) })
+      .sign(privateKey);
+    return { token, expiresAtMs: expires * 1000 };
+  }
+
+  function cachedToken(token: string): VerifiedToken | undefined {
+    const known = verified.get(token);
+    if (!known) return undefined;
+    verified.delete(token);
+    if (known.expiresAtMs <= clock.now()) return undefined;
+    verified.set(token, known);
+    return known;
+  }
+
+  return {
+    cachedToken,
+    issueServiceAccountToken: (request) =>
+      sign(
+        {
+          aud: request.audiences?.length ? [...request.audiences] : [issuer],
+          sub: serviceAccountUsername(request.namespace, request.serviceAccount.name),
+          "kubernetes.io": {
+            namespace: request.namespace,
+            ...(request.node && { node: request.node }),
+            ...(request.pod && { pod: request.pod }),
+            ...(request.secret && { secret: request.secret }),
+            serviceaccount: request.serviceAccount,
+          },
+        },
+        request,
+      ),
+    issueClusterToken: (request) => sign({ aud: [issuer], sub: request.username, groups: [...request.groups] }, request),
+    async verifyToken(token) {
+      const known = cachedToken(token);
+      if (known) return known;
+      if (token.length > maxTokenLength || token.split(".").length !== 3) return undefined;
+      const byId = await keysById();
+      const claims = await jwtVerify(token, (header) => keyOf(byId, header.kid), {
+        algorithms: ["ES256"],
+        issuer,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ["exp", "iat", "sub", "aud"],
+      }).then(
+        ({ payload }) => claimsSchema.safeParse(payload),
+        () => undefined,
+      );
+      if (!claims?.success) return undefined;
+      const result = toVerified(claims.data);
+      verified.set(token, result);
+      const [oldest] = verified.keys();
+      if (verified.size > cacheSize && oldest !== undefined) verified.delete(oldest);
+      return result;
+    },
+    jwks: async () => ({ keys: [...(await keysById()).values()].map(({ jwk }) => jwk) }),
+  };
+}
+
+function keyOf(byId: ReadonlyMap<string, { key: KeyObject }>, kid: string | undefined): KeyObject {
+  const found = kid === undefined ? undefined : byId.get(kid);
+  if (!found) throw new Error("no such key");
+  return found.key;
+}
+
+async function withId(key: KeyObject): Promise<[string, { key: KeyObject; jwk: JWK }]> {
+  const jwk = await exportJWK(key);
+  const kid = await calculateJwkThumbprint(jwk);
+  return [kid, { key, jwk: { use: "sig", ...jwk, kid, alg: "ES256" } }];
+}
+
+function toVerified(claims: Claims): VerifiedToken {
+  const account = claims["kubernetes.io"];
+  return {
+    cluster: claims["coracle.dev"],
+    audiences: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
+    issuedAtMs: claims.iat * 1000,
+    expiresAtMs: claims.exp * 1000,
+    user: account ? serviceAccountUser(claims, account) : namedUser(claims),
+    binding: account && {
+      namespace: account.namespace,
+      serviceAccount: account.serviceaccount,
+      pod: account.pod,
+      node: account.node && { name: account.node.name, uid: account.node.uid },
+      secret: account.secret,
+    },
+  };
+}
+
+function namedUser(claims: Claims): UserInfo {
+  const uid = createHash("sha256").update(claims.sub).digest("hex").slice(0, 32);
+  return { username: claims.sub, uid, groups: [...(claims.groups ?? []), "system:authenticated"], extra: credentialId(claims) };
+}
+
+/** Groups and extra as k8s.io/apiserver/pkg/authentication/serviceaccount `UserInfo` gives them. */
+function serviceAccountUser(claims: Claims, account: z.infer<typeof serviceAccountClaim>): UserInfo {
+  return {
+    username: claims.sub,
+    uid: account.serviceaccount.uid,
+    groups: ["system:serviceaccounts", `system:serviceaccounts:${account.namespace}`, "system:authenticated"],
+    extra: {
+      ...credentialId(claims),
+      ...(account.node && { "authentication.kubernetes.io/node-name": [account.node.name] }),
+      ...(account.node?.uid !== undefined && { "authentication.kubernetes.io/node-uid": [account.node.uid] }),
+      ...(account.pod && {
+        "authentication.kubernetes.io/pod-name": [account.pod.name],
+        "authentication.kubernetes.io/pod-uid": [account.pod.uid],
+      }),
+    },
+  };
+}
+
+const credentialId = (claims: Claims) => ({ "authentication.kubernetes.io/credential-id": [`JTI=${claims.jti}`] });
