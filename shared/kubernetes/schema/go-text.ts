@@ -1,0 +1,46 @@
+const shortEscapes: Readonly<Record<string, string>> = {
+  "\x07": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  '"': '\\"',
+  "\\": "\\\\",
+};
+const needsEscape = /["\\\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/u;
+
+/** A string as Go's `strconv.Quote` (and `%q`) prints it. */
+export function goQuote(text: string): string {
+  if (!needsEscape.test(text)) return `"${text}"`;
+  let quoted = '"';
+  for (const character of text) quoted += needsEscape.test(character) ? escaped(character) : character;
+  return `${quoted}"`;
+}
+
+function escaped(character: string): string {
+  const short = shortEscapes[character];
+  if (short !== undefined) return short;
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x20 || code === 0x7f) return `\\x${code.toString(16).padStart(2, "0")}`;
+  return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+/** A map as `%#v` prints it; `%#v` sorts the keys. An absent map is `map[string]string(nil)`. */
+export function goStringMap(map: Readonly<Record<string, unknown>> | undefined | null): string {
+  if (map === undefined || map === null) return "map[string]string(nil)";
+  const entries = Object.keys(map).sort();
+  return `map[string]string{${entries.map((key) => `${goQuote(key)}:${goQuote(String(map[key]))}`).join(", ")}}`;
+}
+
+/** A list of strings as `%#v` prints it. */
+export function goStringList(list: readonly string[] | undefined | null): string {
+  return list === undefined || list === null ? "[]string(nil)" : `[]string{${list.map(goQuote).join(", ")}}`;
+}
+
+/** An `intstr.IntOrString` as `%#v` prints it. */
+export function goIntOrString(value: number | string | undefined | null): string {
+  const type = typeof value === "string" ? 1 : 0;
+  return `intstr.IntOrString{Type:${type}, IntVal:${typeof value === "number" ? value : 0}, StrVal:${goQuote(typeof value === "string" ? value : "")}}`;
+}
