@@ -105,8 +105,11 @@ export function createFakeCluster(clock: FakeClock = createFakeClock()): FakeClu
     const before = structuredClone(live.object) as KubernetesObject & Json;
     const wanted = structuredClone(given) as KubernetesObject & Json;
     let next: KubernetesObject & Json;
-    if (subresource === "status") next = { ...before, status: wanted.status };
-    else if (subresource === "finalize") next = { ...before, spec: wanted.spec };
+    if (subresource === "status") {
+      const { labels, annotations } = wanted.metadata;
+      const metadata = { ...before.metadata, ...(labels && { labels }), ...(annotations && { annotations }) };
+      next = { ...before, metadata, status: wanted.status };
+    } else if (subresource === "finalize") next = { ...before, spec: wanted.spec };
     else {
       const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation = 1 } = before.metadata;
       const changed = !same(before.spec, wanted.spec) && wanted.spec !== undefined;

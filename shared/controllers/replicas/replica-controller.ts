@@ -1,0 +1,191 @@
+import { pods } from "../../kubernetes/known-resources.ts";
+import { type LabelRequirement, matchesLabels } from "../../kubernetes/label-selector.ts";
+import type { GroupResource, KubernetesObject } from "../../kubernetes/object.ts";
+import { isStatus, type StatusError } from "../../kubernetes/status-error.ts";
+import type { Pod, PodTemplateSpec, ReplicaSetStatus } from "../../kubernetes/types.ts";
+import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
+import type { Controller, ControllerContext, ReconcileOutcome } from "../controller.ts";
+import type { EventRecorder } from "../event-recorder.ts";
+import { claimOwned, controllerOf, controllerReference, createOrphanIndex, type OwnerKind, resolveController } from "../owners.ts";
+import { isPodActive } from "../pod-state.ts";
+import { podsToDelete } from "./pod-ranking.ts";
+import { podFromTemplate } from "./pod-template.ts";
+import { nextAvailability, replicaStatus, sameStatus } from "./replica-status.ts";
+import { type Failure, slowStart } from "./slow-start.ts";
+
+/** What ReplicaSet and ReplicationController have in common. */
+export interface ReplicaOwner extends KubernetesObject {
+  spec?: { replicas?: number; minReadySeconds?: number; template?: PodTemplateSpec };
+  status?: ReplicaSetStatus;
+}
+
+export interface ReplicaKind extends OwnerKind {
+  readonly controllerName: string;
+  /** What its pods' labels must match; undefined when it selects nothing. */
+  selectorOf(object: KubernetesObject): readonly LabelRequirement[] | undefined;
+}
+
+/** At most so many pods are made or deleted in one go (`BurstReplicas`). */
+const burstReplicas = 500;
+
+/** Keeps as many pods as `spec.replicas` says: kube-controller-manager's `replicaset` and `replicationcontroller`, which are one there too. */
+export function createReplicaController(kind: ReplicaKind, events: Pick<EventRecorder, "event">): Controller {
+  const orphans = createOrphanIndex(pods);
+  const selectors = new WeakMap<KubernetesObject, readonly LabelRequirement[]>();
+  const selectorOf = (owner: KubernetesObject): readonly LabelRequirement[] | undefined => {
+    const known = selectors.get(owner) ?? kind.selectorOf(owner);
+    if (known) selectors.set(owner, known);
+    return known;
+  };
+  const matches = (owner: KubernetesObject, pod: KubernetesObject): boolean => {
+    const selector = selectorOf(owner);
+    return selector !== undefined && matchesLabels(selector, pod.metadata.labels);
+  };
+
+  const reconcile = async (key: string, context: ControllerContext): Promise<ReconcileOutcome> => {
+    const { view, client, clock } = context;
+    const [namespace = "", name = ""] = key.split("/");
+    const stored = view.get(kind.resource, namespace, name);
+    if (!stored || selectorOf(stored.object) === undefined) return { kind: "done" };
+    const owner = objectOf<ReplicaOwner>(stored);
+    const owned = await claimOwned<Pod>({
+      view,
+      client,
+      owner: kind,
+      claimer: owner,
+      resource: pods,
+      orphans,
+      matches: (pod) => matches(owner, pod),
+      concerns: (pod) => isPodActive(pod as Pod),
+    });
+    const wanted = owner.spec?.replicas ?? 1;
+    const failure = owner.metadata.deletionTimestamp === undefined ? await scale(owner, owned, wanted, context) : undefined;
+    const active = failure === undefined && owned.length === wanted ? owned : ownedNow(view, owner);
+    const failed = failure && { reason: owned.length < wanted ? "FailedCreate" : "FailedDelete", message: messageOf(failure.cause) };
+    const status = replicaStatus(owner, active, failed, clock.now());
+    if (!sameStatus(owner, status)) {
+      const { resourceVersion = "" } = owner.metadata;
+      const body: ReplicaOwner = { ...owner, metadata: { ...owner.metadata, resourceVersion }, status };
+      await client.update(kind.resource, body, { subresource: "status" });
+    }
+    if (failure) throw failure.cause;
+    const againMs = nextAvailability(owner, active, clock.now());
+    return againMs === undefined ? { kind: "done" } : { kind: "again", afterMs: againMs };
+  };
+
+  const ownedNow = (view: ClusterView, owner: ReplicaOwner): Pod[] =>
+    view
+      .ownedBy(owner.metadata.uid ?? "")
+      .filter(({ key, object }) => key.resource === "pods" && key.group === "" && controllerOf(object)?.uid === owner.metadata.uid)
+      .map((stored) => objectOf<Pod>(stored))
+      .filter((pod) => isPodActive(pod) && matches(owner, pod));
+
+  const scale = async (
+    owner: ReplicaOwner,
+    owned: readonly Pod[],
+    wanted: number,
+    context: ControllerContext,
+  ): Promise<Failure | undefined> => {
+    const missing = Math.min(wanted - owned.length, burstReplicas);
+    if (missing > 0) return create(owner, missing, context);
+    const surplus = Math.min(owned.length - wanted, burstReplicas);
+    return surplus > 0 ? remove(owner, owned, surplus, context) : undefined;
+  };
+
+  const create = async (owner: ReplicaOwner, count: number, { client }: ControllerContext): Promise<Failure | undefined> => {
+    const { failure } = await slowStart(count, async () => {
+      try {
+        const pod = podFromTemplate(owner.spec?.template ?? {}, owner, controllerReference(kind, owner));
+        const created = await client.create(pods, pod);
+        events.event(owner, "Normal", "SuccessfulCreate", `Created pod: ${created.key.name}`);
+      } catch (error) {
+        if (!isTerminating(error)) events.event(owner, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
+        throw error;
+      }
+    });
+    return failure && isTerminating(failure.cause) ? undefined : failure;
+  };
+
+  const remove = async (
+    owner: ReplicaOwner,
+    owned: readonly Pod[],
+    count: number,
+    { view, client, clock }: ControllerContext,
+  ): Promise<Failure | undefined> => {
+    const outcomes = await Promise.allSettled(
+      podsToDelete(owned, relatedPods(view, owner), count, clock.now()).map(
+        async ({ metadata: { namespace = "", name = "", uid = "" } }) => {
+          try {
+            await client.delete(pods, namespace, name, { uid });
+            events.event(owner, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
+          } catch (error) {
+            if (isStatus(error, "NotFound")) return;
+            events.event(owner, "Warning", "FailedDelete", `Error deleting: ${messageOf(error)}`);
+            throw error;
+          }
+        },
+      ),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    return failed && { cause: failed.reason };
+  };
+
+  /** The pods of every replica set of the same deployment: a pod whose node holds many of them goes first. */
+  const relatedPods = (view: ClusterView, owner: ReplicaOwner): Pod[] => {
+    const { uid } = controllerOf(owner) ?? {};
+    if (uid === undefined) return [];
+    const siblings = view.ownedBy(uid).filter(({ key, object }) => isOf(kind.resource, key) && controllerOf(object)?.uid === uid);
+    return siblings.flatMap(({ object }) => ownedNow(view, object));
+  };
+
+  return {
+    name: kind.controllerName,
+    allKeys(view) {
+      orphans.rebuild(view);
+      return view.list(kind.resource).map(({ key }) => `${key.namespace}/${key.name}`);
+    },
+    keysOf(change, view) {
+      if (isOf(kind.resource, change.key)) return [`${change.key.namespace}/${change.key.name}`];
+      if (!isOf(pods, change.key)) return [];
+      orphans.note(change);
+      return keysOfPod(change, view);
+    },
+    reconcile,
+  };
+
+  function keysOfPod(change: Change, view: ClusterView): string[] {
+    const { namespace } = change.key;
+    const reference = controllerOf(change.object);
+    const before = change.previous && controllerOf(change.previous.object);
+    const keys = [reference, ...(before && before.uid !== reference?.uid ? [before] : [])]
+      .map((owner) => resolveController(view, kind, namespace, owner))
+      .filter((stored) => stored !== undefined)
+      .map(({ key }) => `${namespace}/${key.name}`);
+    if (reference || change.type === "DELETED") return keys;
+    // An orphan: whoever selects it may adopt it, but only when that is news.
+    const isNews = !change.previous || before !== undefined || !sameLabels(change.previous.object, change.object);
+    if (!isNews) return keys;
+    for (const { key, object } of view.list(kind.resource, namespace))
+      if (matches(object, change.object)) keys.push(`${namespace}/${key.name}`);
+    return keys;
+  }
+}
+
+function isOf(resource: GroupResource, key: GroupResource): boolean {
+  return key.resource === resource.resource && key.group === resource.group;
+}
+
+function sameLabels(a: KubernetesObject, b: KubernetesObject): boolean {
+  const [before, after] = [a.metadata.labels ?? {}, b.metadata.labels ?? {}];
+  const names = Object.keys(before);
+  return names.length === Object.keys(after).length && names.every((name) => before[name] === after[name]);
+}
+
+/** The namespace is on its way out: nothing can be made in it, and nobody needs to be told (`NamespaceTerminatingCause`). */
+function isTerminating(error: unknown): error is StatusError {
+  return isStatus(error) && error.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") === true;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
