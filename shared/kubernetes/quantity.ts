@@ -38,7 +38,7 @@ const wrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]
  * @throws RangeError with apimachinery's message.
  */
 export function parseQuantity(text: string | number): Quantity {
-  const written = typeof text === "number" ? String(text) : text;
+  const written = typeof text === "number" ? String(text).replace("e+", "e") : text;
   const match = written === "" || written.length > maximumTextLength ? null : numberAndSuffix.exec(written);
   if (match === null) throw new RangeError(wrongFormat);
   const [, sign = "", whole = "", fraction = "", suffix = ""] = match;

@@ -1,0 +1,197 @@
+import { deepEqual } from "./deep-equal.ts";
+import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
+import { StatusError } from "./status-error.ts";
+
+const maximumOperations = 10_000;
+/** kube-apiserver's bound on what the `copy` operations of one patch may add, in bytes of JSON: its limit for a request's body. */
+const maximumCopiedBytes = 3 * 1024 * 1024;
+const wholeNumber = /^[+-]?[0-9]+$/;
+
+interface PatchOperation {
+  readonly op?: string;
+  readonly path?: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+/**
+ * A JSON patch (RFC 6902) applied to a document as kube-apiserver does with evanphx/json-patch: negative indices count from the end,
+ * `test` of an absent value against null holds. All operations or none; `document` is not changed, the answer shares with it what no
+ * operation touched.
+ * @throws StatusError `BadRequest` when it is no patch, `RequestEntityTooLarge` beyond 10,000 operations, `Invalid` when an operation does
+ * not apply; kube-apiserver does not say which.
+ */
+export function applyJsonPatch(document: unknown, patch: unknown): unknown {
+  const operations = parseOperations(patch);
+  if (operations.length > maximumOperations) {
+    const message = `The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${operations.length}`;
+    throw new StatusError("RequestEntityTooLarge", `Request entity too large: ${message}`);
+  }
+  const draft = new Draft(document);
+  for (const operation of operations) applyOperation(draft, operation);
+  return draft.root;
+}
+
+function applyOperation(draft: Draft, { op, path, from, value = null }: PatchOperation): void {
+  if (path === undefined) throw doesNotApply();
+  switch (op) {
+    case "add":
+      draft.add(path, value);
+      return;
+    case "remove":
+      draft.remove(path);
+      return;
+    case "replace":
+      draft.replace(path, value);
+      return;
+    case "test":
+      if (!deepEqual(draft.read(path) ?? null, value)) throw doesNotApply();
+      return;
+    case "move":
+      if (from === undefined) throw doesNotApply();
+      draft.add(path, draft.remove(from));
+      return;
+    case "copy":
+      if (from === undefined) throw doesNotApply();
+      draft.copy(from, path);
+      return;
+    default:
+      throw doesNotApply();
+  }
+}
+
+/** A document that is copied where it is written to, each of its lists and objects once. */
+class Draft {
+  root: unknown;
+  private readonly owned = new Set<unknown>();
+  private copiedBytes = 0;
+
+  constructor(document: unknown) {
+    this.root = document;
+  }
+
+  /** The value, `undefined` when only its last step is absent. */
+  read(path: string): unknown {
+    if (path === "") return this.root;
+    const { parent, key } = this.locate(path, false);
+    return memberOf(parent, key);
+  }
+
+  add(path: string, value: unknown): void {
+    const { parent, key } = this.locate(path, true);
+    if (!Array.isArray(parent)) parent[key] = value;
+    else if (key === "-") parent.push(value);
+    else parent.splice(indexWithin(key, parent.length + 1), 0, value);
+  }
+
+  replace(path: string, value: unknown): void {
+    if (path === "") {
+      if (typeof value !== "object" || value === null) throw doesNotApply();
+      this.root = value;
+      return;
+    }
+    const { parent, key } = this.locate(path, true);
+    if (Array.isArray(parent)) parent[indexWithin(key, parent.length)] = value;
+    else if (Object.hasOwn(parent, key)) parent[key] = value;
+    else throw doesNotApply();
+  }
+
+  remove(path: string): unknown {
+    const { parent, key } = this.locate(path, true);
+    if (Array.isArray(parent)) return parent.splice(indexWithin(key, parent.length), 1)[0];
+    if (!Object.hasOwn(parent, key)) throw doesNotApply();
+    const value = parent[key];
+    delete parent[key];
+    return value;
+  }
+
+  /** The value is shared: whichever of its places is written to first copies it again. */
+  copy(from: string, path: string): void {
+    const { parent, key } = this.locate(from, false);
+    if (!Array.isArray(parent) && !Object.hasOwn(parent, key)) throw doesNotApply();
+    const value = memberOf(parent, key);
+    this.copiedBytes += JSON.stringify(value).length;
+    if (this.copiedBytes > maximumCopiedBytes) throw doesNotApply();
+    this.disown(value);
+    this.add(path, value);
+  }
+
+  private disown(value: unknown): void {
+    if (typeof value !== "object" || value === null) return;
+    this.owned.delete(value);
+    for (const member of Object.values(value)) this.disown(member);
+  }
+
+  private locate(path: string, writes: boolean): { parent: JsonObject | unknown[]; key: string } {
+    const steps = path.split("/");
+    if (steps.length < 2) throw doesNotApply();
+    if (writes) this.root = this.own(this.root);
+    let parent = containerOrRefuse(this.root);
+    for (let i = 1; i < steps.length - 1; i++) {
+      const step = unescapeStep(steps[i] ?? "");
+      const held = memberOf(parent, step);
+      const child = writes ? this.own(held) : held;
+      if (writes && child !== held) setMember(parent, step, child);
+      parent = containerOrRefuse(child);
+    }
+    return { parent, key: unescapeStep(steps.at(-1) ?? "") };
+  }
+
+  private own(value: unknown): unknown {
+    if (typeof value !== "object" || value === null || this.owned.has(value)) return value;
+    const copy = Array.isArray(value) ? [...value] : { ...value };
+    this.owned.add(copy);
+    return copy;
+  }
+}
+
+function memberOf(parent: JsonObject | unknown[], key: string): unknown {
+  if (Array.isArray(parent)) return parent[indexWithin(key, parent.length)];
+  return Object.hasOwn(parent, key) ? parent[key] : undefined;
+}
+
+function setMember(parent: JsonObject | unknown[], key: string, value: unknown): void {
+  if (Array.isArray(parent)) parent[indexWithin(key, parent.length)] = value;
+  else parent[key] = value;
+}
+
+/** The place that a step names in a list with this many; a negative one counts from the end. */
+function indexWithin(step: string, places: number): number {
+  const written = wholeNumber.test(step) ? Number(step) : Number.NaN;
+  const index = written < 0 ? written + places : written;
+  if (!(index >= 0 && index < places)) throw doesNotApply();
+  return index;
+}
+
+/** `__proto__` is no property that could be set by assignment, so it is refused. */
+function unescapeStep(step: string): string {
+  if (step === "__proto__") throw doesNotApply();
+  return step.includes("~") ? step.replaceAll("~1", "/").replaceAll("~0", "~") : step;
+}
+
+function containerOrRefuse(value: unknown): JsonObject | unknown[] {
+  if (Array.isArray(value) || isJsonObject(value)) return value;
+  throw doesNotApply();
+}
+
+function doesNotApply(): StatusError {
+  return new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
+}
+
+function parseOperations(patch: unknown): readonly PatchOperation[] {
+  if (patch === null) return [];
+  if (!Array.isArray(patch)) throw undecodable(patch, "value of type []handlers.jsonPatchOp");
+  for (const operation of patch) {
+    if (!isJsonObject(operation)) throw undecodable(operation, "value of type handlers.jsonPatchOp");
+    for (const field of ["op", "path", "from"]) {
+      const value = operation[field];
+      if (value !== undefined && typeof value !== "string") throw undecodable(value, `struct field jsonPatchOp.${field} of type string`);
+    }
+  }
+  return patch;
+}
+
+function undecodable(value: unknown, target: string): StatusError {
+  const type = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  return new StatusError("BadRequest", `error decoding patch: json: cannot unmarshal ${type} into Go ${target}`);
+}
