@@ -37,7 +37,15 @@ export function createCompiler(document: SchemaDocument): Compiler {
   function compile(schema: OpenApiSchema, goType = ""): SchemaNode {
     const reference = referencedComponent(schema);
     const referenced = reference === undefined ? undefined : component(reference);
-    if (referenced !== undefined) return goType === "" || goType === referenced.goType ? referenced : { ...referenced, goType };
+    if (referenced !== undefined) {
+      const mapType = schema["x-kubernetes-map-type"];
+      if (mapType === undefined && (goType === "" || goType === referenced.goType)) return referenced;
+      return {
+        ...referenced,
+        goType: goType === "" ? referenced.goType : goType,
+        atomicMap: mapType === undefined ? referenced.atomicMap : mapType === "atomic",
+      };
+    }
     return compileSchema(schema, goType, "");
   }
 
@@ -83,6 +91,7 @@ export function createCompiler(document: SchemaDocument): Compiler {
         node,
         zero: zeroOf(declaration, pointer, node),
         default: restated ? undefined : property.default,
+        published: property.default,
         patchStrategies: property["x-kubernetes-patch-strategy"]?.split(",") ?? [],
         patchMergeKey: property["x-kubernetes-patch-merge-key"],
       });

@@ -1,4 +1,5 @@
 import { once, readFacts } from "../facts.ts";
+import type { FieldSchema } from "../managed-fields/schema-of.ts";
 import type { PatchSchema } from "../patch-schema.ts";
 import type { StatusCause } from "../status-error.ts";
 import { createDefaulter, type SetDefaults } from "./apply-defaults.ts";
@@ -8,6 +9,7 @@ import { coreDefaults } from "./defaults/core.ts";
 import { otherDefaults } from "./defaults/other.ts";
 import { podDefaults } from "./defaults/pod.ts";
 import { workloadDefaults } from "./defaults/workloads.ts";
+import { createFieldViews } from "./field-view.ts";
 import type { SchemaDocument } from "./open-api.ts";
 import { patchSchemaOf } from "./patch-view.ts";
 import { prune } from "./prune.ts";
@@ -37,7 +39,10 @@ export interface KindSchema {
   validateCreate(object: JsonObject): StatusCause[];
   /** What is wrong with `next` as the successor of `live`; with "status", only what that path may change is looked at. */
   validateUpdate(next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[];
+  /** How strategic merge patches see the kind. */
   readonly patch: PatchSchema;
+  /** How ownership of fields sees it. */
+  readonly fields: FieldSchema;
   /** The compiled schema itself, for views of it that others define. */
   readonly node: SchemaNode;
 }
@@ -52,6 +57,7 @@ const defaultRules = once(() => new Map<string, SetDefaults>([...podDefaults, ..
 export function createSchemas(document: SchemaDocument): Schemas {
   const compiler = createCompiler(document);
   const applyDefaults = createDefaulter(defaultRules());
+  const fieldsOf = createFieldViews();
   const components = new Map<string, string>();
   for (const [name, schema] of Object.entries(document.schemas)) {
     const served = schema["x-kubernetes-group-version-kind"];
@@ -63,11 +69,13 @@ export function createSchemas(document: SchemaDocument): Schemas {
   function make(group: string, version: string, kind: string): KindSchema | undefined {
     const component = components.get(`${group}/${version}/${kind}`);
     const node = component === undefined ? undefined : compiler.component(component);
-    if (node === undefined) return undefined;
+    const fields = node === undefined ? undefined : fieldsOf(node);
+    if (node === undefined || fields === undefined) return undefined;
     const rules = rulesOf(group, version, kind);
     return {
       node,
       patch: patchSchemaOf(node),
+      fields,
       checkTypes: (object) => typeProblem(node, object),
       unknownFields: (object) => unknownFields(node, object),
       prune: (object) => prune(node, object),

@@ -58,6 +58,8 @@ export interface FieldNode {
   readonly zero: ZeroValue;
   /** The published default; undefined when there is none, or when it only restates the zero value. */
   readonly default: unknown;
+  /** The published default as it stands, also where it only restates the zero value. */
+  readonly published: unknown;
   readonly patchStrategies: readonly string[];
   readonly patchMergeKey: string | undefined;
 }

@@ -1,0 +1,58 @@
+import type { FieldSchema } from "../managed-fields/schema-of.ts";
+import type { SchemaNode } from "./schema-node.ts";
+
+const nothing: readonly string[] = [];
+
+/** Compiled schemas as ownership of fields sees them; undefined for what may hold anything. The same node has the same view. */
+export type FieldViews = (node: SchemaNode) => FieldSchema | undefined;
+
+export function createFieldViews(): FieldViews {
+  const views = new Map<SchemaNode, FieldSchema>();
+
+  function viewOf(node: SchemaNode): FieldSchema | undefined {
+    if (node.shape === "any") return undefined;
+    const known = views.get(node);
+    if (known !== undefined) return known;
+    const view = makeView(node, undefined);
+    views.set(node, view);
+    return view;
+  }
+
+  function makeView(node: SchemaNode, published: unknown): FieldSchema {
+    const properties = new Map<string, FieldSchema | undefined>();
+    const type = ownershipOf(node);
+    return {
+      type,
+      keys: type === "list" ? node.listMapKeys : nothing,
+      default: published,
+      property(name) {
+        if (node.shape === "map") return node.element === undefined ? undefined : viewOf(node.element);
+        if (properties.has(name)) return properties.get(name);
+        const field = node.fields().get(name);
+        if (field === undefined) return undefined;
+        const plain = field.published === undefined || field.node.shape === "any";
+        const view = plain ? viewOf(field.node) : makeView(field.node, field.published);
+        properties.set(name, view);
+        return view;
+      },
+      get items() {
+        return (type === "list" || type === "set") && node.element !== undefined ? viewOf(node.element) : undefined;
+      },
+    };
+  }
+
+  return viewOf;
+}
+
+function ownershipOf(node: SchemaNode): FieldSchema["type"] {
+  switch (node.shape) {
+    case "object":
+      return node.atomicMap ? "atomic" : "struct";
+    case "map":
+      return node.atomicMap ? "atomic" : "map";
+    case "list":
+      return node.listType === "map" ? "list" : node.listType === "set" ? "set" : "atomic";
+    default:
+      return "scalar";
+  }
+}
