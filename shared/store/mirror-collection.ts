@@ -128,6 +128,10 @@ export class Collection {
     };
   }
 
+  get watched(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** Puts a change into the post of everyone whom it concerns. */
   queue(change: Change, node: string, nodeBefore: string): void {
     if (this.#listeners.size === 0) return;

@@ -94,6 +94,12 @@ export class Mirror implements ClusterView {
     return this.#collection(resource).subscribe(topic, listener);
   }
 
+  /** Whether anybody watches a collection. */
+  get watched(): boolean {
+    for (const collection of this.#collections.values()) if (collection.watched) return true;
+    return false;
+  }
+
   /** Called whenever `revision` moved. */
   onMove(listener: () => void): () => void {
     this.#moved.add(listener);

@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { getRequestListener } from "@hono/node-server";
+import type { ApiRequest } from "../shared/api/request-info.ts";
+import { type ApiResponse, isStream, type Sink, type StreamBody } from "../shared/api/response.ts";
+import { isClusterPath } from "../shared/api/surface.ts";
+import { StatusError } from "../shared/kubernetes/status-error.ts";
+
+const compress = promisify(gzip);
+/** kube-apiserver compresses answers from this size on, at the fastest level. */
+const compressFromBytes = 128 * 1024;
+const keepAliveMs = 120_000;
+
+export interface HttpOptions {
+  readonly key: string;
+  readonly cert: string;
+  readonly clusterApi: (request: ApiRequest) => Promise<ApiResponse>;
+  /** Everything that is not the cluster API. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+/** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
+export function createHttpServer({ key, cert, clusterApi, fetch }: HttpOptions): Server {
+  const rest = getRequestListener(fetch);
+  const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
+    if (isClusterPath(request.url ?? "/")) void serve(clusterApi, request, response);
+    else void rest(request, response);
+  });
+  server.keepAliveTimeout = keepAliveMs;
+  server.headersTimeout = keepAliveMs + 1000;
+  server.on("clientError", (_error, socket) => {
+    if (!socket.writable) return socket.destroy();
+    // What Go's server answers to bytes that are no request.
+    socket.end("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request");
+  });
+  return server;
+}
+
+async function serve(clusterApi: HttpOptions["clusterApi"], request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const answer = await clusterApi({
+    method: request.method ?? "GET",
+    url: request.url ?? "/",
+    header: (name) => {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+    body: (limit) => readBody(request, limit),
+  });
+  if (response.destroyed) return;
+  const { body } = answer;
+  if (isStream(body)) stream(answer, body, response);
+  else await send(answer, body, request, response);
+}
+
+async function send(
+  answer: ApiResponse,
+  body: Buffer | readonly Buffer[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let bytes = Buffer.isBuffer(body) ? body : body.length === 1 && body[0] ? body[0] : Buffer.concat(body);
+  let headers = answer.headers;
+  if (bytes.length >= compressFromBytes && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
+    bytes = await compress(bytes, { level: 1 });
+    headers = { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
+  }
+  response.writeHead(answer.status, { ...headers, "content-length": bytes.length });
+  response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse): void {
+  response.writeHead(answer.status, answer.headers);
+  response.flushHeaders();
+  const sink: Sink = {
+    write: (chunk) => response.write(chunk),
+    drained: () =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          response.off("drain", done);
+          response.off("close", done);
+          resolve();
+        };
+        response.on("drain", done);
+        response.on("close", done);
+      }),
+    end: () => response.end(),
+  };
+  const stop = body.start(sink);
+  response.on("close", stop);
+}
+
+/** The declared length is checked first, so that a body over the limit is refused without being read. */
+function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const tooLarge = (): StatusError => new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${limit}`);
+  const declared = request.headers["content-length"];
+  if (declared === "0" || (declared === undefined && request.headers["transfer-encoding"] === undefined))
+    return Promise.resolve(Buffer.alloc(0));
+  if (Number(declared ?? 0) > limit) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) {
+        request.removeAllListeners("data");
+        request.resume();
+        reject(tooLarge());
+      } else chunks.push(chunk);
+    });
+    request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on("error", () => reject(new StatusError("BadRequest", "the request body ended early")));
+    request.on("aborted", () => reject(new StatusError("BadRequest", "the request body ended early")));
+  });
+}

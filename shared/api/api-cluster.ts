@@ -1,0 +1,22 @@
+import type { Clock } from "../clock.ts";
+import type { Mirror } from "../store/mirror.ts";
+import type { ClusterRef, Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** One cluster as the API machinery works on it. */
+export interface ApiCluster {
+  readonly ref: ClusterRef;
+  readonly store: Store;
+  readonly mirror: Mirror;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** A fresh UUID. */
+  readonly uid: () => string;
+  /** The service CIDR, e.g. 10.96.0.0/12, as the first address and the number of addresses. */
+  readonly serviceCidr: { readonly first: number; readonly size: number };
+}
+
+/** Kubernetes' `metav1.Time`: RFC 3339 in UTC without fractions. */
+export const timestamp = (nowMs: number): string => `${new Date(nowMs).toISOString().slice(0, 19)}Z`;

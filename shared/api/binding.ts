@@ -1,0 +1,94 @@
+import { nodes } from "../kubernetes/known-resources.ts";
+import type { Node, Pod, PodCondition } from "../kubernetes/types.ts";
+import { isStoreError, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
+import { type ApiCluster, timestamp } from "./api-cluster.ts";
+import { claimOf } from "./companions/node-claims.ts";
+import type { Binding, BindOutcome } from "./object-client.ts";
+
+interface Candidate {
+  readonly index: number;
+  readonly live: StoredObject;
+  readonly pod: Pod;
+  readonly node: Node | undefined;
+  readonly nodeName: string;
+}
+
+const attempts = 20;
+
+/** Binds what can be bound, in as few transactions as the store's limit allows. Outcomes come in the order of the bindings. */
+export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]): Promise<BindOutcome[]> {
+  const outcomes: BindOutcome[] = bindings.map(() => ({ kind: "stale" }));
+  const keys = bindings.map(({ namespace, name }) => ({ group: "", resource: "pods", namespace, name }));
+  const found = await cluster.store.latest(cluster.ref, keys);
+  const candidates: Candidate[] = [];
+  for (const [index, binding] of bindings.entries()) {
+    const live = found[index];
+    if (!live || !isBindable(live, binding)) continue;
+    const node = cluster.mirror.get(nodes, "", binding.nodeName)?.object as Node | undefined;
+    candidates.push({ index, live, pod: live.object as Pod, node, nodeName: binding.nodeName });
+  }
+  const size = Math.max(1, Math.floor((cluster.store.limits.operations * 2) / 3));
+  for (let at = 0; at < candidates.length; at += size) await bindChunk(cluster, candidates.slice(at, at + size), outcomes);
+  return outcomes;
+}
+
+function isBindable(live: StoredObject, binding: Binding): boolean {
+  const pod = live.object as Pod;
+  return pod.metadata.uid === binding.uid && (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
+}
+
+async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outcomes: BindOutcome[]): Promise<void> {
+  let left = [...chunk];
+  for (let attempt = 0; left.length > 0 && attempt < attempts; attempt++) {
+    const { records, owners } = claims(cluster, left);
+    try {
+      const entries = await cluster.store.commit(
+        cluster.ref,
+        left.map((candidate) => toOperation(cluster, candidate)),
+        records,
+      );
+      await cluster.mirror.reached(entries.at(-1)?.revision ?? 0);
+      for (const { index } of left) outcomes[index] = { kind: "bound" };
+      return;
+    } catch (error) {
+      if (!isStoreError(error, "RevisionConflict") || error.index === undefined) throw error;
+      const failed = error.index < left.length ? [left[error.index]] : shed(owners[error.index - left.length] ?? []);
+      for (const candidate of failed) if (candidate) outcomes[candidate.index] = { kind: error.index < left.length ? "stale" : "full" };
+      left = left.filter((candidate) => !failed.includes(candidate));
+    }
+  }
+}
+
+/** Of the pods that together do not fit a node, the last ones have to look elsewhere: half of them, so that few rounds find what fits. */
+const shed = (candidates: readonly Candidate[]): Candidate[] => candidates.slice(Math.floor(candidates.length / 2));
+
+function claims(cluster: ApiCluster, candidates: readonly Candidate[]): { records: RecordOperation[]; owners: Candidate[][] } {
+  const byNode = new Map<Node, Candidate[]>();
+  for (const candidate of candidates) {
+    if (!candidate.node) continue;
+    const same = byNode.get(candidate.node);
+    if (same) same.push(candidate);
+    else byNode.set(candidate.node, [candidate]);
+  }
+  const records = [...byNode].map(([node, of]) =>
+    claimOf(
+      cluster,
+      node,
+      of.map(({ pod }) => pod),
+    ),
+  );
+  return { records, owners: [...byNode.values()] };
+}
+
+/** `assignPod` of pkg/registry/core/pod: the node's name and the condition that says so. */
+function toOperation(cluster: ApiCluster, { live, pod, nodeName }: Candidate): Operation {
+  const scheduled: PodCondition = { type: "PodScheduled", status: "True", lastTransitionTime: timestamp(cluster.clock.now()) };
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
+  const object = {
+    ...pod,
+    metadata: { ...pod.metadata },
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName },
+    status: { ...pod.status, conditions: [...others, scheduled] },
+  };
+  return { kind: "put", key: live.key, expected: live.revision, object, previous: live };
+}

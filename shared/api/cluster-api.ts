@@ -1,0 +1,138 @@
+import { forbidden } from "../auth/forbidden.ts";
+import type { RbacAuthorizer } from "../auth/rbac.ts";
+import type { RequestAttributes } from "../auth/rbac-rules.ts";
+import type { UserInfo } from "../auth/user.ts";
+import { builtinResources, findResource, type ResourceDefinition } from "../kubernetes/resources.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import type { ApiCluster } from "./api-cluster.ts";
+import type { ClusterTokens } from "./cluster-tokens.ts";
+import { readCollection, readObject, watchCollection } from "./handlers/read.ts";
+import { handleSubresource } from "./handlers/subresources.ts";
+import { handleVirtual, isVirtual } from "./handlers/virtual.ts";
+import { createOne, deleteMany, deleteOne, patchOne, updateOne } from "./handlers/write.ts";
+import type { Documents } from "./non-resource.ts";
+import type { PodStreams } from "./pod-streams.ts";
+import type { Registry } from "./registry.ts";
+import { createEncoder, type Encoder } from "./representation.ts";
+import { type ApiRequest, parseRequest, type RequestInfo, type ResourceRequest } from "./request-info.ts";
+import { type ApiResponse, failure, methodNotAllowed, noSuchResource, text, toStatusError } from "./response.ts";
+
+/** One cluster behind its API. */
+export interface ServedCluster {
+  readonly cluster: ApiCluster;
+  readonly registry: Registry;
+  readonly authorizer: RbacAuthorizer;
+  readonly tokens: ClusterTokens;
+  /** Logs and, later, exec: what only a node can answer. */
+  readonly podStreams: PodStreams;
+  readonly documents: Documents;
+  /** Encoders of plain objects by resource, shared by every request so that watch lines are made once. */
+  readonly encoders: Map<ResourceDefinition, Encoder>;
+}
+
+/** A request that was authenticated, taken apart and found to concern a served resource. */
+export interface Call {
+  readonly served: ServedCluster;
+  readonly request: ApiRequest;
+  readonly info: RequestInfo;
+  readonly target: ResourceRequest;
+  readonly definition: ResourceDefinition;
+  readonly user: UserInfo;
+  /** Collected for the `Warning` headers of the answer. */
+  readonly warnings: string[];
+}
+
+/** Serves one request of the Kubernetes API. Never throws: every failure is an answer. `onUnknown` gets the errors nobody foresaw. */
+export async function serveCluster(
+  served: ServedCluster,
+  request: ApiRequest,
+  user: UserInfo,
+  onUnknown: (error: unknown) => void,
+): Promise<ApiResponse> {
+  let target: ResourceRequest | undefined;
+  try {
+    const info = parseRequest(request.method, request.url);
+    target = info.resource;
+    return await route(served, request, info, user);
+  } catch (error) {
+    const known = toStatusError(error, target);
+    if (known) return failure(known);
+    onUnknown(error);
+    return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));
+  }
+}
+
+async function route(served: ServedCluster, request: ApiRequest, info: RequestInfo, user: UserInfo): Promise<ApiResponse> {
+  const { resource: target, path } = info;
+  authorize(served, request, info, user);
+  if (!target) {
+    if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();
+    return served.documents.answer(path, request) ?? text(404, "404 page not found\n");
+  }
+  const definition = findResource(target.group, target.version, target.resource);
+  if (!definition) {
+    const knownVersion = builtinResources().some(({ group, version }) => group === target.group && version === target.version);
+    if (!knownVersion) return text(404, "404 page not found\n");
+    throw noSuchResource();
+  }
+  const warnings: string[] = [];
+  const response = await dispatch({ served, request, info, target, definition, user, warnings });
+  if (warnings.length === 0) return response;
+  return {
+    ...response,
+    headers: { ...response.headers, warning: warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(", ") },
+  };
+}
+
+function dispatch(call: Call): Promise<ApiResponse> {
+  const { target, definition } = call;
+  if (isVirtual(definition)) return handleVirtual(call);
+  if (target.subresource !== "") return handleSubresource(call);
+  if (definition.namespaced && target.namespace === "" && target.name !== "") throw noSuchResource();
+  const everywhere = definition.namespaced && target.namespace === "";
+  switch (target.verb) {
+    case "get":
+      return readObject(call);
+    case "list":
+      return readCollection(call);
+    case "watch":
+      return watchCollection(call);
+    case "create":
+      if (target.name !== "" || everywhere) throw methodNotAllowed();
+      return createOne(call);
+    case "update":
+      if (target.name === "") throw methodNotAllowed();
+      return updateOne(call);
+    case "patch":
+      if (target.name === "") throw methodNotAllowed();
+      return patchOne(call);
+    case "delete":
+      return deleteOne(call);
+    case "deletecollection":
+      if (everywhere || !definition.verbs.has("deletecollection")) throw methodNotAllowed();
+      return deleteMany(call);
+    default:
+      return target.verb satisfies never;
+  }
+}
+
+export function encoderOf({ encoders, cluster }: ServedCluster, definition: ResourceDefinition): Encoder {
+  let encoder = encoders.get(definition);
+  if (!encoder) {
+    encoder = createEncoder(definition, { kind: "object" }, () => cluster.clock.now());
+    encoders.set(definition, encoder);
+  }
+  return encoder;
+}
+
+function authorize(served: ServedCluster, request: ApiRequest, info: RequestInfo, user: UserInfo): void {
+  const attributes = attributesOf(request.method, info);
+  const { allowed, reason } = served.authorizer.authorize(user, attributes);
+  if (!allowed) throw forbidden(user, attributes, reason);
+}
+
+export function attributesOf(method: string, { resource, path }: RequestInfo): RequestAttributes {
+  if (!resource) return { kind: "nonResource", verb: method.toLowerCase(), path };
+  const { verb, group, resource: name, subresource, namespace } = resource;
+  return { kind: "resource", verb, group, resource: name, subresource, namespace, name: resource.name };
+}

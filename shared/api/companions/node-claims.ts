@@ -1,0 +1,59 @@
+import { nodes } from "../../kubernetes/known-resources.ts";
+import { parseQuantity } from "../../kubernetes/quantity.ts";
+import type { Node, Pod } from "../../kubernetes/types.ts";
+import { amountOf, podRequests } from "../../scheduler/requests.ts";
+import type { RecordKey, RecordOperation } from "../../store/store.ts";
+import type { ApiCluster } from "../api-cluster.ts";
+import type { Companions } from "../registry.ts";
+
+/** Names the pool of a Node's machine, which several clusters may share. */
+export const poolAnnotation = "coracle.dev/pool";
+
+type Amounts = Record<string, number>;
+const none: Companions = { operations: [], records: [] };
+
+/**
+ * What is committed on a machine is counted once for all clusters of its pool: one record a machine, changed in the transactions that
+ * bind pods and end them. So two schedulers can waste work but never over-commit a node. Nodes without a pool count for their cluster alone.
+ */
+export function claimKey({ ref }: ApiCluster, node: Node): RecordKey {
+  const pool = node.metadata.annotations?.[poolAnnotation];
+  return { partition: `${ref.tenant}#claims#${pool ?? `cluster:${ref.cluster}`}`, sort: node.metadata.name ?? "" };
+}
+
+/** CPU in thousandths, the rest in bytes or pieces. */
+export function amountsOf(pod: Pod): Amounts {
+  const requests = podRequests(pod);
+  const amounts: Amounts = { pods: 1 };
+  if (requests.cpuMillis > 0) amounts.cpu = requests.cpuMillis;
+  if (requests.memoryBytes > 0) amounts.memory = requests.memoryBytes;
+  if (requests.ephemeralStorageBytes > 0) amounts["ephemeral-storage"] = requests.ephemeralStorageBytes;
+  for (const [name, amount] of requests.scalars) amounts[name] = amount;
+  return amounts;
+}
+
+/** The claim of some pods on a node, on the condition that the node still has room for all of them together. */
+export function claimOf(cluster: ApiCluster, node: Node, pods: readonly Pod[]): RecordOperation {
+  const add: Amounts = {};
+  for (const pod of pods) for (const [name, amount] of Object.entries(amountsOf(pod))) add[name] = (add[name] ?? 0) + amount;
+  const allocatable = node.status?.allocatable ?? node.status?.capacity;
+  const atMost: Amounts = {};
+  for (const [name, amount] of Object.entries(add)) {
+    const room = allocatable?.[name];
+    if (allocatable) atMost[name] = (room === undefined ? 0 : amountOf(name, room, parseQuantity)) - amount;
+  }
+  return { kind: "add", ...claimKey(cluster, node), add, atMost };
+}
+
+const hasEnded = (pod: Pod | undefined): boolean =>
+  pod === undefined || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+
+/** Gives back what a bound pod held, once: when it ends or when it goes without having ended. */
+export function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod | undefined): Companions {
+  const nodeName = before.spec?.nodeName ?? "";
+  if (nodeName === "" || hasEnded(before) || !hasEnded(after)) return none;
+  const node = cluster.mirror.get(nodes, "", nodeName);
+  if (!node) return none;
+  const add = Object.fromEntries(Object.entries(amountsOf(before)).map(([name, amount]) => [name, -amount]));
+  return { operations: [], records: [{ kind: "add", ...claimKey(cluster, node.object as Node), add }] };
+}

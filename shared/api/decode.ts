@@ -1,0 +1,134 @@
+import { parse as parseYaml } from "yaml";
+import type { KubernetesObject } from "../kubernetes/object.ts";
+import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
+import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import { jsonSyntaxProblem } from "./json-syntax.ts";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+export const bodyLimit = 3 * 1024 * 1024;
+/** Deeper JSON than this is refused, as Go's decoder and etcd's clients do long before. */
+const maxDepth = 200;
+
+const accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/** The body as a JSON value. @throws StatusError `UnsupportedMediaType`, `BadRequest` */
+export function parseBody(body: Buffer, contentType: string | undefined, kind: string): unknown {
+  const media = (contentType ?? "application/json").split(";")[0]?.trim().toLowerCase() ?? "";
+  const text = body.toString("utf8");
+  if (media === "application/json" || media === "") return parseJson(text, kind);
+  if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") return parseYamlBody(text, kind);
+  throw new StatusError(
+    "UnsupportedMediaType",
+    `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+  );
+}
+
+export function parseJson(text: string, kind: string): unknown {
+  try {
+    return shallow(JSON.parse(text), 0, kind);
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    throw new StatusError(
+      "BadRequest",
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${jsonSyntaxProblem(text)} (${excerpt(text)})`,
+    );
+  }
+}
+
+export function parseYamlBody(text: string, kind: string): unknown {
+  try {
+    // YAML 1.1: `y` and `yes` are booleans, as sigs.k8s.io/yaml reads them. Aliases are bounded against bombs.
+    return shallow(parseYaml(text, { version: "1.1", maxAliasCount: 100, merge: true }), 0, kind);
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
+    throw new StatusError("BadRequest", `error converting YAML to JSON: yaml: ${message}`);
+  }
+}
+
+/** The first bytes in the form in which Go's runtime quotes an unrecognized object. */
+function excerpt(text: string): string {
+  const limit = 64;
+  return text.length > limit ? `${text.slice(0, limit)} ...` : text;
+}
+
+function shallow(value: unknown, depth: number, kind: string): unknown {
+  if (depth > maxDepth)
+    throw new StatusError("BadRequest", `the object provided is unrecognized (must be of type ${kind}): exceeded max depth`);
+  if (typeof value !== "object" || value === null) return value;
+  for (const child of Array.isArray(value) ? value : Object.values(value)) if (typeof child === "object") shallow(child, depth + 1, kind);
+  return value;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+export interface Expected {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly schema: KindSchema | undefined;
+}
+
+export const expectedOf = (definition: ResourceDefinition, schema: KindSchema | undefined): Expected => ({
+  kind: definition.kind,
+  apiVersion: apiVersionOf(definition),
+  schema,
+});
+
+/**
+ * A parsed body as an object of the expected kind: kind and version right or filled in, types right, unknown fields refused, warned of or dropped.
+ * The value is taken over and changed in place. `kind` and `apiVersion` come first. @throws StatusError `BadRequest`
+ */
+export function decodeObject(
+  value: unknown,
+  expected: Expected,
+  validation: FieldValidation,
+  warn: (text: string) => void,
+): KubernetesObject {
+  const { kind, apiVersion, schema } = expected;
+  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+  const refuse = (why: string): StatusError =>
+    new StatusError("BadRequest", `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`);
+  if (!isRecord(value)) {
+    const found = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+    throw refuse(
+      `json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
+  }
+  checkKind(value, expected, refuse);
+  const { kind: _kind, apiVersion: _version, metadata, ...rest } = value;
+  const object: Record<string, unknown> = { kind, apiVersion, metadata: metadata ?? {}, ...rest };
+  const problem = schema?.checkTypes(object);
+  if (problem !== undefined) throw refuse(problem);
+  if (schema) {
+    if (validation !== "Ignore") {
+      const unknown = schema.unknownFields(object);
+      if (unknown.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${unknown.join(", ")}`);
+      for (const field of unknown) warn(field);
+    }
+    schema.prune(object);
+  }
+  if (!hasMetadata(object)) throw refuse("metadata is missing");
+  return object;
+}
+
+function hasMetadata(value: Record<string, unknown>): value is Record<string, unknown> & KubernetesObject {
+  return isRecord(value.metadata);
+}
+
+function checkKind(value: Record<string, unknown>, expected: Expected, refuse: (why: string) => StatusError): void {
+  const kind = typeof value.kind === "string" && value.kind !== "" ? value.kind : expected.kind;
+  const apiVersion = typeof value.apiVersion === "string" && value.apiVersion !== "" ? value.apiVersion : expected.apiVersion;
+  if (kind === expected.kind && apiVersion === expected.apiVersion) return;
+  if (apiVersion !== expected.apiVersion)
+    throw refuse(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`,
+    );
+  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+  const internal = apiVersion.includes("/") ? (apiVersion.split("/")[0]?.split(".")[0] ?? "") : "core";
+  throw new StatusError(
+    "BadRequest",
+    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`,
+  );
+}

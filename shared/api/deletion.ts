@@ -1,0 +1,121 @@
+import { cloneJson } from "../kubernetes/clone.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
+import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import type { StoredObject } from "../store/store.ts";
+import { LazyObject } from "../store/stored-entry.ts";
+import { timestamp } from "./api-cluster.ts";
+import type { DeleteOptions } from "./object-client.ts";
+import { keyOf, type Registry, type WriteContext } from "./registry.ts";
+import { conflict, forbidden, notFound } from "./response.ts";
+import { type Body, strategyOf } from "./strategy.ts";
+
+export interface Deletion {
+  /** The object as it was deleted, or as it waits for its finalizers or its grace period. */
+  readonly object: StoredObject;
+  readonly gone: boolean;
+}
+
+const immortal = new Set(["default", "kube-system", "kube-public"]);
+const attempts = 30;
+
+/**
+ * Deletes as k8s.io/apiserver's `rest.BeforeDelete` and the generic store do: preconditions, grace, propagation by finalizers;
+ * an object that something still holds gets a deletion timestamp, one that nothing holds goes.
+ */
+export async function deleteObject(
+  registry: Registry,
+  served: ResourceDefinition,
+  namespace: string,
+  name: string,
+  options: DeleteOptions,
+  context: Pick<WriteContext, "dryRun">,
+): Promise<Deletion> {
+  const definition = storageResource(served) ?? served;
+  if (definition.group === "" && definition.resource === "namespaces" && immortal.has(name)) {
+    throw forbidden("", "namespaces", name, "this namespace may not be deleted");
+  }
+  for (let attempt = 0; ; attempt++) {
+    const live = await registry.latest(keyOf(definition, namespace, name));
+    if (!live) throw notFound(served.group, served.resource, name);
+    checkPreconditions(served, live, options);
+    const next = marked(definition, live.object, options, registry.cluster.clock.now());
+    const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
+    const gone = isFree(next);
+    if (context.dryRun) return { object, gone };
+    if (!gone && sameDeletion(next, live.object)) return { object: live, gone };
+    const entry = gone ? await registry.remove(definition, live, next) : await registry.replace(definition, live, next);
+    if (entry) return { object: entry, gone };
+    if (options.resourceVersion !== undefined || attempt >= attempts) throw conflict(served.group, served.resource, name);
+  }
+}
+
+function checkPreconditions(definition: ResourceDefinition, live: StoredObject, options: DeleteOptions): void {
+  const { uid = "" } = live.object.metadata;
+  const fail = (what: string, wanted: string, found: string): Error =>
+    conflict(
+      definition.group,
+      definition.resource,
+      live.key.name,
+      `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been deleted and then recreated`,
+    );
+  if (options.uid !== undefined && options.uid !== uid) throw fail("UID", options.uid, uid);
+  if (options.resourceVersion !== undefined && options.resourceVersion !== String(live.revision)) {
+    throw fail("ResourceVersion", options.resourceVersion, String(live.revision));
+  }
+}
+
+/** The next state of an object whose deletion was asked for. */
+function marked(definition: ResourceDefinition, live: KubernetesObject, options: DeleteOptions, nowMs: number): Body {
+  const strategy = strategyOf(definition);
+  const next: Body = cloneJson(live);
+  const { metadata } = next;
+  const finalizers = new Set(metadata.finalizers ?? []);
+  const policy = options.propagationPolicy ?? (hasDependentsPolicy(finalizers) ? undefined : strategy.defaultPropagation);
+  if (policy !== undefined) {
+    finalizers.delete("orphan");
+    finalizers.delete("foregroundDeletion");
+    if (policy === "Orphan") finalizers.add("orphan");
+    if (policy === "Foreground") finalizers.add("foregroundDeletion");
+  }
+  delete metadata.finalizers;
+  if (finalizers.size > 0) metadata.finalizers = [...finalizers];
+
+  const grace = strategy.gracePeriodSeconds?.(next, options.gracePeriodSeconds) ?? 0;
+  const already = metadata.deletionGracePeriodSeconds;
+  if (metadata.deletionTimestamp !== undefined && already !== undefined) {
+    if (!strategy.gracePeriodSeconds || options.gracePeriodSeconds === undefined || grace >= already) return next;
+    metadata.deletionTimestamp = timestamp(Date.parse(metadata.deletionTimestamp) - (already - grace) * 1000);
+    metadata.deletionGracePeriodSeconds = grace;
+    return next;
+  }
+  const held = grace > 0 || finalizers.size > 0 || specFinalizers(next) > 0;
+  if (!held && !strategy.gracePeriodSeconds) return next;
+  metadata.deletionTimestamp = timestamp(nowMs + grace * 1000);
+  metadata.deletionGracePeriodSeconds = grace;
+  if (metadata.generation !== undefined && held) metadata.generation += 1;
+  if (next.kind === "Namespace") {
+    delete metadata.deletionGracePeriodSeconds;
+    next.status = { ...next.status, phase: "Terminating" };
+  }
+  return next;
+}
+
+const hasDependentsPolicy = (finalizers: ReadonlySet<string>): boolean => finalizers.has("orphan") || finalizers.has("foregroundDeletion");
+
+function specFinalizers(object: Body): number {
+  return object.kind === "Namespace" && Array.isArray(object.spec?.finalizers) ? object.spec.finalizers.length : 0;
+}
+
+const isFree = (object: Body): boolean =>
+  (object.metadata.finalizers?.length ?? 0) === 0 &&
+  specFinalizers(object) === 0 &&
+  (object.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+
+function sameDeletion(next: KubernetesObject, live: KubernetesObject): boolean {
+  const [a, b] = [next.metadata, live.metadata];
+  return (
+    a.deletionTimestamp === b.deletionTimestamp &&
+    a.deletionGracePeriodSeconds === b.deletionGracePeriodSeconds &&
+    (a.finalizers ?? []).join() === (b.finalizers ?? []).join()
+  );
+}

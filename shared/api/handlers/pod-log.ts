@@ -1,0 +1,90 @@
+import { StatusError } from "../../kubernetes/status-error.ts";
+import type { Pod } from "../../kubernetes/types.ts";
+import type { Call } from "../cluster-api.ts";
+import { isTrue } from "../request-info.ts";
+import type { ApiResponse, Sink } from "../response.ts";
+import { findLive } from "./read.ts";
+
+/** `GET pods/{name}/log`: plain text from the node, as long as it goes. */
+export async function readPodLog(call: Call): Promise<ApiResponse> {
+  const { served, info, target } = call;
+  const { query } = info;
+  const pod = (await findLive({ ...call, info: { ...info, query: new URLSearchParams() } })).object as Pod;
+  const container = chooseContainer(pod, query.get("container") ?? "", target.name);
+  if ((pod.spec?.nodeName ?? "") === "") return textResponse(emptyStream());
+  const number = (field: string, least: number): number | undefined => {
+    const value = query.get(field);
+    if (value === null || value === "") return undefined;
+    if (!/^-?\d+$/.test(value)) throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+    if (Number(value) < least)
+      throw invalidOption(target.name, field, `Invalid value: ${value}: must be greater than ${least === 0 ? "or equal to 0" : "0"}`);
+    return Number(value);
+  };
+  const sinceTime = query.get("sinceTime") ?? undefined;
+  const sinceSeconds = number("sinceSeconds", 1);
+  if (sinceTime !== undefined && sinceSeconds !== undefined)
+    throw invalidOption(target.name, "sinceSeconds", "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified");
+  const stream = await served.podStreams.log({
+    pod,
+    container,
+    follow: isTrue(query.get("follow")),
+    previous: isTrue(query.get("previous")),
+    timestamps: isTrue(query.get("timestamps")),
+    sinceSeconds,
+    sinceTime,
+    tailLines: number("tailLines", 0),
+    limitBytes: number("limitBytes", 1),
+  });
+  return textResponse(stream);
+}
+
+const invalidOption = (name: string, field: string, message: string): StatusError =>
+  new StatusError("Invalid", `PodLogOptions ${JSON.stringify(name)} is invalid: ${field}: ${message}`, {
+    name,
+    kind: "PodLogOptions",
+    causes: [{ reason: "FieldValueInvalid", message, field }],
+  });
+
+function chooseContainer(pod: Pod, asked: string, podName: string): string {
+  const { spec } = pod;
+  const names = [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])].map(
+    ({ name }) => name,
+  );
+  if (asked !== "") {
+    if (!names.includes(asked)) throw new StatusError("BadRequest", `container ${asked} is not valid for pod ${podName}`);
+    return asked;
+  }
+  const [only, ...more] = (spec?.containers ?? []).map(({ name }) => name);
+  if (only !== undefined && more.length === 0) return only;
+  const own = (spec?.containers ?? []).map(({ name }) => name).join(" ");
+  const initial = (spec?.initContainers ?? []).map(({ name }) => name).join(" ");
+  const rest = initial === "" ? "" : ` or one of the init containers: [${initial}]`;
+  throw new StatusError("BadRequest", `a container name must be specified for pod ${podName}, choose one of: [${own}]${rest}`);
+}
+
+function textResponse(stream: ReadableStream<Uint8Array>): ApiResponse {
+  return {
+    status: 200,
+    headers: { "content-type": "text/plain", "cache-control": "no-cache, private" },
+    body: { start: (sink) => pipe(stream, sink) },
+  };
+}
+
+const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: (controller) => controller.close() });
+
+/** Writes a stream into a sink at the receiver's pace; the returned function stops it at its source. */
+export function pipe(stream: ReadableStream<Uint8Array>, sink: Sink): () => void {
+  const reader = stream.getReader();
+  const run = async (): Promise<void> => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!sink.write(Buffer.from(value.buffer, value.byteOffset, value.byteLength))) await sink.drained();
+    }
+  };
+  // A node that goes away in the middle ends the answer: what came is all there is.
+  void run()
+    .catch(() => {})
+    .finally(() => sink.end());
+  return () => void reader.cancel().catch(() => {});
+}

@@ -1,0 +1,125 @@
+import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
+import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
+import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
+import { StatusError } from "../../kubernetes/status-error.ts";
+import type { Binding as BindingObject, Pod, Scale } from "../../kubernetes/types.ts";
+import { bindPods } from "../binding.ts";
+import type { Call } from "../cluster-api.ts";
+import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
+import { evictPod } from "../eviction.ts";
+import { negotiate } from "../negotiation.ts";
+import { applyPatch, parsePatch } from "../patch.ts";
+import type { UpdateSubresource } from "../registry.ts";
+import { type ApiResponse, conflict, document, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
+import { readPodLog } from "./pod-log.ts";
+import { encoderFor, findLive, respond } from "./read.ts";
+import { requestToken } from "./tokens.ts";
+import { checkPlace, patchOne, updateOne, writeContext } from "./write.ts";
+
+const plainUpdates: Readonly<Record<string, UpdateSubresource>> = {
+  status: "status",
+  finalize: "finalize",
+  approval: "approval",
+  resize: "resize",
+  ephemeralcontainers: "ephemeralcontainers",
+};
+
+export async function handleSubresource(call: Call): Promise<ApiResponse> {
+  const { definition, target, request } = call;
+  const subresource = definition.subresources.find(({ name }) => name === target.subresource);
+  if (!subresource || target.name === "") throw noSuchResource();
+  const { method } = request;
+  const full = `${definition.resource}/${target.subresource}`;
+  if (full === "pods/log" && method === "GET") return readPodLog(call);
+  if (full === "pods/binding" && method === "POST") return bindOne(call);
+  if (full === "pods/eviction" && method === "POST") return evictPod(call);
+  if (full === "serviceaccounts/token" && method === "POST") return requestToken(call);
+  if (target.subresource === "scale") return handleScale(call);
+  const update = plainUpdates[target.subresource];
+  if (update === undefined) throw methodNotAllowed();
+  if (method === "PUT") return updateOne(call, update);
+  if (method === "PATCH" && target.subresource !== "finalize") return patchOne(call, update);
+  if (method !== "GET" && method !== "HEAD") throw methodNotAllowed();
+  const negotiated = negotiate(request.header("accept"), call.info.query);
+  return respond(200, encoderFor(call, negotiated).object(await findLive(call)), negotiated);
+}
+
+const scaleKind = { kind: "Scale", apiVersion: "autoscaling/v1" } as const;
+
+async function handleScale(call: Call): Promise<ApiResponse> {
+  const { definition, served, request, target } = call;
+  const stored = storageResource(definition) ?? definition;
+  if (request.method === "GET" || request.method === "HEAD") return document(200, scaleOf(stored, (await findLive(call)).object));
+  if (request.method !== "PUT" && request.method !== "PATCH") throw methodNotAllowed();
+  const body = await request.body(bodyLimit);
+  const context = writeContext(call, request.method === "PUT" ? "UpdateOptions" : "PatchOptions");
+  const expected = { ...scaleKind, schema: kindSchema("autoscaling", "v1", "Scale") };
+  const decode = (value: unknown): Scale => decodeObject(value, expected, "Warn", context.warn) as Scale;
+  const given = request.method === "PUT" ? decode(parseBody(body, request.header("content-type"), "Scale")) : undefined;
+  if (given) checkPlace(given, target.namespace, target.name);
+  const patch = given ? undefined : parsePatch(body, request.header("content-type"), "Scale", true);
+  const changed = await served.registry.update(
+    definition,
+    target.namespace,
+    target.name,
+    (live) => {
+      const scale = patch ? decode(applyPatch(scaleOf(stored, live), patch, expected.schema)) : given;
+      const { resourceVersion = "" } = scale?.metadata ?? {};
+      if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
+        throw conflict(definition.group, definition.resource, target.name);
+      const replicas = scale?.spec?.replicas ?? 0;
+      if (replicas < 0) throw negativeScale(definition, target.name, replicas);
+      return withReplicas(live, replicas);
+    },
+    context,
+    { subresource: "scale" },
+  );
+  return document(200, scaleOf(stored, changed.object));
+}
+
+function negativeScale(_definition: ResourceDefinition, name: string, replicas: number): StatusError {
+  const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;
+  return new StatusError("Invalid", `Scale.autoscaling ${JSON.stringify(name)} is invalid: spec.replicas: ${message}`, {
+    name,
+    group: "autoscaling",
+    kind: "Scale",
+    causes: [{ reason: "FieldValueInvalid", message, field: "spec.replicas" }],
+  });
+}
+
+const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } as const;
+
+/** `pods/binding`, and `bindings` with the pod's name in the body. */
+export async function bindOne(call: Call): Promise<ApiResponse> {
+  const { served, request, target } = call;
+  const context = writeContext(call, "CreateOptions");
+  const expected = { kind: "Binding", apiVersion: "v1", schema: kindSchema("", "v1", "Binding") };
+  const binding = decodeObject(
+    parseBody(await request.body(bodyLimit), request.header("content-type"), "Binding"),
+    expected,
+    "Warn",
+    context.warn,
+  ) as BindingObject;
+  checkPlace(binding, target.namespace, target.name);
+  const name = binding.metadata.name ?? "";
+  const nodeName = binding.target.name ?? "";
+  if (nodeName === "")
+    throw new StatusError("Invalid", `Binding "${name}" is invalid: target.name: Required value`, { name, kind: "Binding" });
+  const found = await served.registry.latest({ group: "", resource: "pods", namespace: target.namespace, name });
+  if (!found) throw notFound("", "pods", name);
+  const pod = found.object as Pod;
+  const refuse = (why: string): StatusError => {
+    const error = conflict("", "pods/binding", name, why);
+    return error;
+  };
+  if (pod.metadata.deletionTimestamp !== undefined) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
+  const assigned = pod.spec?.nodeName ?? "";
+  if (assigned !== "") throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+  if (context.dryRun) return document(201, success);
+  const [outcome] = await bindPods(served.cluster, [
+    { namespace: target.namespace, name, uid: binding.metadata.uid ?? pod.metadata.uid ?? "", nodeName },
+  ]);
+  if (outcome?.kind !== "bound")
+    throw refuse(outcome?.kind === "full" ? `node ${JSON.stringify(nodeName)} has no room for it` : `pod ${name} has changed`);
+  return document(201, success);
+}

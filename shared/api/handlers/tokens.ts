@@ -1,0 +1,107 @@
+import { z } from "zod";
+import type { ServiceAccountTokenRequest } from "../../auth/token.ts";
+import { nodes, pods, secrets } from "../../kubernetes/known-resources.ts";
+import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
+import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
+import type { StatusError } from "../../kubernetes/status-error.ts";
+import type { AuthenticationV1TokenRequest, Pod } from "../../kubernetes/types.ts";
+import { timestamp } from "../api-cluster.ts";
+import type { Call } from "../cluster-api.ts";
+import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
+import { type ApiResponse, conflict, document, notFound } from "../response.ts";
+import { findLive } from "./read.ts";
+import { checkPlace, writeContext } from "./write.ts";
+
+const minSeconds = 600;
+const maxSeconds = 2 ** 32;
+const defaultSeconds = 3600;
+
+const specShape = z.object({
+  audiences: z.array(z.string()).nullish(),
+  expirationSeconds: z.int().nullish(),
+  boundObjectRef: z
+    .object({ kind: z.string().optional(), apiVersion: z.string().optional(), name: z.string().optional(), uid: z.string().optional() })
+    .nullish(),
+});
+
+type Bound = Pick<ServiceAccountTokenRequest, "pod" | "node" | "secret">;
+
+/** `serviceaccounts/token` (KEP-1205, bound service account tokens). */
+export async function requestToken(call: Call): Promise<ApiResponse> {
+  const { served, request, target } = call;
+  const context = writeContext(call, "CreateOptions");
+  const expected = {
+    kind: "TokenRequest",
+    apiVersion: "authentication.k8s.io/v1",
+    schema: kindSchema("authentication.k8s.io", "v1", "TokenRequest"),
+  };
+  const body = await request.body(bodyLimit);
+  const given = decodeObject(
+    parseBody(body, request.header("content-type"), "TokenRequest"),
+    expected,
+    "Warn",
+    context.warn,
+  ) as AuthenticationV1TokenRequest;
+  checkPlace(given, target.namespace, target.name);
+  const account = await findLive({ ...call, info: { ...call.info, query: new URLSearchParams() } });
+  const spec = specShape.parse(given.spec ?? {});
+  const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
+  if (expirationSeconds < minSeconds) throw invalidSeconds(expirationSeconds, "may not specify a duration less than 10 minutes");
+  if (expirationSeconds > maxSeconds) throw invalidSeconds(expirationSeconds, "may not specify a duration larger than 2^32 seconds");
+  const audiences = spec.audiences && spec.audiences.length > 0 ? spec.audiences : [...served.tokens.audiences];
+  const bound = spec.boundObjectRef ? findBound(call, spec.boundObjectRef) : {};
+  const { uid = "" } = account.object.metadata;
+  const { token, expiresAtMs } = await served.tokens.issue({
+    namespace: target.namespace,
+    serviceAccount: { name: target.name, uid },
+    audiences,
+    expirationSeconds,
+    ...bound,
+  });
+  return document(201, {
+    kind: "TokenRequest",
+    apiVersion: "authentication.k8s.io/v1",
+    metadata: { name: target.name, namespace: target.namespace, creationTimestamp: timestamp(served.cluster.clock.now()) },
+    spec: { audiences, expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
+    status: { token, expirationTimestamp: timestamp(expiresAtMs) },
+  });
+}
+
+const invalidSeconds = (seconds: number, why: string): StatusError =>
+  invalidStatus("TokenRequest", "authentication.k8s.io", "", [
+    { reason: "FieldValueInvalid", field: "spec.expirationSeconds", message: `Invalid value: ${seconds}: ${why}` },
+  ]);
+
+function findBound(call: Call, reference: { kind?: string | undefined; name?: string | undefined; uid?: string | undefined }): Bound {
+  const { served, target } = call;
+  const { mirror } = served.cluster;
+  const kinds = { Pod: pods, Node: nodes, Secret: secrets } as const;
+  const { kind = "", name = "" } = reference;
+  if (!(kind in kinds)) {
+    throw invalidStatus("TokenRequest", "authentication.k8s.io", "", [
+      {
+        reason: "FieldValueInvalid",
+        field: "spec.boundObjectRef",
+        message: `cannot bind token for serviceaccount ${JSON.stringify(target.name)} to object kind ${JSON.stringify(kind)}`,
+      },
+    ]);
+  }
+  const resource = kinds[kind as keyof typeof kinds];
+  const found = mirror.get(resource, kind === "Node" ? "" : target.namespace, name);
+  if (!found) throw notFound("", resource.resource, name);
+  const uid = found.object.metadata.uid ?? "";
+  if (reference.uid !== undefined && reference.uid !== "" && reference.uid !== uid) {
+    throw conflict(
+      "",
+      resource.resource,
+      name,
+      `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
+  }
+  const bound = { name, uid };
+  if (kind === "Node") return { node: bound };
+  if (kind === "Secret") return { secret: bound };
+  const nodeName = (found.object as Pod).spec?.nodeName ?? "";
+  const node = nodeName === "" ? undefined : mirror.get(nodes, "", nodeName);
+  return { pod: bound, ...(node && { node: { name: nodeName, uid: node.object.metadata.uid ?? "" } }) };
+}

@@ -1,0 +1,149 @@
+import { z } from "zod";
+import type { RequestAttributes } from "../../auth/rbac-rules.ts";
+import type { UserInfo } from "../../auth/user.ts";
+import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
+import { StatusError } from "../../kubernetes/status-error.ts";
+import { timestamp } from "../api-cluster.ts";
+import type { Call } from "../cluster-api.ts";
+import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { type ApiResponse, document, methodNotAllowed, notFound } from "../response.ts";
+import { bindOne } from "./subresources.ts";
+import { checkPlace, writeContext } from "./write.ts";
+
+/** Resources that are never stored: a question with its answer. */
+export const isVirtual = (definition: ResourceDefinition): boolean => !definition.verbs.has("watch");
+
+const resourceAttributes = z.object({
+  namespace: z.string().optional(),
+  verb: z.string().optional(),
+  group: z.string().optional(),
+  resource: z.string().optional(),
+  subresource: z.string().optional(),
+  name: z.string().optional(),
+});
+const accessSpec = z.object({
+  resourceAttributes: resourceAttributes.nullish(),
+  nonResourceAttributes: z.object({ path: z.string().optional(), verb: z.string().optional() }).nullish(),
+  user: z.string().optional(),
+  groups: z.array(z.string()).nullish(),
+  uid: z.string().optional(),
+  namespace: z.string().optional(),
+  token: z.string().optional(),
+  audiences: z.array(z.string()).nullish(),
+});
+type Spec = z.infer<typeof accessSpec>;
+
+export async function handleVirtual(call: Call): Promise<ApiResponse> {
+  const { definition, target, served } = call;
+  if (definition.resource === "componentstatuses") return componentStatuses(call);
+  if (target.verb !== "create" || target.name !== "") throw methodNotAllowed();
+  if (definition.resource === "bindings") return bindOne(call);
+  const { object, spec } = await readSpec(call);
+  const base = {
+    ...object,
+    kind: definition.kind,
+    apiVersion: apiVersionOf(definition),
+    metadata: { ...object.metadata, creationTimestamp: null },
+  };
+  switch (definition.resource) {
+    case "selfsubjectreviews": {
+      const { username, uid, groups, extra } = call.user;
+      const metadata = { creationTimestamp: timestamp(served.cluster.clock.now()) };
+      return document(201, { ...base, metadata, status: { userInfo: { username, ...(uid && { uid }), groups, ...(extra && { extra }) } } });
+    }
+    case "tokenreviews":
+      return document(201, { ...base, status: await reviewToken(call, spec) });
+    case "selfsubjectrulesreviews": {
+      const { resourceRules, nonResourceRules, evaluationError } = served.authorizer.rulesFor(call.user, spec.namespace ?? "");
+      return document(201, {
+        ...base,
+        status: { resourceRules, nonResourceRules, incomplete: false, ...(evaluationError && { evaluationError }) },
+      });
+    }
+    default:
+      return document(201, { ...base, status: reviewAccess(call, spec) });
+  }
+}
+
+async function readSpec(call: Call) {
+  const { definition, request, served, target } = call;
+  const context = writeContext(call, "CreateOptions");
+  const expected = expectedOf(definition, served.registry.schemaOf(definition));
+  const object = decodeObject(
+    parseBody(await request.body(bodyLimit), request.header("content-type"), definition.kind),
+    expected,
+    "Warn",
+    context.warn,
+  );
+  checkPlace(object, definition.namespaced ? target.namespace : "", "");
+  const parsed = accessSpec.safeParse("spec" in object && object.spec !== undefined && object.spec !== null ? object.spec : {});
+  if (!parsed.success) throw new StatusError("BadRequest", `${definition.kind} cannot be read: ${parsed.error.issues[0]?.message ?? ""}`);
+  return { object, spec: parsed.data };
+}
+
+function reviewAccess({ served, user, definition, target }: Call, spec: Spec): object {
+  const self = definition.resource === "selfsubjectaccessreviews";
+  const problem = accessProblem(spec, self, definition.resource === "localsubjectaccessreviews" ? target.namespace : undefined);
+  if (problem)
+    throw new StatusError("Invalid", `${definition.kind}.authorization.k8s.io "" is invalid: ${problem.field}: ${problem.message}`, {
+      group: definition.group,
+      kind: definition.kind,
+      causes: [problem],
+    });
+  const subject: UserInfo = self ? user : { username: spec.user ?? "", groups: spec.groups ?? [], ...(spec.uid && { uid: spec.uid }) };
+  const { allowed, reason } = served.authorizer.authorize(subject, attributesOf(spec));
+  return { allowed, ...(reason !== "" && { reason }) };
+}
+
+function accessProblem(spec: Spec, self: boolean, namespace: string | undefined) {
+  const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
+  const invalid = (field: string, message: string) => ({ reason: "FieldValueInvalid", field, message });
+  if (resource && path)
+    return invalid("spec.nonResourceAttributes", "Invalid value: cannot be specified in combination with resourceAttributes");
+  if (!resource && !path)
+    return invalid(
+      "spec.resourceAttributes",
+      "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+    );
+  if (!self && !spec.user && !spec.groups?.length)
+    return invalid("spec.user", 'Invalid value: "": at least one of user or group must be specified');
+  if (namespace !== undefined && resource?.namespace !== namespace) {
+    return invalid(
+      "spec.resourceAttributes.namespace",
+      `Invalid value: ${JSON.stringify(resource?.namespace ?? "")}: must match metadata.namespace`,
+    );
+  }
+  return undefined;
+}
+
+function attributesOf({ resourceAttributes: resource, nonResourceAttributes: path }: Spec): RequestAttributes {
+  if (!resource) return { kind: "nonResource", verb: path?.verb ?? "", path: path?.path ?? "" };
+  const { verb = "", group = "", subresource = "", namespace = "", name = "" } = resource;
+  return { kind: "resource", verb, group, resource: resource.resource ?? "", subresource, namespace, name };
+}
+
+async function reviewToken({ served }: Call, spec: Spec): Promise<object> {
+  const asked = spec.audiences?.length ? spec.audiences : served.tokens.audiences;
+  const verified = await served.tokens.verify(spec.token ?? "");
+  const user = verified && served.tokens.accept(verified, asked);
+  if (!verified || !user) return { user: {}, error: "[invalid bearer token]" };
+  const { username, uid, groups, extra } = user;
+  const audiences = verified.audiences.filter((audience) => asked.includes(audience));
+  return { authenticated: true, user: { username, ...(uid && { uid }), groups, ...(extra && { extra }) }, audiences };
+}
+
+const components = ["controller-manager", "scheduler", "etcd-0"];
+
+/** Deprecated since 1.19, still asked for by `kubectl get cs`: scheduler and controllers are part of this program. */
+function componentStatuses({ target }: Call): ApiResponse {
+  const status = (name: string) => ({
+    metadata: { name, creationTimestamp: null },
+    conditions: [{ type: "Healthy", status: "True", message: "ok" }],
+  });
+  const version = { apiVersion: "v1" };
+  if (target.verb === "list")
+    return document(200, { kind: "ComponentStatusList", ...version, metadata: {}, items: components.map(status) });
+  if (target.verb !== "get") throw methodNotAllowed();
+  if (!components.includes(target.name)) throw notFound("", "componentstatuses", target.name);
+  return document(200, { kind: "ComponentStatus", ...version, ...status(target.name) });
+}

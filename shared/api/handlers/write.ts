@@ -1,0 +1,167 @@
+import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { storageResource } from "../../kubernetes/resources.ts";
+import { StatusError } from "../../kubernetes/status-error.ts";
+import type { StoredObject } from "../../store/store.ts";
+import type { Call } from "../cluster-api.ts";
+import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { deleteObject } from "../deletion.ts";
+import { listObjects, parseListOptions } from "../list.ts";
+import { type Negotiated, negotiate } from "../negotiation.ts";
+import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation } from "../options.ts";
+import { applyPatch, parsePatch } from "../patch.ts";
+import type { UpdateSubresource, WriteContext } from "../registry.ts";
+import { type ApiResponse, conflict, document, methodNotAllowed } from "../response.ts";
+import { parseSelection } from "../selection.ts";
+import { strategyOf } from "../strategy.ts";
+import { encoderFor, respond } from "./read.ts";
+
+const deleteConcurrency = 50;
+
+export function writeContext(
+  { user, info, request, warnings }: Call,
+  kind: "CreateOptions" | "UpdateOptions" | "PatchOptions",
+): WriteContext {
+  return {
+    user,
+    dryRun: parseDryRun(kind, info.query),
+    fieldManager: parseFieldManager(kind, info.query, request.header("user-agent")),
+    warn: (text) => warnings.push(text),
+  };
+}
+
+/** The body as an object of the definition's kind in the request's namespace and under its name. @throws StatusError `BadRequest` */
+async function readBody(call: Call, kind: "CreateOptions" | "UpdateOptions"): Promise<KubernetesObject> {
+  const { definition, served, request, info, target, warnings } = call;
+  const validation = parseFieldValidation(kind, info.query);
+  const value = parseBody(await request.body(bodyLimit), request.header("content-type"), definition.kind);
+  const expected = expectedOf(definition, served.registry.schemaOf(definition));
+  const object = decodeObject(value, expected, validation, (text) => warnings.push(text));
+  checkPlace(object, definition.namespaced ? target.namespace : "", target.name);
+  return object;
+}
+
+/** Namespace and name of the body must be those of the path, or absent. */
+export function checkPlace(object: KubernetesObject, namespace: string, name: string): void {
+  const { metadata } = object;
+  if ((metadata.namespace ?? "") === "") {
+    if (namespace !== "") metadata.namespace = namespace;
+  } else if (metadata.namespace !== namespace) {
+    throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (name === "") return;
+  if ((metadata.name ?? "") === "") metadata.name = name;
+  if (metadata.name !== name) throw nameMismatch(metadata.name ?? "", name);
+}
+
+const nameMismatch = (given: string, name: string): StatusError =>
+  new StatusError("BadRequest", `the name of the object (${given}) does not match the name on the URL (${name})`);
+
+export async function createOne(call: Call): Promise<ApiResponse> {
+  const { definition, info, request, served, target } = call;
+  if (!definition.verbs.has("create")) throw methodNotAllowed();
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const context = writeContext(call, "CreateOptions");
+  const object = await readBody(call, "CreateOptions");
+  const stored = await served.registry.create(definition, target.namespace, object, context);
+  return answer(call, negotiated, 201, stored);
+}
+
+export async function updateOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
+  const { definition, info, request, served, target } = call;
+  if (!definition.verbs.has("update") && subresource === undefined) throw methodNotAllowed();
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const context = writeContext(call, "UpdateOptions");
+  const object = await readBody(call, "UpdateOptions");
+  const { resourceVersion = "", uid } = object.metadata;
+  const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, {
+    subresource,
+    ...(resourceVersion !== "" && { resourceVersion }),
+    ...(uid !== undefined && uid !== "" && { uid }),
+  });
+  return answer(call, negotiated, 200, stored);
+}
+
+export async function patchOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
+  const { definition, info, request, served, target, warnings } = call;
+  if (!definition.verbs.has("patch") && subresource === undefined) throw methodNotAllowed();
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const context = writeContext(call, "PatchOptions");
+  const validation = parseFieldValidation("PatchOptions", info.query);
+  const schema = served.registry.schemaOf(definition);
+  const patch = parsePatch(await request.body(bodyLimit), request.header("content-type"), definition.kind, schema !== undefined);
+  const expected = expectedOf(definition, schema);
+  const change = (live: KubernetesObject): KubernetesObject => {
+    const seen = new Set(warnings);
+    const next = decodeObject(applyPatch(live, patch, schema), expected, validation, (text) => {
+      if (!seen.has(text)) warnings.push(text);
+    });
+    if (next.metadata.name !== live.metadata.name) throw nameMismatch(next.metadata.name ?? "", live.metadata.name ?? "");
+    if (next.metadata.namespace !== live.metadata.namespace) {
+      throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+    }
+    const { resourceVersion = "" } = next.metadata;
+    if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
+      throw conflict(definition.group, definition.resource, target.name);
+    return next;
+  };
+  const stored = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource });
+  return answer(call, negotiated, 200, stored);
+}
+
+export async function deleteOne(call: Call): Promise<ApiResponse> {
+  const { definition, info, request, served, target } = call;
+  if (!definition.verbs.has("delete")) throw methodNotAllowed();
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
+  const { object, gone } = await deleteObject(served.registry, definition, target.namespace, target.name, options, { dryRun });
+  const stored = storageResource(definition) ?? definition;
+  if (!gone || strategyOf(stored).returnsDeleted) return answer(call, negotiated, 200, object);
+  const { uid } = object.object.metadata;
+  const details = {
+    name: target.name,
+    ...(definition.group !== "" && { group: definition.group }),
+    kind: definition.resource,
+    ...(uid && { uid }),
+  };
+  return document(200, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+}
+
+export async function deleteMany(call: Call): Promise<ApiResponse> {
+  const { definition, info, request, served, target } = call;
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const selection = parseSelection(definition, info.query);
+  const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
+  const stored = storageResource(definition) ?? definition;
+  const result = await listObjects(
+    served.cluster,
+    stored,
+    definition.namespaced ? target.namespace : "",
+    selection,
+    parseListOptions(info.query),
+  );
+  const items = [...result.items];
+  for (let at = 0; at < items.length; at += deleteConcurrency) {
+    await Promise.all(
+      items.slice(at, at + deleteConcurrency).map(async ({ key, object }) => {
+        const uid = object.metadata.uid;
+        await ignoreGone(
+          deleteObject(served.registry, definition, key.namespace, key.name, { ...options, ...(uid && { uid }) }, { dryRun }),
+        );
+      }),
+    );
+  }
+  return respond(200, encoderFor(call, negotiated).list(result), negotiated);
+}
+
+/** Somebody else was faster: as good as deleted. */
+async function ignoreGone(deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!(error instanceof StatusError && (error.reason === "NotFound" || error.reason === "Conflict"))) throw error;
+  }
+}
+
+function answer(call: Call, negotiated: Negotiated, status: number, stored: StoredObject): ApiResponse {
+  return respond(status, encoderFor(call, negotiated).object(stored), negotiated);
+}

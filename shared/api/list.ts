@@ -1,0 +1,185 @@
+import type { ResourceDefinition } from "../kubernetes/resources.ts";
+import { invalidStatus } from "../kubernetes/schema/invalid.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import type { StoredObject } from "../store/store.ts";
+import type { ApiCluster } from "./api-cluster.ts";
+import { ExpiredListError } from "./response.ts";
+import type { Selection } from "./selection.ts";
+
+export interface ListResult {
+  readonly items: readonly StoredObject[];
+  readonly revision: number;
+  readonly continueToken: string | undefined;
+  readonly remaining: number | undefined;
+}
+
+export interface ListOptions {
+  readonly limit: number;
+  readonly continueToken: string;
+  readonly resourceVersion: string;
+  readonly resourceVersionMatch: string;
+}
+
+/** How long a read waits for a resource version that this server has not seen yet (`blockTimeout` of the watch cache). */
+const tooNewWaitMs = 3000;
+
+const invalidListOption = (field: string, reason: string, message: string): StatusError =>
+  invalidStatus("ListOptions", "meta.k8s.io", "", [{ reason, field, message }]);
+
+/** @throws StatusError `BadRequest`, `Invalid` */
+export function parseListOptions(query: URLSearchParams): ListOptions {
+  const limitText = query.get("limit") ?? "";
+  const resourceVersion = query.get("resourceVersion") ?? "";
+  const resourceVersionMatch = query.get("resourceVersionMatch") ?? "";
+  const continueToken = query.get("continue") ?? "";
+  if (limitText !== "" && !/^[-+]?\d+$/.test(limitText))
+    throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(limitText)}: invalid syntax`);
+  if (resourceVersionMatch !== "") {
+    const forbid = (why: string): StatusError => invalidListOption("resourceVersionMatch", "FieldValueForbidden", `Forbidden: ${why}`);
+    if (resourceVersion === "" && query.get("sendInitialEvents") === null)
+      throw forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (continueToken !== "") throw forbid("resourceVersionMatch is forbidden when continue is provided");
+    if (resourceVersionMatch !== "Exact" && resourceVersionMatch !== "NotOlderThan") {
+      const message = `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan", ""`;
+      throw invalidListOption("resourceVersionMatch", "FieldValueNotSupported", message);
+    }
+    if (resourceVersionMatch === "Exact" && resourceVersion === "0")
+      throw forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (continueToken !== "" && resourceVersion !== "" && resourceVersion !== "0") {
+    throw new StatusError("BadRequest", "specifying resource version is not allowed when using continue");
+  }
+  return { limit: Math.max(0, Number(limitText || "0")), continueToken, resourceVersion, resourceVersionMatch };
+}
+
+/** Kubernetes' resource versions are whole numbers. @throws StatusError `BadRequest` */
+export function parseResourceVersion(value: string): number {
+  if (value === "") return 0;
+  if (/^\d{1,20}$/.test(value)) return Number(value);
+  const problem = `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`;
+  throw new StatusError("BadRequest", `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(value)}: ${problem}`);
+}
+
+/**
+ * A list by the rules of KEP-365 (chunks) and KEP-2523 (resourceVersionMatch). Consistent unless the client allows older.
+ * @throws StatusError `Expired` when the revision is no longer in the history, `Timeout` when it lies too far ahead.
+ */
+export async function listObjects(
+  cluster: ApiCluster,
+  definition: ResourceDefinition,
+  namespace: string,
+  selection: Selection,
+  options: ListOptions,
+): Promise<ListResult> {
+  const { mirror } = cluster;
+  const wanted = parseResourceVersion(options.resourceVersion);
+  const token = options.continueToken === "" ? undefined : parseContinueToken(options.continueToken);
+  let exact: number | undefined;
+  if (token) exact = token.revision < 0 ? undefined : token.revision;
+  else if (options.resourceVersionMatch === "Exact" || (options.limit > 0 && wanted > 0 && options.resourceVersionMatch === ""))
+    exact = wanted;
+  if (token || exact !== undefined || wanted > 0) await reach(cluster, exact ?? wanted);
+  if (options.resourceVersion === "" && exact === undefined) await catchUp(cluster);
+
+  const within = namespace === "" ? selection.namespace : namespace;
+  const resource = { group: definition.group, resource: definition.resource };
+  const revision = exact ?? mirror.revision;
+  const candidates = exact === undefined ? direct(cluster, resource, within, selection) : mirror.listAt(resource, within, exact);
+  if (!candidates) throw expired(token !== undefined, () => encodeContinueToken(-1, token?.start ?? ""));
+  const limit = options.resourceVersion === "0" && !token ? 0 : options.limit;
+  if (limit === 0 && !token && selection.all) return { items: candidates, revision, continueToken: undefined, remaining: undefined };
+  return page(candidates, selection, token?.start ?? "", limit, revision);
+}
+
+function page(candidates: readonly StoredObject[], selection: Selection, start: string, limit: number, revision: number): ListResult {
+  const items: StoredObject[] = [];
+  let at = start === "" ? 0 : candidates.findIndex((stored) => sortKey(stored) >= start);
+  if (at < 0) at = candidates.length;
+  for (; at < candidates.length; at++) {
+    const stored = candidates[at];
+    if (!stored || !selection.matches(stored)) continue;
+    if (limit > 0 && items.length === limit) {
+      // The continue token points just behind the last item, as etcd's range does.
+      const last = items.at(-1);
+      const remaining = selection.all ? candidates.length - at : undefined;
+      return { items, revision, continueToken: encodeContinueToken(revision, last ? `${sortKey(last)}\u0000` : ""), remaining };
+    }
+    items.push(stored);
+  }
+  return { items, revision, continueToken: undefined, remaining: undefined };
+}
+
+const sortKey = (stored: StoredObject): string => `${stored.key.namespace}/${stored.key.name}`;
+
+/** The smallest set that can hold what the selection matches. */
+function direct(
+  cluster: ApiCluster,
+  resource: { group: string; resource: string },
+  namespace: string | undefined,
+  selection: Selection,
+): readonly StoredObject[] {
+  const { mirror } = cluster;
+  if (selection.name !== undefined && namespace !== undefined) {
+    const found = mirror.get(resource, namespace, selection.name);
+    return found ? [found] : [];
+  }
+  if (selection.nodeName !== undefined && selection.nodeName !== "") {
+    const pods = mirror.podsOnNode(selection.nodeName).filter((pod) => namespace === undefined || pod.key.namespace === namespace);
+    return [...pods].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  }
+  return mirror.list(resource, namespace);
+}
+
+/** Waits until the mirror shows what was written anywhere before now. */
+export async function catchUp({ store, mirror, ref }: ApiCluster): Promise<void> {
+  const { revision } = await store.head(ref);
+  if (mirror.revision < revision) await mirror.reached(revision);
+}
+
+/** @throws StatusError `Timeout` "Too large resource version" */
+export async function reach({ mirror, clock }: ApiCluster, revision: number): Promise<void> {
+  if (mirror.revision >= revision) return;
+  let cancel = (): void => {};
+  const late = new Promise<"late">((resolve) => {
+    cancel = clock.after(tooNewWaitMs, () => resolve("late"));
+  });
+  const outcome = await Promise.race([mirror.reached(revision), late]);
+  cancel();
+  if (outcome !== "late") return;
+  throw new StatusError("Timeout", `Too large resource version: ${revision}, current: ${mirror.revision}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
+}
+
+function expired(continued: boolean, token: () => string): StatusError {
+  if (continued) return new ExpiredListError(token());
+  return new StatusError("Expired", "The resourceVersion for the provided list is too old.");
+}
+
+function encodeContinueToken(revision: number, start: string): string {
+  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start })).toString("base64url");
+}
+
+function parseContinueToken(token: string): { revision: number; start: string } {
+  const refuse = (why: string): StatusError => new StatusError("BadRequest", `invalid continue token: continue key is not valid: ${why}`);
+  let value: unknown;
+  const bytes = Buffer.from(token, "base64url");
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    const code = bytes[0] ?? 0;
+    throw refuse(bytes.length === 0 ? "unexpected end of JSON input" : `invalid character ${quoted(code)} looking for beginning of value`);
+  }
+  const { v, rv, start } = (typeof value === "object" && value !== null ? value : {}) as { v?: unknown; rv?: unknown; start?: unknown };
+  if (v !== "meta.k8s.io/v1" || typeof rv !== "number" || typeof start !== "string" || start === "")
+    throw refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  return { revision: rv, start };
+}
+
+const quoted = (code: number): string =>
+  code < 32
+    ? `'\\x${code.toString(16).padStart(2, "0")}'`
+    : code < 127
+      ? `'${String.fromCharCode(code)}'`
+      : `'\\u${code.toString(16).padStart(4, "0")}'`;

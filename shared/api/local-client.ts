@@ -1,0 +1,73 @@
+import { loops, type UserInfo } from "../auth/user.ts";
+import { cloneJson } from "../kubernetes/clone.ts";
+import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
+import { apiVersionOf, type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { scaleOf, withReplicas } from "../kubernetes/scale.ts";
+import type { Scale } from "../kubernetes/types.ts";
+import { bindPods } from "./binding.ts";
+import { deleteObject } from "./deletion.ts";
+import type { ObjectClient } from "./object-client.ts";
+import { applyPatch } from "./patch.ts";
+import type { Registry, WriteContext } from "./registry.ts";
+import { conflict, noSuchResource } from "./response.ts";
+
+/** The object client of the loops: the registry without HTTP. What it is given is copied first, so callers may pass shared objects. */
+export function createLocalClient(registry: Registry, user: UserInfo = loops): ObjectClient {
+  const { cluster } = registry;
+  const contextOf = (fieldManager = ""): WriteContext => ({ user, dryRun: false, fieldManager, warn: () => {} });
+  return {
+    create(resource, object, options) {
+      const definition = definitionOf(resource);
+      return registry.create(definition, object.metadata.namespace ?? "", stamped(definition, object), contextOf(options?.fieldManager));
+    },
+    update(resource, object, options) {
+      const definition = definitionOf(resource);
+      const { namespace = "", name = "", resourceVersion, uid } = object.metadata;
+      const next = stamped(definition, object);
+      const conditions = { ...(resourceVersion && { resourceVersion }), ...(uid && { uid }) };
+      if (options?.subresource === "scale") {
+        const replicas = (object as Scale).spec?.replicas ?? 0;
+        return registry.update(definition, namespace, name, (live) => withReplicas(live, replicas), contextOf(options.fieldManager), {
+          subresource: "scale",
+          ...conditions,
+        });
+      }
+      return registry.update(definition, namespace, name, () => cloneJson(next), contextOf(options?.fieldManager), {
+        subresource: options?.subresource,
+        ...conditions,
+      });
+    },
+    patch(resource, namespace, name, patch, options) {
+      const definition = definitionOf(resource);
+      const schema = registry.schemaOf(definition);
+      const change = (live: KubernetesObject): KubernetesObject => {
+        if (options?.subresource === "scale") {
+          const scale = applyPatch(scaleOf(definition, live), patch, undefined) as Scale;
+          return withReplicas(live, scale.spec?.replicas ?? 0);
+        }
+        const next = applyPatch(live, patch, schema) as KubernetesObject;
+        const { resourceVersion = "" } = next.metadata;
+        if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
+          throw conflict(definition.group, definition.resource, name);
+        return next;
+      };
+      return registry.update(definition, namespace, name, change, contextOf(options?.fieldManager), { subresource: options?.subresource });
+    },
+    async delete(resource, namespace, name, options) {
+      await deleteObject(registry, definitionOf(resource), namespace, name, options ?? {}, { dryRun: false });
+    },
+    bind: (bindings) => bindPods(cluster, bindings),
+  };
+}
+
+function definitionOf(resource: GroupResource): ResourceDefinition {
+  const definition = storageResource(resource);
+  if (!definition) throw noSuchResource();
+  return definition;
+}
+
+/** A copy with kind and version in front, as everything in the store has them. */
+function stamped(definition: ResourceDefinition, object: KubernetesObject): KubernetesObject {
+  const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
+  return cloneJson({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest });
+}

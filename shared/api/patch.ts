@@ -1,0 +1,70 @@
+import { cloneJson } from "../kubernetes/clone.ts";
+import { applyJsonPatch } from "../kubernetes/json-patch.ts";
+import { applyMergePatch } from "../kubernetes/merge-patch.ts";
+import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import { applyStrategicMergePatch } from "../kubernetes/strategic-merge-patch.ts";
+import { parseJson, parseYamlBody } from "./decode.ts";
+import type { Patch } from "./object-client.ts";
+
+const mediaTypes = {
+  "application/json-patch+json": "json",
+  "application/merge-patch+json": "merge",
+  "application/strategic-merge-patch+json": "strategic",
+} as const;
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A PATCH body by its media type. `strategic` says whether the kind supports it (custom resources do not). */
+export function parsePatch(body: Buffer, contentType: string | undefined, kind: string, strategic: boolean): Patch {
+  const media = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
+  const type = media in mediaTypes ? mediaTypes[media as keyof typeof mediaTypes] : undefined;
+  if (type === undefined || (type === "strategic" && !strategic)) throw unsupported(strategic, media);
+  const value = type === "json" ? parseJsonPatch(body) : parsePatchObject(body, kind);
+  return type === "json" ? { type, body: value as unknown[] } : { type, body: value as Record<string, unknown> };
+}
+
+function unsupported(strategic: boolean, media: string): StatusError {
+  const known = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+  const list = strategic ? [...known.slice(0, 2), "application/strategic-merge-patch+json", ...known.slice(2)] : known;
+  if (media.endsWith("patch+json"))
+    return new StatusError(
+      "UnsupportedMediaType",
+      `the body of the request was in an unknown format - accepted media types include: ${list.join(", ")}`,
+    );
+  return new StatusError("UnsupportedMediaType", "415: Unsupported Media Type\n\nAvailable representations: ", {});
+}
+
+function parseJsonPatch(body: Buffer): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString("utf8"));
+  } catch {
+    throw new StatusError("BadRequest", "error decoding patch: invalid JSON");
+  }
+  if (!Array.isArray(value))
+    throw new StatusError("BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+  return value;
+}
+
+function parsePatchObject(body: Buffer, kind: string): unknown {
+  const text = body.toString("utf8");
+  const value = text.trimStart().startsWith("{") ? parseJson(text, kind) : parseYamlBody(text, kind);
+  if (!isRecord(value)) throw new StatusError("BadRequest", "error decoding patch: a JSON object is expected");
+  return value;
+}
+
+/** The patched document; `live` stays as it is. @throws StatusError `BadRequest`, `Invalid` */
+export function applyPatch(live: object, patch: Patch, schema: KindSchema | undefined): unknown {
+  switch (patch.type) {
+    case "json":
+      return applyJsonPatch(live, patch.body);
+    case "merge":
+      return cloneJson(applyMergePatch(live, patch.body));
+    case "strategic":
+      if (!schema) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
+      return cloneJson(applyStrategicMergePatch(live, patch.body, schema.patch));
+    default:
+      return patch satisfies never;
+  }
+}

@@ -1,0 +1,311 @@
+import type { UserInfo } from "../auth/user.ts";
+import { cloneJson } from "../kubernetes/clone.ts";
+import { convert } from "../kubernetes/conversion.ts";
+import { deepEqual } from "../kubernetes/deep-equal.ts";
+import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
+import { generateName } from "../kubernetes/random-suffix.ts";
+import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { invalidStatus } from "../kubernetes/schema/invalid.ts";
+import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { selectableChanged } from "../kubernetes/selectable-fields.ts";
+import type { ObjectMeta } from "../kubernetes/types.ts";
+import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
+import { LazyObject } from "../store/stored-entry.ts";
+import { admitCreate, admitUpdate } from "./admission.ts";
+import { type ApiCluster, timestamp } from "./api-cluster.ts";
+import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
+import { alreadyExists, conflict, notFound } from "./response.ts";
+import { type Body, strategyOf } from "./strategy.ts";
+
+/** Who writes, and how. */
+export interface WriteContext {
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** For `managedFields`; empty: nothing is recorded. */
+  readonly fieldManager: string;
+  /** Shown to the client as a `Warning` header. */
+  readonly warn: (text: string) => void;
+}
+
+export type UpdateSubresource = "status" | "finalize" | "scale" | "resize" | "ephemeralcontainers" | "approval" | "binding" | undefined;
+
+export interface UpdateOptions {
+  readonly subresource?: UpdateSubresource;
+  /** Condition on the live object's revision, as the client wrote it. */
+  readonly resourceVersion?: string;
+  readonly uid?: string;
+}
+
+const attempts = 30;
+
+/** A write's planned effect: what else goes into the same transaction. */
+export interface Companions {
+  readonly operations: readonly Operation[];
+  readonly records: readonly RecordOperation[];
+}
+
+/** Creates and changes objects of one cluster by the rules of their kinds. */
+export class Registry {
+  readonly cluster: ApiCluster;
+  constructor(cluster: ApiCluster) {
+    this.cluster = cluster;
+  }
+
+  schemaOf(definition: ResourceDefinition): KindSchema | undefined {
+    return kindSchema(definition.group, definition.version, definition.kind);
+  }
+
+  /** `object` is decoded and taken over. @throws StatusError `AlreadyExists`, `Invalid`, `Forbidden`, `NotFound` (namespace) */
+  async create(served: ResourceDefinition, namespace: string, object: KubernetesObject, context: WriteContext): Promise<StoredObject> {
+    const definition = storageResource(served) ?? served;
+    const body: Body = toStorage(served, definition, object);
+    const strategy = strategyOf(definition);
+    const schema = this.schemaOf(definition);
+    const generated = (body.metadata.name ?? "") === "" && (body.metadata.generateName ?? "") !== "";
+    body.metadata = this.#newMetadata(body.metadata, definition, namespace, strategy.generation);
+    if (hasStatus(definition) && !strategy.keepsStatusOnCreate) delete body.status;
+    for (let attempt = 0; ; attempt++) {
+      if (generated) body.metadata.name = generateName(body.metadata.generateName ?? "", this.cluster.random);
+      const next = generated ? cloneJson(body) : body;
+      strategy.prepareCreate?.(next);
+      schema?.applyDefaults(asRecord(next));
+      await admitCreate(this.cluster, definition, next, context);
+      const causes = schema?.validateCreate(asRecord(next)) ?? [];
+      if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
+      const key = keyOf(definition, namespace, next.metadata.name ?? "");
+      const companions = await companionsOfCreate(this.cluster, definition, next);
+      if (context.dryRun) return this.#dryCreate(key, next);
+      try {
+        const [entry] = await this.#commit({ kind: "put", key, expected: 0, object: next }, companions);
+        if (entry) return entry;
+      } catch (error) {
+        if (!isStoreError(error, "RevisionConflict")) throw error;
+        const ours = error.index === 0;
+        if (ours && !generated) throw alreadyExists(definition.group, definition.resource, key.name);
+        if (attempt >= attempts) throw error;
+      }
+    }
+  }
+
+  /**
+   * Reads the newest state, lets `change` make the next one from it (it gets a copy of its own), and commits on the condition that it is still the newest;
+   * tries again when it was not, unless the caller named a resource version.
+   */
+  async update(
+    served: ResourceDefinition,
+    namespace: string,
+    name: string,
+    change: (live: Body) => KubernetesObject,
+    context: WriteContext,
+    options: UpdateOptions = {},
+  ): Promise<StoredObject> {
+    const definition = storageResource(served) ?? served;
+    const key = keyOf(definition, namespace, name);
+    for (let attempt = 0; ; attempt++) {
+      const live = await this.latest(key);
+      if (!live) throw notFound(served.group, served.resource, name);
+      checkPreconditions(served, live, options);
+      const next = await this.#next(served, definition, live, change, context, options);
+      if (unchanged(next, live.object)) {
+        await this.cluster.store.commit(this.cluster.ref, []);
+        return live;
+      }
+      const operation = isFinished(next, live.object)
+        ? ({ kind: "delete", key, expected: live.revision, object: next } as const)
+        : this.#put(definition, live, next);
+      const companions =
+        operation.kind === "delete"
+          ? companionsOfDelete(this.cluster, definition, next)
+          : await companionsOfUpdate(this.cluster, definition, next, live.object);
+      if (context.dryRun) return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(next)), next);
+      try {
+        const [entry] = await this.#commit(operation, companions);
+        if (entry) return entry;
+      } catch (error) {
+        if (!isStoreError(error, "RevisionConflict")) throw error;
+        if (options.resourceVersion !== undefined || attempt >= attempts) throw conflict(served.group, served.resource, name);
+      }
+    }
+  }
+
+  /** The newest state, possibly ahead of what readers see. */
+  async latest(key: ObjectKey): Promise<StoredObject | undefined> {
+    const [found] = await this.cluster.store.latest(this.cluster.ref, [key]);
+    return found;
+  }
+
+  /** Removes `live` from the store, with what hangs on it. Answers undefined when it changed meanwhile. */
+  async remove(definition: ResourceDefinition, live: StoredObject, last: KubernetesObject): Promise<LogEntry | undefined> {
+    const operation = { kind: "delete", key: live.key, expected: live.revision, object: last } as const;
+    return this.#attempt(operation, companionsOfDelete(this.cluster, definition, last));
+  }
+
+  /** Replaces `live`. Answers undefined when it changed meanwhile. */
+  async replace(definition: ResourceDefinition, live: StoredObject, next: KubernetesObject): Promise<LogEntry | undefined> {
+    return this.#attempt(this.#put(definition, live, next), { operations: [], records: [] });
+  }
+
+  async #attempt(operation: Operation, companions: Companions): Promise<LogEntry | undefined> {
+    try {
+      const [entry] = await this.#commit(operation, companions);
+      return entry;
+    } catch (error) {
+      if (isStoreError(error, "RevisionConflict")) return undefined;
+      throw error;
+    }
+  }
+
+  async #commit(operation: Operation, companions: Companions): Promise<LogEntry[]> {
+    const entries = await this.cluster.store.commit(this.cluster.ref, [operation, ...companions.operations], companions.records);
+    const revision = entries.at(-1)?.revision ?? 0;
+    if (this.cluster.mirror.revision < revision) await this.cluster.mirror.reached(revision);
+    return entries;
+  }
+
+  #put(definition: ResourceDefinition, live: StoredObject, next: KubernetesObject): Operation {
+    const previous = selectableChanged(definition, live.object, next) ? { previous: live } : {};
+    return { kind: "put", key: live.key, expected: live.revision, object: next, ...previous };
+  }
+
+  async #next(
+    served: ResourceDefinition,
+    definition: ResourceDefinition,
+    live: StoredObject,
+    change: (live: Body) => KubernetesObject,
+    context: WriteContext,
+    { subresource }: UpdateOptions,
+  ): Promise<Body> {
+    const strategy = strategyOf(definition);
+    const schema = this.schemaOf(definition);
+    const before: Body = live.object;
+    const shown = toStorage(definition, served, cloneJson(live.object));
+    const next: Body = toStorage(served, definition, change(shown));
+    next.metadata = keptMetadata(next.metadata, before.metadata);
+    if (subresource === "status") {
+      const { kind, apiVersion, metadata, ...desired } = before;
+      const status = next.status;
+      for (const field of Object.keys(next)) if (!(field in before) && field !== "status") Reflect.deleteProperty(next, field);
+      Object.assign(next, desired);
+      if (status === undefined) delete next.status;
+      else next.status = status;
+      strategy.prepareStatus?.(next, before);
+    } else {
+      if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
+      if (subresource !== "finalize") strategy.prepareUpdate?.(next, before);
+    }
+    schema?.applyDefaults(asRecord(next));
+    if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
+    await admitUpdate(this.cluster, definition, next, before, context, subresource);
+    const causes =
+      subresource === "binding"
+        ? []
+        : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined) ?? []);
+    if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
+    return next;
+  }
+
+  #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: boolean): ObjectMeta {
+    const {
+      uid,
+      creationTimestamp,
+      deletionTimestamp,
+      deletionGracePeriodSeconds,
+      resourceVersion,
+      selfLink,
+      generation: _,
+      managedFields,
+      namespace: _n,
+      ...kept
+    } = given;
+    return {
+      ...kept,
+      ...(definition.namespaced && { namespace }),
+      uid: this.cluster.uid(),
+      creationTimestamp: timestamp(this.cluster.clock.now()),
+      ...(generation && { generation: 1 }),
+    };
+  }
+
+  async #dryCreate(key: ObjectKey, object: KubernetesObject): Promise<StoredObject> {
+    if (await this.latest(key)) throw alreadyExists(key.group, key.resource, key.name);
+    return new LazyObject(key, 0, Buffer.from(JSON.stringify(object)), object);
+  }
+}
+
+const asRecord = (object: object): Record<string, unknown> => object as Record<string, unknown>;
+
+export const keyOf = (definition: ResourceDefinition, namespace: string, name: string): ObjectKey => ({
+  group: definition.group,
+  resource: definition.resource,
+  namespace: definition.namespaced ? namespace : "",
+  name,
+});
+
+export const hasStatus = (definition: ResourceDefinition): boolean => definition.subresources.some(({ name }) => name === "status");
+
+/** Written through one served version, kept in another. */
+function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: KubernetesObject): KubernetesObject {
+  if (from.group === to.group && from.version === to.version) return object;
+  return convert(object, from.group === "" ? from.version : `${from.group}/${from.version}`, to);
+}
+
+function restoreStatus(next: Body, before: Body): void {
+  if (before.status === undefined) delete next.status;
+  else next.status = before.status;
+}
+
+/** What the server owns in metadata stays as it is, whatever the client sent. */
+function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
+  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, resourceVersion, generation, selfLink, ...own } = next;
+  const kept: ObjectMeta = { ...own };
+  for (const field of [
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "namespace",
+    "generateName",
+    "resourceVersion",
+  ] as const) {
+    delete kept[field];
+    if (live[field] !== undefined) Object.assign(kept, { [field]: live[field] });
+  }
+  kept.name ??= live.name ?? "";
+  return kept;
+}
+
+function checkPreconditions(definition: ResourceDefinition, live: StoredObject, options: UpdateOptions): void {
+  const { name } = live.key;
+  if (options.uid !== undefined && options.uid !== live.object.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${live.object.metadata.uid ?? ""}`;
+    throw conflict(definition.group, definition.resource, name, why);
+  }
+  if (options.resourceVersion === undefined || options.resourceVersion === "0") return;
+  if (!/^\d+$/.test(options.resourceVersion)) {
+    throw invalidStatus(definition.kind, definition.group, name, [
+      {
+        reason: "FieldValueInvalid",
+        field: "metadata.resourceVersion",
+        message: `Invalid value: ${JSON.stringify(options.resourceVersion)}: must be an unsigned integer`,
+      },
+    ]);
+  }
+  if (options.resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
+}
+
+function desiredChanged(next: Body, live: Body): boolean {
+  const { metadata: _m, status: _s, ...desired } = next;
+  const { metadata: _lm, status: _ls, ...before } = live;
+  return !deepEqual(desired, before);
+}
+
+const unchanged = (next: KubernetesObject, live: KubernetesObject): boolean => deepEqual(next, live);
+
+/** The last finalizer has gone, or the node has confirmed that the pod ended: nothing holds the object any more. */
+function isFinished(next: Body, live: KubernetesObject): boolean {
+  if (live.metadata.deletionTimestamp === undefined || (next.metadata.finalizers?.length ?? 0) > 0) return false;
+  const specFinalizers = next.kind === "Namespace" ? next.spec?.finalizers : undefined;
+  if (Array.isArray(specFinalizers) && specFinalizers.length > 0) return false;
+  return (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}

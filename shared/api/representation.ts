@@ -1,0 +1,215 @@
+import { convert } from "../kubernetes/conversion.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
+import { apiVersionOf, type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { tableFor } from "../kubernetes/table.ts";
+import type { StoredObject } from "../store/store.ts";
+import type { Change } from "../store/view.ts";
+import type { ListResult } from "./list.ts";
+import type { Form } from "./negotiation.ts";
+
+/** Turns stored objects of one resource into the bytes of answers. Bytes that many share are made once. */
+export interface Encoder {
+  object(stored: StoredObject): readonly Buffer[];
+  list(result: ListResult): readonly Buffer[];
+  /** A line of a watch. `revision` replaces the object's own resourceVersion. */
+  event(type: Change["type"], stored: StoredObject, revision?: number): Buffer;
+  bookmark(revision: number, initialEnd: boolean): Buffer;
+  error(status: object): Buffer;
+}
+
+const newline = Buffer.from("\n");
+const comma = Buffer.from(",");
+const brace = Buffer.from("{");
+const endOfList = Buffer.from("]}\n");
+const endOfEvent = Buffer.from("}\n");
+const eventStart = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+} as const;
+
+export const initialEventsEnd = "k8s.io/initial-events-end";
+
+export function createEncoder(definition: ResourceDefinition, form: Form, now: () => number): Encoder {
+  if (form.kind === "object") return new ObjectEncoder(definition);
+  return new DerivedEncoder(definition, form, now);
+}
+
+const errorEvent = (status: object): Buffer => Buffer.from(`${JSON.stringify({ type: "ERROR", object: status })}\n`);
+const restamped = (object: KubernetesObject, revision: number): KubernetesObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion: String(revision) },
+});
+
+function listMeta(result: ListResult): Record<string, unknown> {
+  return {
+    resourceVersion: String(result.revision),
+    ...(result.continueToken !== undefined && { continue: result.continueToken }),
+    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
+  };
+}
+
+/** Objects as they are: the stored bytes, cut and framed. */
+class ObjectEncoder implements Encoder {
+  readonly #definition: ResourceDefinition;
+  readonly #apiVersion: string;
+  /** What stands before `"metadata"` in every stored object of the kind; items of a list go without it. */
+  readonly #prefix: Buffer;
+  readonly #converts: boolean;
+  readonly #events = new WeakMap<StoredObject, Buffer>();
+  readonly #bare: boolean;
+
+  constructor(definition: ResourceDefinition) {
+    this.#definition = definition;
+    this.#apiVersion = apiVersionOf(definition);
+    this.#prefix = Buffer.from(`{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(this.#apiVersion)},`);
+    const stored = storageResource(definition);
+    this.#bare = stored !== undefined;
+    this.#converts = stored !== undefined && (stored.group !== definition.group || stored.version !== definition.version);
+  }
+
+  object(stored: StoredObject): readonly Buffer[] {
+    return [this.#bytes(stored), newline];
+  }
+
+  list(result: ListResult): readonly Buffer[] {
+    const chunks: Buffer[] = [
+      Buffer.from(
+        `{"kind":"${this.#definition.kind}List","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(listMeta(result))},"items":[`,
+      ),
+    ];
+    let first = true;
+    for (const stored of result.items) {
+      if (!first) chunks.push(comma);
+      first = false;
+      const bytes = this.#bytes(stored);
+      const { length } = this.#prefix;
+      if (this.#bare && bytes.compare(this.#prefix, 0, length, 0, length) === 0) chunks.push(brace, bytes.subarray(length));
+      else chunks.push(bytes);
+    }
+    chunks.push(endOfList);
+    return chunks;
+  }
+
+  event(type: Change["type"], stored: StoredObject, revision?: number): Buffer {
+    if (revision !== undefined)
+      return Buffer.concat([eventStart[type], Buffer.from(JSON.stringify(restamped(this.#converted(stored), revision))), endOfEvent]);
+    const natural = "type" in stored ? stored.type : "ADDED";
+    if (type !== natural) return this.#event(type, stored);
+    const known = this.#events.get(stored);
+    if (known) return known;
+    const made = this.#event(type, stored);
+    this.#events.set(stored, made);
+    return made;
+  }
+
+  bookmark(revision: number, initialEnd: boolean): Buffer {
+    const metadata = {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }),
+    };
+    return Buffer.from(
+      `${JSON.stringify({ type: "BOOKMARK", object: { kind: this.#definition.kind, apiVersion: this.#apiVersion, metadata } })}\n`,
+    );
+  }
+
+  error(status: object): Buffer {
+    return errorEvent(status);
+  }
+
+  #event(type: Change["type"], stored: StoredObject): Buffer {
+    return Buffer.concat([eventStart[type], this.#bytes(stored), endOfEvent]);
+  }
+
+  #bytes(stored: StoredObject): Buffer {
+    return this.#converts ? Buffer.from(JSON.stringify(this.#converted(stored))) : stored.bytes;
+  }
+
+  #converted(stored: StoredObject): KubernetesObject {
+    return this.#converts ? convert(stored.object, stored.object.apiVersion ?? "", this.#definition) : stored.object;
+  }
+}
+
+/** Tables and metadata alone: made for each answer, because ages move. */
+class DerivedEncoder implements Encoder {
+  readonly #definition: ResourceDefinition;
+  readonly #form: Exclude<Form, { kind: "object" }>;
+  readonly #now: () => number;
+  #columnsSent = false;
+
+  constructor(definition: ResourceDefinition, form: Exclude<Form, { kind: "object" }>, now: () => number) {
+    this.#definition = definition;
+    this.#form = form;
+    this.#now = now;
+  }
+
+  object(stored: StoredObject): readonly Buffer[] {
+    const value =
+      this.#form.kind === "metadata"
+        ? this.#metadata(stored.object)
+        : this.#table([stored.object], { resourceVersion: String(stored.revision) }, true);
+    return [Buffer.from(`${JSON.stringify(value)}\n`)];
+  }
+
+  list(result: ListResult): readonly Buffer[] {
+    const objects = result.items.map((stored) => stored.object);
+    const value =
+      this.#form.kind === "metadata"
+        ? {
+            kind: "PartialObjectMetadataList",
+            apiVersion: `meta.k8s.io/${this.#form.version}`,
+            metadata: listMeta(result),
+            items: objects.map((object) => this.#metadata(object)),
+          }
+        : this.#table(objects, listMeta(result), true);
+    return [Buffer.from(`${JSON.stringify(value)}\n`)];
+  }
+
+  event(type: Change["type"], stored: StoredObject, revision?: number): Buffer {
+    const object = revision === undefined ? stored.object : restamped(stored.object, revision);
+    return this.#line(type, this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
+  }
+
+  bookmark(revision: number, initialEnd: boolean): Buffer {
+    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }) };
+    const object = { kind: this.#definition.kind, apiVersion: apiVersionOf(this.#definition), metadata };
+    return this.#line("BOOKMARK", this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
+  }
+
+  error(status: object): Buffer {
+    return errorEvent(status);
+  }
+
+  #line(type: string, object: unknown): Buffer {
+    return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  }
+
+  #metadata({ metadata }: KubernetesObject): object {
+    return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${this.#form.version}`, metadata };
+  }
+
+  /** A watch sends the column definitions with its first event only. */
+  #row(object: KubernetesObject): object {
+    const withColumns = !this.#columnsSent;
+    this.#columnsSent = true;
+    return this.#table([object], { resourceVersion: object.metadata.resourceVersion ?? "" }, withColumns);
+  }
+
+  #table(objects: readonly KubernetesObject[], metadata: Record<string, unknown>, withColumns: boolean): object {
+    const { columns, cells } = tableFor(this.#definition);
+    const include = this.#form.kind === "table" ? this.#form.include : "Metadata";
+    const version = this.#form.version;
+    const nowMs = this.#now();
+    const rows = objects.map((object) => ({
+      cells: cells(object, nowMs),
+      object:
+        include === "None"
+          ? null
+          : include === "Object"
+            ? object
+            : { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata },
+    }));
+    return { kind: "Table", apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: withColumns ? columns : null, rows };
+  }
+}

@@ -1,0 +1,91 @@
+/** What the host hands in: one HTTP request, whatever carried it. Header names are lower case. */
+export interface ApiRequest {
+  readonly method: string;
+  /** Path and query below the cluster's root, e.g. `/api/v1/pods?limit=5`. */
+  readonly url: string;
+  header(name: string): string | undefined;
+  /** The whole body, at most `limit` bytes. @throws StatusError `RequestEntityTooLarge` */
+  body(limit: number): Promise<Buffer>;
+}
+
+/** The parts of a Kubernetes API path, as `RequestInfoFactory.NewRequestInfo` of k8s.io/apiserver splits it. */
+export interface RequestInfo {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly resource: ResourceRequest | undefined;
+}
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+
+export interface ResourceRequest {
+  readonly verb: Verb;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  /** Empty for cluster-scoped requests and for requests over all namespaces. */
+  readonly namespace: string;
+  /** Empty for a collection. */
+  readonly name: string;
+  /** What follows the subresource (`proxy/…`), without the leading slash. */
+  readonly rest: string;
+}
+
+const emptyQuery = new URLSearchParams();
+const writes: Readonly<Record<string, Verb>> = { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" };
+
+export function parseRequest(method: string, url: string): RequestInfo {
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const query = mark < 0 ? emptyQuery : new URLSearchParams(url.slice(mark + 1));
+  return { path, query, resource: parseResource(method, path, query) };
+}
+
+function parseResource(method: string, path: string, query: URLSearchParams): ResourceRequest | undefined {
+  const parts = path.split("/");
+  if (parts.at(-1) === "") parts.pop();
+  // ["", "api", version, …] or ["", "apis", group, version, …]
+  const core = parts[1] === "api";
+  if (!core && parts[1] !== "apis") return undefined;
+  const group = core ? "" : (parts[2] ?? "");
+  const version = (core ? parts[2] : parts[3]) ?? "";
+  let at = core ? 3 : 4;
+  if (parts.length <= at) return undefined;
+  const watchPath = parts[at] === "watch" && parts.length > at + 1;
+  if (watchPath) at++;
+  let namespace = "";
+  let segments = parts.slice(at);
+  if (segments[0] === "namespaces" && segments.length > 1) {
+    const third = segments[2];
+    if (third !== undefined && third !== "status" && third !== "finalize") {
+      namespace = decode(segments[1] ?? "");
+      segments = segments.slice(2);
+    }
+  }
+  const [resource = "", rawName = "", subresource = "", ...rest] = segments;
+  const name = decode(rawName);
+  const verb = verbOf(method, name, watchPath || isTrue(query.get("watch")), resource !== "" && subresource === "");
+  return { verb, group, version, resource, subresource, namespace, name, rest: rest.join("/") };
+}
+
+function verbOf(method: string, name: string, watch: boolean, plain: boolean): Verb {
+  const write = writes[method];
+  if (write === "delete" && name === "") return "deletecollection";
+  if (write) return write;
+  if (watch && plain) return "watch";
+  return name === "" ? "list" : "get";
+}
+
+/** Go's `strconv.ParseBool` as the query converter uses it: present without a value counts as true. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== "0" && value.toLowerCase() !== "false";
+}
+
+function decode(segment: string): string {
+  if (!segment.includes("%")) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,141 @@
+import { isStatus, StatusError } from "../kubernetes/status-error.ts";
+import { isStoreError } from "../store/store.ts";
+import type { ResourceRequest } from "./request-info.ts";
+
+/** What the host sends back. A list of buffers is written one after another: shared bytes are never copied together here. */
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | readonly Buffer[] | StreamBody;
+}
+
+/** Where a streaming answer writes to. `write` answers false when the receiver is slow: wait for `drained`. */
+export interface Sink {
+  write(chunk: Buffer): boolean;
+  drained(): Promise<void>;
+  end(): void;
+}
+
+/** A body that goes on: a watch, a followed log. `start` is called once; the returned function when the receiver has gone. */
+export interface StreamBody {
+  readonly start: (sink: Sink) => () => void;
+}
+
+export const isStream = (body: ApiResponse["body"]): body is StreamBody => "start" in body;
+
+const jsonHeaders = { "content-type": "application/json", "cache-control": "no-cache, private" } as const;
+
+export function json(status: number, body: Buffer | readonly Buffer[], headers?: Readonly<Record<string, string>>): ApiResponse {
+  return { status, headers: headers ? { ...jsonHeaders, ...headers } : jsonHeaders, body };
+}
+
+export const document = (status: number, value: unknown, headers?: Readonly<Record<string, string>>): ApiResponse =>
+  json(status, Buffer.from(`${JSON.stringify(value)}\n`), headers);
+
+export const text = (status: number, body: string): ApiResponse => ({
+  status,
+  headers: {
+    "content-type": "text/plain; charset=utf-8",
+    "cache-control": "no-cache, private",
+  },
+  body: Buffer.from(body),
+});
+
+const inconsistentText =
+  "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
+/** A 410 whose list metadata carries the token for an inconsistent rest of the list. */
+export class ExpiredListError extends StatusError {
+  readonly continueToken: string;
+  constructor(continueToken: string) {
+    super("Expired", inconsistentText);
+    this.continueToken = continueToken;
+  }
+}
+
+export function statusBody(error: StatusError): object {
+  const { details } = error;
+  return {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: error instanceof ExpiredListError ? { continue: error.continueToken } : {},
+    status: "Failure",
+    message: error.message,
+    reason: error.reason,
+    ...(details && { details }),
+    code: error.code,
+  };
+}
+
+/** The error as it leaves the cluster API. Anything unknown becomes a 500 without its text. */
+export function failure(error: StatusError): ApiResponse {
+  const retry = error.details?.retryAfterSeconds;
+  return document(error.code, statusBody(error), retry === undefined ? undefined : { "retry-after": String(retry) });
+}
+
+/** Store errors that reach the edge of a request, in the API's words. `undefined`: not an expected error. */
+export function toStatusError(error: unknown, request?: ResourceRequest): StatusError | undefined {
+  if (isStatus(error)) return error;
+  if (!isStoreError(error)) return undefined;
+  const details = request && {
+    ...(request.name !== "" && { name: request.name }),
+    ...(request.group !== "" && { group: request.group }),
+    kind: request.resource,
+  };
+  switch (error.code) {
+    case "RevisionConflict":
+      return conflict(request?.group ?? "", request?.resource ?? "", request?.name ?? "");
+    case "Compacted":
+      return new StatusError("Expired", "The resourceVersion for the provided watch is too old.");
+    case "TooLarge":
+      return new StatusError("RequestEntityTooLarge", "Request entity too large: limit is 1572864 bytes");
+    case "NoSuchCluster":
+      return new StatusError("NotFound", "the server could not find the requested resource", {});
+    case "Throttled":
+      return new StatusError("TooManyRequests", "the server has received too many requests and has asked us to try again later", {
+        ...details,
+        retryAfterSeconds: 1,
+      });
+    case "TooManyOperations":
+    case "Unavailable":
+      return new StatusError("ServiceUnavailable", "the server is currently unable to handle the request", {
+        ...details,
+        retryAfterSeconds: 1,
+      });
+    default:
+      return error.code satisfies never;
+  }
+}
+
+const qualified = (group: string, resource: string): string => (group === "" ? resource : `${resource}.${group}`);
+const detailsOf = (group: string, kind: string, name: string) => ({ ...(name !== "" && { name }), ...(group !== "" && { group }), kind });
+
+export const notFound = (group: string, resource: string, name: string): StatusError =>
+  new StatusError("NotFound", `${qualified(group, resource)} ${JSON.stringify(name)} not found`, detailsOf(group, resource, name));
+
+export const alreadyExists = (group: string, resource: string, name: string): StatusError =>
+  new StatusError(
+    "AlreadyExists",
+    `${qualified(group, resource)} ${JSON.stringify(name)} already exists`,
+    detailsOf(group, resource, name),
+  );
+
+export const modified = "the object has been modified; please apply your changes to the latest version and try again";
+
+export const conflict = (group: string, resource: string, name: string, why: string = modified): StatusError =>
+  new StatusError(
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualified(group, resource)} ${JSON.stringify(name)}: ${why}`,
+    detailsOf(group, resource, name),
+  );
+
+export const forbidden = (group: string, resource: string, name: string, why: string): StatusError =>
+  new StatusError(
+    "Forbidden",
+    `${qualified(group, resource)} ${JSON.stringify(name)} is forbidden: ${why}`,
+    detailsOf(group, resource, name),
+  );
+
+export const methodNotAllowed = (): StatusError =>
+  new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+export const noSuchResource = (): StatusError => new StatusError("NotFound", "the server could not find the requested resource", {});

@@ -1,0 +1,67 @@
+import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { compareQuantities, isZeroQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
+import type { Pod, PodSpec } from "../../kubernetes/types.ts";
+import type { Body, Strategy } from "../strategy.ts";
+
+type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
+
+const asPod = (object: KubernetesObject): Pod => object as Pod;
+const isTerminal = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+
+export function podStrategy(plain: Strategy): Strategy {
+  return {
+    ...plain,
+    generation: true,
+    returnsDeleted: true,
+    prepareCreate(object: Body) {
+      object.status = { phase: "Pending", qosClass: qosClassOf(asPod(object).spec) };
+      applySchedulingGatesCondition(asPod(object));
+    },
+    prepareUpdate(next: Body, live: Body) {
+      if (live.status) next.status = live.status;
+    },
+    prepareStatus(next: Body, live: Body) {
+      const qosClass = asPod(live).status?.qosClass;
+      if (qosClass !== undefined) next.status = { ...next.status, qosClass };
+      if (live.metadata.ownerReferences) next.metadata.ownerReferences = live.metadata.ownerReferences;
+    },
+    /** pkg/registry/core/pod: pods nobody runs, and pods that have ended, go at once. */
+    gracePeriodSeconds(object, requested) {
+      const pod = asPod(object);
+      if ((pod.spec?.nodeName ?? "") === "" || isTerminal(pod)) return 0;
+      const period = requested ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
+      return period < 0 ? 1 : period;
+    },
+  };
+}
+
+function applySchedulingGatesCondition(pod: Pod): void {
+  if ((pod.spec?.schedulingGates?.length ?? 0) === 0) return;
+  const condition = {
+    type: "PodScheduled",
+    status: "False",
+    reason: "SchedulingGated",
+    message: "Scheduling is blocked due to non-empty scheduling gates",
+  };
+  pod.status = { ...pod.status, conditions: [{ lastProbeTime: null, lastTransitionTime: null, ...condition } as never] };
+}
+
+/** `GetPodQOS` of pkg/apis/core/v1/helper/qos: cpu and memory alone count. */
+export function qosClassOf(spec: PodSpec | undefined): QosClass {
+  let any = false;
+  let guaranteed = true;
+  for (const container of [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])]) {
+    for (const name of ["cpu", "memory"]) {
+      const limit = container.resources?.limits?.[name];
+      const request = container.resources?.requests?.[name] ?? limit;
+      const [hasLimit, hasRequest] = [isPositive(limit), isPositive(request)];
+      any ||= hasLimit || hasRequest;
+      const equal = limit !== undefined && request !== undefined && compareQuantities(parseQuantity(limit), parseQuantity(request)) === 0;
+      guaranteed &&= hasLimit && equal;
+    }
+  }
+  if (!any) return "BestEffort";
+  return guaranteed ? "Guaranteed" : "Burstable";
+}
+
+const isPositive = (quantity: string | number | undefined): boolean => quantity !== undefined && !isZeroQuantity(parseQuantity(quantity));

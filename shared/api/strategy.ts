@@ -1,0 +1,135 @@
+import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
+import { collectionOf } from "../kubernetes/object.ts";
+import type { Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
+import { podStrategy } from "./strategies/pod.ts";
+
+/** An object of whatever kind, seen as most kinds look. */
+export interface Body extends KubernetesObject {
+  spec?: Record<string, unknown>;
+  status?: Record<string, unknown>;
+}
+
+/** What a kind does on its way in, beyond defaults and validation: k8s.io/apiserver's `rest.RESTCreateUpdateStrategy`. */
+export interface Strategy {
+  /** `metadata.generation` counts changes of the desired state (everything but metadata and status). */
+  readonly generation: boolean;
+  /** What `kubectl delete` does to dependents when it does not say. */
+  readonly defaultPropagation: "Background" | "Orphan";
+  /** A successful deletion answers with the object instead of a Status. */
+  readonly returnsDeleted: boolean;
+  /** Status survives a create (a node registers itself with it). */
+  readonly keepsStatusOnCreate: boolean;
+  readonly prepareCreate?: (object: Body) => void;
+  readonly prepareUpdate?: (next: Body, live: Body) => void;
+  readonly prepareStatus?: (next: Body, live: Body) => void;
+  /** Seconds that a deletion grants; 0 deletes at once. Absent: the kind knows no grace. */
+  readonly gracePeriodSeconds?: (object: Body, requested: number | undefined) => number;
+}
+
+const plain: Strategy = { generation: false, defaultPropagation: "Background", returnsDeleted: false, keepsStatusOnCreate: false };
+const counted: Strategy = { ...plain, generation: true };
+const returned: Strategy = { ...plain, returnsDeleted: true };
+
+const initialStatus =
+  (status: Record<string, unknown>) =>
+  (object: Body): void => {
+    object.status = { ...status };
+  };
+
+const namespace: Strategy = {
+  ...plain,
+  prepareCreate(object) {
+    const spec = (object as Namespace).spec;
+    const finalizers = new Set([...(spec?.finalizers ?? []), "kubernetes"]);
+    object.spec = { ...object.spec, finalizers: [...finalizers] };
+    object.status = { phase: "Active" };
+  },
+  prepareUpdate(next, live) {
+    // Only the finalize subresource changes them.
+    if (live.spec?.finalizers !== undefined) next.spec = { ...next.spec, finalizers: live.spec.finalizers };
+  },
+};
+
+const node: Strategy = {
+  ...plain,
+  keepsStatusOnCreate: true,
+  prepareCreate(object) {
+    // TaintNodesByCondition: no pod lands here before the node said that it is ready.
+    const taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" as const };
+    const taints = (object as Node).spec?.taints ?? [];
+    if (!taints.some(({ key, effect }) => key === taint.key && effect === taint.effect))
+      object.spec = { ...object.spec, taints: [...taints, taint] };
+  },
+};
+
+const service: Strategy = {
+  ...returned,
+  prepareCreate: initialStatus({ loadBalancer: {} }),
+  prepareUpdate(next, live) {
+    const [spec, before] = [(next as Service).spec, (live as Service).spec];
+    if (!spec || !before || spec.type === "ExternalName" || before.type === "ExternalName") return;
+    if (spec.clusterIP === undefined && before.clusterIP !== undefined) spec.clusterIP = before.clusterIP;
+    if (spec.clusterIPs === undefined && before.clusterIPs !== undefined && spec.clusterIP === before.clusterIP)
+      spec.clusterIPs = before.clusterIPs;
+    if (spec.ipFamilies === undefined && before.ipFamilies !== undefined) spec.ipFamilies = before.ipFamilies;
+    if (spec.ipFamilyPolicy === undefined && before.ipFamilyPolicy !== undefined) spec.ipFamilyPolicy = before.ipFamilyPolicy;
+    if (spec.type === before.type && before.healthCheckNodePort !== undefined) spec.healthCheckNodePort ??= before.healthCheckNodePort;
+    if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return;
+    for (const port of spec.ports ?? []) {
+      const same = before.ports?.find((old) => old.port === port.port && (old.protocol ?? "TCP") === (port.protocol ?? "TCP"));
+      if (same?.nodePort !== undefined) port.nodePort ??= same.nodePort;
+    }
+  },
+};
+
+/** Labels are not changed through the status of these (`ResetFieldsFilter` and `PrepareForUpdate` of pkg/registry/apps). */
+const workload: Strategy = { ...counted, prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels"]) };
+
+function keepMetadata(
+  next: ObjectMeta,
+  live: ObjectMeta,
+  fields: readonly ("labels" | "annotations" | "finalizers" | "ownerReferences")[],
+): void {
+  for (const field of fields) {
+    delete next[field];
+    if (live[field] !== undefined) Object.assign(next, { [field]: live[field] });
+  }
+}
+
+const customDefinition: Strategy = {
+  ...counted,
+  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
+};
+
+const strategies = new Map<string, Strategy>([
+  ["pods", podStrategy(plain)],
+  ["namespaces", namespace],
+  ["nodes", node],
+  ["services", service],
+  ["replicationcontrollers", { ...workload, defaultPropagation: "Orphan" }],
+  ["batch/jobs", { ...counted, defaultPropagation: "Orphan" }],
+  ["persistentvolumeclaims", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
+  ["persistentvolumes", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
+  ["podtemplates", { ...returned, generation: true }],
+  ["resourcequotas", returned],
+  ["serviceaccounts", returned],
+  ["apiextensions.k8s.io/customresourcedefinitions", customDefinition],
+]);
+for (const name of ["deployments", "replicasets", "statefulsets", "daemonsets"]) strategies.set(`apps/${name}`, workload);
+for (const name of [
+  "batch/cronjobs",
+  "networking.k8s.io/ingresses",
+  "networking.k8s.io/ingressclasses",
+  "networking.k8s.io/networkpolicies",
+  "policy/poddisruptionbudgets",
+  "scheduling.k8s.io/priorityclasses",
+  "flowcontrol.apiserver.k8s.io/flowschemas",
+  "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingadmissionpolicies",
+  "admissionregistration.k8s.io/validatingadmissionpolicybindings",
+])
+  strategies.set(name, counted);
+
+export const strategyOf = (resource: GroupResource): Strategy => strategies.get(collectionOf(resource)) ?? plain;

@@ -1,0 +1,78 @@
+import { forbidden } from "../auth/forbidden.ts";
+import type { TokenIssuer, VerifiedToken } from "../auth/token.ts";
+import { anonymous } from "../auth/user.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import type { ClusterRef } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+import { attributesOf, type ServedCluster, serveCluster } from "./cluster-api.ts";
+import { Documents } from "./non-resource.ts";
+import { type ApiRequest, parseRequest } from "./request-info.ts";
+import { type ApiResponse, failure, noSuchResource } from "./response.ts";
+
+/** Port: brings a cluster into this process. `undefined` when there is none. */
+export interface ClusterDirectory {
+  open(ref: ClusterRef): Promise<ServedCluster | undefined>;
+}
+
+export interface SurfaceOptions {
+  readonly directory: ClusterDirectory;
+  readonly tokens: TokenIssuer;
+  readonly log: Log;
+  /** Ids of failures nobody foresaw, for the log. */
+  readonly requestId: () => string;
+}
+
+const prefix = "/clusters/";
+/** Whether a path belongs to the cluster API: below `/clusters/{id}`, or at the root for clients that know only a host and a token. */
+export const isClusterPath = (path: string): boolean =>
+  path.startsWith(prefix) || /^\/(api|apis|openapi|version|healthz|livez|readyz|\.well-known\/openid-configuration)(\/|\?|$)/.test(path);
+
+/**
+ * The cluster API of all clusters. A token names its cluster: with a path to another one the answer is the same 404 as for a cluster that
+ * does not exist; without a path the token's cluster answers. Nobody without a token learns which clusters there are.
+ */
+export function createClusterSurface({ directory, tokens, log, requestId }: SurfaceOptions): (request: ApiRequest) => Promise<ApiResponse> {
+  const identify = async (request: ApiRequest): Promise<VerifiedToken | "none" | "bad"> => {
+    const header = request.header("authorization");
+    if (header === undefined || header === "") return "none";
+    const token = /^Bearer +(\S+)\s*$/i.exec(header)?.[1];
+    if (token === undefined) return "bad";
+    return tokens.cachedToken(token) ?? (await tokens.verifyToken(token)) ?? "bad";
+  };
+  const onUnknown =
+    (request: ApiRequest) =>
+    (error: unknown): void =>
+      log.error("request failed", error, { id: requestId(), method: request.method, path: request.url.split("?")[0] });
+
+  return async (request) => {
+    const { id, url } = split(request.url);
+    const below: ApiRequest =
+      id === undefined
+        ? request
+        : { method: request.method, url, header: (name) => request.header(name), body: (limit) => request.body(limit) };
+    const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(url.split("?")[0] ?? "") : undefined;
+    if (health) return health;
+    try {
+      const verified = await identify(request);
+      if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
+      if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
+      if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());
+      const served = await directory.open(verified.cluster);
+      if (!served) return failure(noSuchResource());
+      const user = served.tokens.accept(verified);
+      if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));
+      return await serveCluster(served, below, user, onUnknown(request));
+    } catch (error) {
+      onUnknown(request)(error);
+      return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));
+    }
+  };
+}
+
+function split(url: string): { id: string | undefined; url: string } {
+  if (!url.startsWith(prefix)) return { id: undefined, url };
+  const end = url.slice(prefix.length).search(/[/?]/);
+  if (end < 0) return { id: url.slice(prefix.length), url: "/" };
+  const rest = url.slice(prefix.length + end);
+  return { id: url.slice(prefix.length, prefix.length + end), url: rest.startsWith("/") ? rest : `/${rest}` };
+}

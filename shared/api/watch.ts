@@ -1,0 +1,202 @@
+import type { ResourceDefinition } from "../kubernetes/resources.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import { topics } from "../store/mirror.ts";
+import type { LogEntry, StoredObject } from "../store/store.ts";
+import { isStoreError } from "../store/store.ts";
+import type { Change } from "../store/view.ts";
+import type { ApiCluster } from "./api-cluster.ts";
+import { catchUp, parseResourceVersion, reach } from "./list.ts";
+import type { Encoder } from "./representation.ts";
+import { isTrue } from "./request-info.ts";
+import { type Sink, type StreamBody, statusBody } from "./response.ts";
+import type { Selection } from "./selection.ts";
+
+export interface WatchOptions {
+  readonly resourceVersion: string;
+  readonly bookmarks: boolean;
+  readonly sendInitialEvents: boolean | undefined;
+  readonly timeoutSeconds: number;
+}
+
+/** kube-apiserver's `--min-request-timeout`: watches end after 30 to 60 minutes unless the client says sooner. */
+const minTimeoutSeconds = 1800;
+const bookmarkPeriodMs = 60_000;
+const readAhead = 1000;
+/** A receiver this far behind is cut off; it resumes from where it was. */
+const slowBytes = 16 * 1024 * 1024;
+
+/** @throws StatusError `BadRequest` */
+export function parseWatchOptions(query: URLSearchParams, random: () => number): WatchOptions {
+  const timeout = query.get("timeoutSeconds") ?? "";
+  if (timeout !== "" && !/^\d+$/.test(timeout))
+    throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(timeout)}: invalid syntax`);
+  const initial = query.get("sendInitialEvents");
+  return {
+    resourceVersion: query.get("resourceVersion") ?? "",
+    bookmarks: isTrue(query.get("allowWatchBookmarks")),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
+    timeoutSeconds: timeout === "" || timeout === "0" ? minTimeoutSeconds * (1 + random()) : Number(timeout),
+  };
+}
+
+/**
+ * Starts a watch: state first where the client asked for it (KEP-3157), else everything after its resource version, then whatever happens.
+ * A revision that is no longer retained is answered inside the stream by an ERROR event with a 410 Status, as kube-apiserver does.
+ */
+export async function watchObjects(
+  cluster: ApiCluster,
+  definition: ResourceDefinition,
+  namespace: string,
+  selection: Selection,
+  options: WatchOptions,
+  encoder: Encoder,
+): Promise<StreamBody> {
+  const wanted = parseResourceVersion(options.resourceVersion);
+  const fromState = options.sendInitialEvents ?? wanted === 0;
+  if (wanted > 0) await reach(cluster, wanted);
+  else if (options.resourceVersion === "") await catchUp(cluster);
+  const within = namespace === "" ? selection.namespace : namespace;
+  const watch = { cluster, definition, within, selection, options, encoder };
+  if (fromState) return { start: (sink) => run(watch, sink, { kind: "state" }) };
+  const missed = wanted < cluster.mirror.historyStart ? await readMissed(cluster, wanted) : [];
+  return {
+    start: (sink) => run(watch, sink, missed === "compacted" ? { kind: "expired", wanted } : { kind: "after", revision: wanted, missed }),
+  };
+}
+
+interface Watch {
+  readonly cluster: ApiCluster;
+  readonly definition: ResourceDefinition;
+  readonly within: string | undefined;
+  readonly selection: Selection;
+  readonly options: WatchOptions;
+  readonly encoder: Encoder;
+}
+
+type Origin =
+  | { readonly kind: "state" }
+  | { readonly kind: "after"; readonly revision: number; readonly missed: readonly LogEntry[] }
+  | { readonly kind: "expired"; readonly wanted: number };
+
+/** What the mirror's history no longer holds comes from the store's log, up to where the mirror takes over. */
+async function readMissed({ store, mirror, ref }: ApiCluster, after: number): Promise<LogEntry[] | "compacted"> {
+  const entries: LogEntry[] = [];
+  const until = mirror.revision;
+  for (let at = after; at < until; ) {
+    try {
+      const { entries: batch, through } = await store.readLog(ref, at, readAhead);
+      entries.push(...batch.filter((entry) => entry.revision <= until));
+      if (through <= at) break;
+      at = through;
+    } catch (error) {
+      if (isStoreError(error, "Compacted")) return "compacted";
+      throw error;
+    }
+  }
+  return entries;
+}
+
+function run(watch: Watch, sink: Sink, origin: Origin): () => void {
+  const { cluster, definition, within, selection, options, encoder } = watch;
+  const { mirror, clock } = cluster;
+  const resource = { group: definition.group, resource: definition.resource };
+  let open = true;
+  let waiting: Buffer[] | undefined;
+  let waitingBytes = 0;
+  const stops: (() => void)[] = [];
+
+  /** Writes in one piece; while the receiver is slow, what comes is collected. */
+  const send = (chunks: readonly Buffer[]): void => {
+    if (!open || chunks.length === 0) return;
+    if (waiting) {
+      for (const chunk of chunks) {
+        waiting.push(chunk);
+        waitingBytes += chunk.length;
+      }
+      if (waitingBytes > slowBytes) end();
+      return;
+    }
+    const [only] = chunks;
+    if (sink.write(chunks.length === 1 && only ? only : Buffer.concat(chunks))) return;
+    waiting = [];
+    void sink.drained().then(() => {
+      const collected = waiting ?? [];
+      waiting = undefined;
+      waitingBytes = 0;
+      send(collected);
+    });
+  };
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    for (const stop of stops) stop();
+  };
+  const end = (): void => {
+    close();
+    sink.end();
+  };
+  const bookmark = (initialEnd: boolean): void => send([encoder.bookmark(mirror.revision, initialEnd)]);
+  const concerns = (stored: StoredObject): boolean =>
+    (within === undefined || stored.key.namespace === within) && (selection.name === undefined || stored.key.name === selection.name);
+  const deliver = (changes: readonly (Change | LogEntry)[]): void => {
+    const chunks: Buffer[] = [];
+    for (const change of changes) {
+      const event = concerns(change) ? eventOf(change, selection, encoder) : undefined;
+      if (event) chunks.push(event);
+    }
+    send(chunks);
+  };
+
+  if (origin.kind === "expired") {
+    const message = `too old resource version: ${origin.wanted} (${mirror.historyStart})`;
+    send([encoder.error(statusBody(new StatusError("Expired", message)))]);
+    end();
+    return close;
+  }
+  if (origin.kind === "state") {
+    const all = mirror.list(resource, within).filter((stored) => concerns(stored) && selection.matches(stored));
+    send(all.map((stored) => encoder.event("ADDED", stored)));
+    if (options.sendInitialEvents === true && options.bookmarks) bookmark(true);
+  } else {
+    deliver(origin.missed.filter(({ key }) => key.group === resource.group && key.resource === resource.resource));
+    const seen = Math.max(origin.revision, origin.missed.at(-1)?.revision ?? 0);
+    deliver(mirror.changesAfter(resource, seen));
+  }
+  stops.push(mirror.subscribe(resource, topicOf(within, selection), deliver));
+  stops.push(
+    clock.after(options.timeoutSeconds * 1000, () => {
+      if (options.bookmarks) bookmark(false);
+      end();
+    }),
+  );
+  if (options.bookmarks) {
+    let cancel = (): void => {};
+    const again = (): void => {
+      cancel = clock.after(bookmarkPeriodMs, () => {
+        bookmark(false);
+        again();
+      });
+    };
+    again();
+    stops.push(() => cancel());
+  }
+  return close;
+}
+
+function topicOf(namespace: string | undefined, selection: Selection): string {
+  if (selection.nodeName !== undefined && selection.nodeName !== "") return topics.node(selection.nodeName);
+  if (namespace === undefined) return topics.all;
+  return selection.name === undefined ? topics.namespace(namespace) : topics.object(namespace, selection.name);
+}
+
+/** An object that begins or ceases to match is added or deleted for this watcher, as the watch cache does it. */
+function eventOf(change: Change | LogEntry, selection: Selection, encoder: Encoder): Buffer | undefined {
+  if (selection.all) return encoder.event(change.type, change);
+  const matches = change.type !== "DELETED" && selection.matches(change);
+  const { previous } = change;
+  // The log keeps the state before only where labels or selectable fields changed.
+  const matched = change.type === "ADDED" ? false : previous ? selection.matches(previous) : selection.matches(change);
+  if (matches) return encoder.event(matched ? "MODIFIED" : "ADDED", change);
+  if (!matched) return undefined;
+  return change.type === "DELETED" || !previous ? encoder.event("DELETED", change) : encoder.event("DELETED", previous, change.revision);
+}
