@@ -1,37 +1,48 @@
 import { spawnSync } from "node:child_process";
-import { expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** A file that does not exist, linted as if it lay at `path`. */
-function lint(path: string, source: string): string {
-  const { stdout, stderr } = spawnSync(
-    "node_modules/.bin/biome",
-    ["lint", "--only=style/noRestrictedImports", `--stdin-file-path=${path}`],
-    {
-      input: source,
-      encoding: "utf8",
-    },
-  );
-  return stdout + stderr;
-}
+const breaches: Readonly<Record<string, string>> = {
+  "shared/kubernetes/breach.ts": "../api/list.ts",
+  "shared/scheduler/breach.ts": "node:fs",
+  "shared/store/breach.ts": "./lmdb/lmdb-store.ts",
+  "shared/controllers/breach.ts": "lmdb",
+  "shared/api/handlers/breach.ts": "../../store/lmdb/lmdb-store.ts",
+  "shared/platform/breach.ts": "../../server/host.ts",
+  "agent/breach.ts": "../shared/store/store.ts",
+  "cli/breach.ts": "../shared/controllers/controller.ts",
+  "server/breach.ts": "../test/unit/x.ts",
+};
+const allowed = "shared/api/allowed.ts";
 
-const breaches = [
-  ["shared/kubernetes/breach.ts", 'import { x } from "../api/list.ts";\nexport const y = x;\n'],
-  ["shared/scheduler/breach.ts", 'import { readFileSync } from "node:fs";\nexport const y = readFileSync;\n'],
-  ["shared/store/breach.ts", 'import { x } from "./lmdb/lmdb-store.ts";\nexport const y = x;\n'],
-  ["shared/controllers/breach.ts", 'import { open } from "lmdb";\nexport const y = open;\n'],
-  ["shared/api/handlers/breach.ts", 'import { x } from "../../store/lmdb/lmdb-store.ts";\nexport const y = x;\n'],
-  ["shared/platform/breach.ts", 'import { x } from "../../server/host.ts";\nexport const y = x;\n'],
-  ["agent/breach.ts", 'import { x } from "../shared/store/store.ts";\nexport const y = x;\n'],
-  ["cli/breach.ts", 'import { x } from "../shared/controllers/controller.ts";\nexport const y = x;\n'],
-  ["server/breach.ts", 'import { x } from "../test/unit/x.ts";\nexport const y = x;\n'],
-] as const;
+let folder: string;
+let output: string;
 
-it.each(breaches)("the linter finds a breach of the layers in %s", (path, source) => {
-  expect(lint(path, source)).toContain("noRestrictedImports");
+/** The linter with the project's own rules over a tree in which each layer breaks one. */
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "coracle-layers-"));
+  const { vcs: _vcs, $schema: _schema, ...rules } = JSON.parse(readFileSync("biome.json", "utf8")) as Record<string, unknown>;
+  writeFileSync(join(folder, "biome.json"), JSON.stringify(rules));
+  for (const [path, imported] of [...Object.entries(breaches), [allowed, "../store/store.ts"] as const]) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), `import { x } from "${imported}";\nexport const y = x;\n`);
+  }
+  const biome = resolve("node_modules/.bin/biome");
+  const run = spawnSync(biome, ["lint", "--only=style/noRestrictedImports", "--max-diagnostics=none", "."], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  output = run.stdout + run.stderr;
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it.each(Object.keys(breaches))("the linter finds a breach of the layers in %s", (path) => {
+  expect(output).toMatch(new RegExp(`${path.replaceAll(".", "\\.")}:\\d+:\\d+ lint/style/noRestrictedImports`));
 });
 
 it("the linter lets an allowed import pass", () => {
-  expect(lint("shared/api/allowed.ts", 'import { x } from "../store/store.ts";\nexport const y = x;\n')).not.toContain(
-    "noRestrictedImports",
-  );
+  expect(output).not.toContain(allowed);
 });
