@@ -1,4 +1,4 @@
-import { selectorString } from "./label-selector-text.ts";
+import { formatLabelSelector, requirementsOf } from "./label-selector.ts";
 import type { KubernetesObject } from "./object.ts";
 import type { ResourceDefinition } from "./resources.ts";
 import type { LabelSelector, Scale } from "./types.ts";
@@ -16,7 +16,9 @@ interface Scalable extends KubernetesObject {
 export function scaleOf(resource: ResourceDefinition, object: KubernetesObject): Scale {
   const { spec, status } = object as Scalable;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = selectorString(resource.collection === "replicationcontrollers" ? { matchLabels: labelsOf(spec) } : selectorOf(spec));
+  const selector = formatLabelSelector(
+    requirementsOf(resource.collection === "replicationcontrollers" ? { matchLabels: labelsOf(spec) } : selectorOf(spec)),
+  );
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
@@ -42,6 +44,6 @@ function labelsOf(spec: Scalable["spec"]): Record<string, string> {
   return { ...(spec?.selector as Readonly<Record<string, string>> | undefined) };
 }
 
-function selectorOf(spec: Scalable["spec"]): LabelSelector | undefined {
-  return spec?.selector as LabelSelector | undefined;
+function selectorOf(spec: Scalable["spec"]): LabelSelector {
+  return { ...(spec?.selector as LabelSelector | undefined) };
 }

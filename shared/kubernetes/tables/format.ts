@@ -1,5 +1,5 @@
 import { humanDuration } from "../duration.ts";
-import { selectorString } from "../label-selector-text.ts";
+import { formatLabelSelector, requirementsOf } from "../label-selector.ts";
 import type { KubernetesObject } from "../object.ts";
 import type { Container, LabelSelector, ObjectMeta } from "../types.ts";
 
@@ -19,6 +19,11 @@ export function age({ metadata }: { readonly metadata: ObjectMeta }, nowMs: numb
 export function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
   return pairs.length === 0 ? "<none>" : pairs.sort().join(",");
+}
+
+/** A label selector in the form of a query; empty for an absent or empty one. */
+export function selectorString(selector: LabelSelector | undefined): string {
+  return selector ? formatLabelSelector(requirementsOf(selector)) : "";
 }
 
 export function formatSelector(selector: LabelSelector | undefined): string {

@@ -1,5 +1,4 @@
 import { humanDuration } from "../duration.ts";
-import { selectorString } from "../label-selector-text.ts";
 import type {
   ControllerRevision,
   CronJob,
@@ -11,7 +10,7 @@ import type {
   ReplicationController,
   StatefulSet,
 } from "../types.ts";
-import { age, containerCells, formatLabels, formatSelector, type Printer, since } from "./format.ts";
+import { age, containerCells, formatLabels, formatSelector, type Printer, selectorString, since } from "./format.ts";
 
 export const replicationControllerCells: Printer = (object, nowMs) => {
   const rc = object as ReplicationController;
