@@ -33,12 +33,22 @@ export function createClusterBase(
         const uid = uidOf(`${cluster.tenant}#${cluster.cluster}#${createdAtMs}#${path}`);
         const metadata = { ...object.metadata, uid, resourceVersion: String(firstRevision), creationTimestamp };
         const { kind, apiVersion, ...rest } = object;
-        const copy = { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...rest, metadata };
+        const copy = { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...sinceBirth(rest, creationTimestamp), metadata };
         own.set(path, new LazyObject(key, firstRevision, Buffer.from(JSON.stringify(copy)), copy));
       }
       return own;
     },
   };
+}
+
+/** The conditions of a status hold since the cluster was made. */
+function sinceBirth(object: object, lastTransitionTime: string): object {
+  if (!("status" in object) || typeof object.status !== "object" || object.status === null || !("conditions" in object.status))
+    return object;
+  const { conditions } = object.status;
+  if (!Array.isArray(conditions)) return object;
+  const dated = conditions.map((condition: object) => ({ ...condition, lastTransitionTime }));
+  return { ...object, status: { ...object.status, conditions: dated } };
 }
 
 /** A UUID that is the same for the same name: version 8 of RFC 9562 §5.8 over SHA-256. */
