@@ -182,7 +182,7 @@ export class Registry {
     const next: Body = toStorage(served, definition, change(shown));
     next.metadata = keptMetadata(next.metadata, before.metadata);
     if (subresource === "status") {
-      const { kind, apiVersion, metadata, ...desired } = before;
+      const { kind: _kind, apiVersion: _version, metadata: _metadata, ...desired } = cloneJson(before);
       const status = next.status;
       for (const field of Object.keys(next)) if (!(field in before) && field !== "status") Reflect.deleteProperty(next, field);
       Object.assign(next, desired);

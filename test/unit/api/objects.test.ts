@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createHarness, type Harness } from "./harness.ts";
+
+let api: Harness;
+beforeAll(async () => {
+  api = await createHarness();
+});
+afterAll(() => api.close());
+
+const maps = "/api/v1/namespaces/default/configmaps";
+const configMap = (name: string, more: object = {}) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, ...more },
+  data: { a: "1" },
+});
+
+describe("objects", () => {
+  it("creates, reads, replaces and deletes", async () => {
+    const created = await api.call("POST", maps, configMap("one"));
+    expect(created.status).toBe(201);
+    expect(created.body.metadata).toMatchObject({
+      name: "one",
+      namespace: "default",
+      uid: expect.any(String),
+      resourceVersion: expect.stringMatching(/^\d+$/),
+    });
+    expect((await api.call("POST", maps, configMap("one"))).body).toMatchObject({ status: "Failure", reason: "AlreadyExists", code: 409 });
+    expect((await api.call("GET", `${maps}/one`)).body.data).toEqual({ a: "1" });
+    const replaced = await api.call("PUT", `${maps}/one`, { ...configMap("one"), data: { a: "2" } });
+    expect(replaced.body.data).toEqual({ a: "2" });
+    expect(replaced.body.metadata.uid).toBe(created.body.metadata.uid);
+    expect((await api.call("PUT", `${maps}/one`, configMap("one", { resourceVersion: "1" }))).body.reason).toBe("Conflict");
+    expect((await api.call("DELETE", `${maps}/one`)).body).toMatchObject({
+      kind: "Status",
+      status: "Success",
+      details: { name: "one", kind: "configmaps" },
+    });
+    expect((await api.call("GET", `${maps}/one`)).body.reason).toBe("NotFound");
+  });
+
+  it("leaves the resource version alone when nothing changes", async () => {
+    const created = await api.call("POST", maps, configMap("same"));
+    const again = await api.call("PATCH", `${maps}/same`, { data: { a: "1" } }, { "content-type": "application/merge-patch+json" });
+    expect(again.body.metadata.resourceVersion).toBe(created.body.metadata.resourceVersion);
+  });
+
+  it("applies thirty patches at once to one object without losing any", async () => {
+    await api.call("POST", maps, configMap("busy"));
+    const patches = Array.from({ length: 30 }, (_, i) =>
+      api.call("PATCH", `${maps}/busy`, { data: { [`k${i}`]: "x" } }, { "content-type": "application/merge-patch+json" }),
+    );
+    expect((await Promise.all(patches)).map(({ status }) => status)).toEqual(Array.from({ length: 30 }, () => 200));
+    expect(Object.keys((await api.call("GET", `${maps}/busy`)).body.data)).toHaveLength(31);
+  });
+
+  it("keeps an object with finalizers until the last one goes", async () => {
+    await api.call("POST", maps, configMap("held", { finalizers: ["example.com/hold"] }));
+    const deleted = await api.call("DELETE", `${maps}/held`);
+    expect(deleted.body.metadata.deletionTimestamp).toBeDefined();
+    await api.call("PATCH", `${maps}/held`, { metadata: { finalizers: null } }, { "content-type": "application/merge-patch+json" });
+    expect((await api.call("GET", `${maps}/held`)).status).toBe(404);
+  });
+
+  it("writes nothing on a dry run", async () => {
+    expect((await api.call("POST", `${maps}?dryRun=All`, configMap("dry"))).status).toBe(201);
+    expect((await api.call("GET", `${maps}/dry`)).status).toBe(404);
+  });
+
+  it("gives a Service an address nobody else has and takes it back", async () => {
+    const services = "/api/v1/namespaces/default/services";
+    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "web" }, spec: { type: "NodePort", ports: [{ port: 80 }] } };
+    const created = await api.call("POST", services, service);
+    const { clusterIP, ports } = created.body.spec;
+    expect(clusterIP).toMatch(/^10\./);
+    expect(ports[0].nodePort).toBeGreaterThanOrEqual(30000);
+    expect((await api.call("GET", `/apis/networking.k8s.io/v1/ipaddresses/${clusterIP}`)).body.spec.parentRef.name).toBe("web");
+    const taken = await api.call("POST", services, { ...service, metadata: { name: "other" }, spec: { clusterIP, ports: [{ port: 80 }] } });
+    expect(taken.body.message).toContain("provided IP is already allocated");
+    await api.call("DELETE", `${services}/web`);
+    expect((await api.call("GET", `/apis/networking.k8s.io/v1/ipaddresses/${clusterIP}`)).status).toBe(404);
+    expect((await api.call("POST", services, { ...service, spec: { clusterIP, ports: [{ port: 80 }] } })).status).toBe(201);
+  });
+
+  it.each([
+    ["malformed JSON", "POST", maps, "{not json", 400],
+    ["another kind", "POST", maps, { apiVersion: "v1", kind: "Secret", metadata: { name: "a" } }, 400],
+    ["a name that is no DNS name", "POST", maps, configMap("Bad_Name"), 422],
+    ["an unknown namespace", "POST", "/api/v1/namespaces/absent/configmaps", configMap("a"), 404],
+    ["a list as a body", "POST", maps, [], 400],
+    ["null as a body", "POST", maps, "null", 400],
+    ["an unknown field when strict", "POST", `${maps}?fieldValidation=Strict`, { ...configMap("a"), extra: 1 }, 400],
+    ["an unknown resource", "GET", "/api/v1/namespaces/default/things", undefined, 404],
+    ["an unknown group", "GET", "/apis/no.such.group/v1/things", undefined, 404],
+    ["a method that is not served", "PUT", maps, configMap("a"), 405],
+    ["a bad label selector", "GET", `${maps}?labelSelector=n%20in%20(`, undefined, 400],
+    ["a bad limit", "GET", `${maps}?limit=x`, undefined, 400],
+    ["deep JSON", "POST", maps, `{"metadata":${"[".repeat(5000)}${"]".repeat(5000)}}`, 400],
+  ] as const)("refuses %s", async (_title, method, url, body, status) => {
+    expect((await api.call(method, url, body)).status).toBe(status);
+  });
+});
+
+describe("lists and watches", () => {
+  it("pages through a list at one revision while it changes", async () => {
+    for (const name of ["p1", "p2", "p3", "p4", "p5"]) await api.call("POST", maps, configMap(name, { labels: { page: "y" } }));
+    const first = await api.call("GET", `${maps}?labelSelector=page&limit=2`);
+    await api.call("DELETE", `${maps}/p3`);
+    const rest = await api.call("GET", `${maps}?labelSelector=page&limit=9&continue=${first.body.metadata.continue}`);
+    expect([...first.body.items, ...rest.body.items].map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual([
+      "p1",
+      "p2",
+      "p3",
+      "p4",
+      "p5",
+    ]);
+    expect(rest.body.metadata.resourceVersion).toBe(first.body.metadata.resourceVersion);
+  });
+
+  it("shows a watcher with a selector objects coming and going as their labels change", async () => {
+    const created = await api.call("POST", maps, configMap("l", { labels: { on: "no" } }));
+    const merge = { "content-type": "application/merge-patch+json" };
+    await api.call("PATCH", `${maps}/l`, { metadata: { labels: { on: "yes" } } }, merge);
+    const { lines, stop } = await api.watch(
+      `${maps}?watch=1&resourceVersion=${created.body.metadata.resourceVersion}&labelSelector=on%3Dyes`,
+    );
+    await api.call("PATCH", `${maps}/l`, { data: { x: "1" } }, merge);
+    await api.call("PATCH", `${maps}/l`, { metadata: { labels: { on: "no" } } }, merge);
+    stop();
+    expect(lines.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED", "DELETED"]);
+  });
+
+  it("sends the state first and marks its end when asked to", async () => {
+    const { lines, stop } = await api.watch(
+      "/api/v1/namespaces?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",
+    );
+    stop();
+    expect(lines.map(({ type }) => type)).toEqual(["ADDED", "ADDED", "ADDED", "ADDED", "BOOKMARK"]);
+    expect(lines.at(-1)?.object).toMatchObject({ metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
+  });
+});
