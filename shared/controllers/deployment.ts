@@ -1,7 +1,6 @@
 import { deployments, pods, replicaSets } from "../kubernetes/known-resources.ts";
 import { type LabelRequirement, matchesLabels, requirementsOf } from "../kubernetes/label-selector.ts";
-import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
-import { isStatus } from "../kubernetes/status-error.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
@@ -28,9 +27,11 @@ import {
   resizeOld,
 } from "./deployments/sizes.ts";
 import type { EventRecorder } from "./event-recorder.ts";
+import { unlessMissing } from "./failures.ts";
 import { claimOwned, controllerOf, createOrphanIndex, resolveController } from "./owners.ts";
 import { isPodTerminal } from "./pod-state.ts";
 import { replicaSetKind } from "./replica-set.ts";
+import { isOf } from "./same-resource.ts";
 
 const done: ReconcileOutcome = { kind: "done" };
 const unlimited = 2 ** 31 - 1;
@@ -214,14 +215,6 @@ async function cleanUp({ deployment, oldSets, context }: Rollout): Promise<void>
     const isEmpty = (status?.replicas ?? 0) === 0 && (spec?.replicas ?? 1) === 0;
     if (!isEmpty || (metadata.generation ?? 0) > (status?.observedGeneration ?? 0)) continue;
     const { namespace = "", name = "", uid = "" } = metadata;
-    try {
-      await context.client.delete(replicaSets, namespace, name, { uid });
-    } catch (error) {
-      if (!isStatus(error, "NotFound")) throw error;
-    }
+    await unlessMissing(context.client.delete(replicaSets, namespace, name, { uid }));
   }
-}
-
-function isOf(resource: GroupResource, key: GroupResource): boolean {
-  return key.resource === resource.resource && key.group === resource.group;
 }

@@ -7,6 +7,7 @@ import type { Deployment, DeploymentStatus, LabelSelector, ReplicaSet } from "..
 import { objectOf } from "../../store/view.ts";
 import type { ControllerContext } from "../controller.ts";
 import type { EventRecorder } from "../event-recorder.ts";
+import { isNamespaceTerminating, messageOf } from "../failures.ts";
 import { controllerOf, controllerReference, type OwnerKind } from "../owners.ts";
 import {
   desiredReplicasAnnotation,
@@ -124,9 +125,8 @@ async function takeExisting(rollout: Rollout, name: string, error: unknown): Pro
     await writeDeployment(rollout, status);
     throw error;
   }
-  const message = `Failed to create new replica set "${name}": ${error instanceof Error ? error.message : String(error)}`;
-  const causes = isStatus(error) ? (error.details?.causes ?? []) : [];
-  if (causes.some(({ reason }) => reason === "NamespaceTerminating")) throw error;
+  const message = `Failed to create new replica set "${name}": ${messageOf(error)}`;
+  if (isNamespaceTerminating(error)) throw error;
   if (hasProgressDeadline(deployment)) {
     setCondition(rollout, "Progressing", "False", "ReplicaSetCreateError", message);
     await writeDeployment(rollout, deployment.status ?? {});

@@ -1,13 +1,15 @@
 import { pods } from "../../kubernetes/known-resources.ts";
 import { type LabelRequirement, matchesLabels } from "../../kubernetes/label-selector.ts";
-import type { GroupResource, KubernetesObject } from "../../kubernetes/object.ts";
-import { isStatus, type StatusError } from "../../kubernetes/status-error.ts";
+import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { isStatus } from "../../kubernetes/status-error.ts";
 import type { Pod, PodTemplateSpec, ReplicaSetStatus } from "../../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "../controller.ts";
 import type { EventRecorder } from "../event-recorder.ts";
+import { isNamespaceTerminating, messageOf } from "../failures.ts";
 import { claimOwned, controllerOf, controllerReference, createOrphanIndex, type OwnerKind, resolveController } from "../owners.ts";
 import { isPodActive } from "../pod-state.ts";
+import { isOf } from "../same-resource.ts";
 import { podsToDelete } from "./pod-ranking.ts";
 import { podFromTemplate } from "./pod-template.ts";
 import { nextAvailability, replicaStatus, sameStatus } from "./replica-status.ts";
@@ -99,11 +101,11 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
         const created = await client.create(pods, pod);
         events.event(owner, "Normal", "SuccessfulCreate", `Created pod: ${created.key.name}`);
       } catch (error) {
-        if (!isTerminating(error)) events.event(owner, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
+        if (!isNamespaceTerminating(error)) events.event(owner, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
         throw error;
       }
     });
-    return failure && isTerminating(failure.cause) ? undefined : failure;
+    return failure && isNamespaceTerminating(failure.cause) ? undefined : failure;
   };
 
   const remove = async (
@@ -171,21 +173,8 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
   }
 }
 
-function isOf(resource: GroupResource, key: GroupResource): boolean {
-  return key.resource === resource.resource && key.group === resource.group;
-}
-
 function sameLabels(a: KubernetesObject, b: KubernetesObject): boolean {
   const [before, after] = [a.metadata.labels ?? {}, b.metadata.labels ?? {}];
   const names = Object.keys(before);
   return names.length === Object.keys(after).length && names.every((name) => before[name] === after[name]);
-}
-
-/** The namespace is on its way out: nothing can be made in it, and nobody needs to be told (`NamespaceTerminatingCause`). */
-function isTerminating(error: unknown): error is StatusError {
-  return isStatus(error) && error.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") === true;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
