@@ -1,17 +1,17 @@
-import { formatIpv4, hashOf, type Ipv4Range, parseIpv4Range, rangesOverlap, shortHash, sizeOf } from "./ipv4.ts";
+import { formatIpv4, hashOf, type Ipv4Range, parseIpv4Range, rangeOfInterface, rangesOverlap, shortHash, sizeOf } from "./ipv4.ts";
 
 /** Pod ranges that are not given are /24s of this range: it leaves 10.96.0.0/12, the usual service range, alone. */
 export const podRange = "10.128.0.0/9";
 const nodePrefixLength = 24;
 
 /**
- * A pod range that follows from the node's name, the next free one where it overlaps with a range that is `taken` (the machine's own networks).
+ * A pod range that follows from the node's name, the next free one where it overlaps with one that is `taken` (the addresses of the machine's interfaces, as `192.0.2.7/24`).
  * Two machines can derive the same range: a pool whose nodes route pod addresses to each other gives each node its range.
  */
 export function derivePodCidr(nodeName: string, taken: readonly string[] = []): string {
   const all = parseIpv4Range(podRange);
   if (all === undefined) throw new Error(`${podRange} is not a range`);
-  const occupied = taken.flatMap((cidr) => parseIpv4Range(cidr) ?? []);
+  const occupied = taken.flatMap((cidr) => rangeOfInterface(cidr) ?? []);
   const size = 2 ** (32 - nodePrefixLength);
   const count = sizeOf(all) / size;
   const start = hashOf(`pods/${nodeName}`) % count;

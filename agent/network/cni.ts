@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { bridgeNameOf } from "./addressing.ts";
+import { bridgeNameOf, derivePodCidr } from "./addressing.ts";
 
 /** The first name in byte order is what containerd reads; it belongs to this project alone. */
 const fileName = "05-coracle.conflist";
@@ -23,7 +23,10 @@ const conflist = z.object({
 
 export interface CniNetworkOptions {
   readonly nodeName: string;
-  readonly podCidr: string;
+  /** undefined: the range that the node had before, else one that follows from its name. */
+  readonly podCidr: string | undefined;
+  /** Ranges of the machine's own networks. */
+  readonly taken: readonly string[];
   /** Whether the `portmap` plugin can work here; host ports need it. */
   readonly portmap: boolean;
   readonly dataDir: string;
@@ -31,9 +34,14 @@ export interface CniNetworkOptions {
 
 /**
  * The network of a node's pods: a bridge whose gateway is the node, addresses by `host-local`, host ports by `portmap`. The runtime itself adds
- * the loopback interface. Masquerading is left to the node's nft table. CNI specification 1.0.0.
+ * the loopback interface. Masquerading is left to the node's nft table. CNI specification 0.4.0, which containerd 1.6 reads.
  */
-export function cniConfigOf({ nodeName, podCidr, portmap, dataDir }: CniNetworkOptions): object {
+export function cniConfigOf({
+  nodeName,
+  podCidr,
+  portmap,
+  dataDir,
+}: Omit<CniNetworkOptions, "taken" | "podCidr"> & { podCidr: string }): object {
   const bridge = bridgeNameOf(nodeName);
   return {
     cniVersion: "0.4.0",
@@ -65,17 +73,15 @@ export type CniNetwork =
 export async function ensureCniNetwork(confDir: string, options: CniNetworkOptions): Promise<CniNetwork> {
   await mkdir(confDir, { recursive: true });
   const files = (await readdir(confDir)).filter((file) => /\.(conf|conflist|json)$/.test(file)).sort();
-  const own = { kind: "own", bridge: bridgeNameOf(options.nodeName), podCidr: options.podCidr } as const;
-  if (files.includes(fileName)) {
-    const existing = await readCniNetwork(confDir);
-    if (existing !== undefined && existing.bridge !== own.bridge) return existing;
-  } else if (files[0] !== undefined) {
-    return { kind: "foreign", file: files[0] };
-  }
+  const bridge = bridgeNameOf(options.nodeName);
+  const existing = files.includes(fileName) ? await readCniNetwork(confDir) : undefined;
+  if (existing !== undefined && existing.bridge !== bridge) return existing;
+  if (!files.includes(fileName) && files[0] !== undefined) return { kind: "foreign", file: files[0] };
+  const podCidr = options.podCidr ?? existing?.podCidr ?? derivePodCidr(options.nodeName, options.taken);
   const temporary = join(confDir, `.${fileName}.${process.pid}`);
-  await writeFile(temporary, `${JSON.stringify(cniConfigOf(options), null, 2)}\n`, { mode: 0o644 });
+  await writeFile(temporary, `${JSON.stringify(cniConfigOf({ ...options, podCidr }), null, 2)}\n`, { mode: 0o644 });
   await rename(temporary, join(confDir, fileName));
-  return own;
+  return { kind: "own", bridge, podCidr };
 }
 
 async function readCniNetwork(confDir: string): Promise<(CniNetwork & { kind: "adopted" }) | undefined> {

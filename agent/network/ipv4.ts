@@ -28,6 +28,15 @@ export function parseIpv4Range(cidr: string): Ipv4Range | undefined {
   return first % sizeOf({ first, prefixLength }) === 0 ? { first, prefixLength } : undefined;
 }
 
+/** The range that an interface with the address `10.1.2.7/24` is part of. */
+export function rangeOfInterface(cidr: string): Ipv4Range | undefined {
+  const [address = "", length = ""] = cidr.split("/");
+  const bits = parseIpv4(address);
+  const prefixLength = /^\d{1,2}$/.test(length) ? Number(length) : -1;
+  if (bits === undefined || prefixLength < 0 || prefixLength > 32) return undefined;
+  return { first: bits - (bits % 2 ** (32 - prefixLength)), prefixLength };
+}
+
 export function sizeOf(range: Ipv4Range): number {
   return 2 ** (32 - range.prefixLength);
 }

@@ -20,12 +20,17 @@ export function containerdUnavailable(): string | undefined {
   return existsSync(busybox) ? undefined : "no busybox-static";
 }
 
-const onPath = (program: string): boolean =>
-  (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
+const onPath = (program: string): boolean => (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
 
 /** The image every test uses: busybox and its applets, nothing pulled from anywhere. */
 export const testImage = "localhost/busybox:1";
 const pauseImage = "localhost/pause:1";
+
+/** `fetch HOST PORT [PATH]`: the body of a page, or a line with "failed". The wget of a statically linked busybox ends with a segmentation fault. */
+const fetchScript = `#!/bin/sh
+body=$(printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "\${3:-/}" "$1" | nc -w 5 "$1" "$2" 2>&1 | sed '1,/^\\r*$/d')
+echo "\${body:-failed}"
+`;
 
 export interface ContainerdFixture {
   readonly endpoint: string;
@@ -130,6 +135,7 @@ async function importImage(directory: string, socket: string, name: string): Pro
   const { stdout } = await run(busybox, ["--list"]);
   for (const applet of stdout.split("\n").filter((line) => line !== "" && line !== "busybox"))
     await symlink("busybox", join(root, "bin", applet));
+  await writeFile(join(root, "bin/fetch"), fetchScript, { mode: 0o755 });
   await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
   await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
   await run("tar", ["-C", root, "--owner=0", "--group=0", "-cf", join(work, "layer.tar"), "."]);

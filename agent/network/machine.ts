@@ -1,0 +1,63 @@
+import { constants } from "node:fs";
+import { access, readFile, writeFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+import type { RunCommand } from "./run-command.ts";
+
+/** IPv4 addresses of this machine's interfaces with their prefix lengths, without those of the interface `except`. */
+export function machineCidrs(except?: string): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    name === except ? [] : (addresses ?? []).flatMap(({ family, cidr }) => (family === "IPv4" && cidr !== null ? [cidr] : [])),
+  );
+}
+
+/** Gives the loopback interface an address. Repeating it is harmless. */
+export async function addLoopbackAddress(address: string, run: RunCommand): Promise<void> {
+  const { exitCode, stderr } = await run("ip", ["address", "replace", `${address}/32`, "dev", "lo"]);
+  if (exitCode !== 0) throw new Error(`the loopback interface refused ${address}: ${stderr.trim()}`);
+}
+
+export async function removeLoopbackAddress(address: string, run: RunCommand): Promise<void> {
+  await run("ip", ["address", "delete", `${address}/32`, "dev", "lo"]);
+}
+
+export async function removeLink(name: string, run: RunCommand): Promise<void> {
+  await run("ip", ["link", "delete", name]);
+}
+
+/** Lets the machine forward packets between its interfaces. */
+export async function enableForwarding(): Promise<void> {
+  await writeSysctl("/proc/sys/net/ipv4/ip_forward", "1");
+}
+
+/**
+ * Makes packets between two pods of one bridge pass the rules, which is what turns a reply back into one of the service. Answers whether that works here;
+ * it needs the kernel module br_netfilter.
+ */
+export async function enableBridgeFiltering(run: RunCommand): Promise<boolean> {
+  const path = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+  if (!(await exists(path))) await run("modprobe", ["br_netfilter"]).catch(() => undefined);
+  if (!(await exists(path))) return false;
+  await writeSysctl(path, "1");
+  return true;
+}
+
+async function writeSysctl(path: string, value: string): Promise<void> {
+  if ((await readFile(path, "utf8")).trim() !== value) await writeFile(path, value);
+}
+
+/** The portmap plugin drives iptables, so both must be there. */
+export async function canMapPorts(binDirs: readonly string[], run: RunCommand): Promise<boolean> {
+  const found = await Promise.all(binDirs.map((directory) => exists(`${directory}/portmap`)));
+  if (!found.includes(true)) return false;
+  return run("iptables", ["--version"]).then(
+    ({ exitCode }) => exitCode === 0,
+    () => false,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path, constants.F_OK).then(
+    () => true,
+    () => false,
+  );
+}
