@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { once, readFacts } from "./facts.ts";
+import type { Parameter } from "./openapi-parameters.ts";
+import { groupTitle, type Operation, type PathItem, resourcePaths, type SchemaUse, tagOf } from "./openapi-paths.ts";
+import { operationV2, schemaV2 } from "./openapi-v2.ts";
+import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
+
+/**
+ * The OpenAPI documents of the built-in resources. They follow from data alone, so the same program gives the same bytes; nothing is
+ * built before it is asked for and nothing is kept: the caller caches, with the SHA-512 of a document as its ETag.
+ */
+
+const schemaFacts = z.object({ schemas: z.record(z.string(), z.record(z.string(), z.unknown())) });
+const kindsOf = z.array(z.object({ group: z.string(), version: z.string(), kind: z.string() }));
+
+interface Components {
+  readonly schemas: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  readonly byKind: ReadonlyMap<string, string>;
+}
+
+const components = once((): Components => {
+  const { schemas } = schemaFacts.parse(readFacts("schemas"));
+  const byKind = new Map<string, string>();
+  for (const [name, schema] of Object.entries(schemas)) {
+    for (const { group, version, kind } of kindsOf.safeParse(schema["x-kubernetes-group-version-kind"]).data ?? []) {
+      byKind.set(`${group}/${version}/${kind}`, name);
+    }
+  }
+  return { schemas: new Map(Object.entries(schemas)), byKind };
+});
+
+const componentOf = (group: string, version: string, kind: string): string | undefined =>
+  components().byKind.get(`${group}/${version}/${kind}`);
+
+const info = { title: "Kubernetes", version: "v1.33.0" };
+const apiResourceList = "io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList";
+
+/** `GET /openapi/v3`: where each group version's document is, with a hash that changes when the document does. */
+export function openApiIndex(): string {
+  const paths = groupVersionPaths().map((path) => {
+    const hash = createHash("sha512")
+      .update(openApiV3(path) ?? "")
+      .digest("hex")
+      .toUpperCase();
+    return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
+  });
+  return JSON.stringify({ paths: Object.fromEntries(paths) });
+}
+
+/** `GET /openapi/v3/{path}`, for `api/v1` and `apis/{group}/{version}`; `undefined` for anything else. */
+export function openApiV3(path: string): string | undefined {
+  const resources = builtinResources().filter((resource) => groupVersionPath(resource) === path);
+  if (resources.length === 0) return undefined;
+  const items = groupVersionItems(resources);
+  const paths = items.map((item) => [item.path, pathItemV3(item)]);
+  const schemas = reachable(items).map((name) => [name, components().schemas.get(name)]);
+  return JSON.stringify({
+    openapi: "3.0.0",
+    info,
+    paths: Object.fromEntries(paths),
+    components: {
+      schemas: Object.fromEntries(schemas),
+      securitySchemes: {
+        BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
+      },
+    },
+  });
+}
+
+/** `GET /openapi/v2`: everything in one document of the older form. */
+export function openApiV2(): string {
+  const groups = Map.groupBy(builtinResources(), groupVersionPath);
+  const items = [...groups.values()].flatMap(groupVersionItems).sort(byPath);
+  const paths = items.map((item) => [item.path, pathItemV2(item)]);
+  const definitions = [...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]);
+  return JSON.stringify({
+    swagger: "2.0",
+    info,
+    paths: Object.fromEntries(paths),
+    definitions: Object.fromEntries(definitions),
+    securityDefinitions: {
+      BearerToken: { description: "Bearer Token authentication", type: "apiKey", name: "authorization", in: "header" },
+    },
+    security: [{ BearerToken: [] }],
+  });
+}
+
+function groupVersionPath(resource: ResourceDefinition): string {
+  return `${resource.group === "" ? "api" : "apis"}/${apiVersionOf(resource)}`;
+}
+
+function groupVersionPaths(): string[] {
+  return [...new Set(builtinResources().map(groupVersionPath))].sort();
+}
+
+function groupVersionItems(resources: readonly ResourceDefinition[]): PathItem[] {
+  const [first] = resources;
+  const items = resources.flatMap((resource) => resourcePaths(resource, componentOf));
+  return first ? [discoveryItem(first), ...items].sort(byPath) : items;
+}
+
+function byPath(a: PathItem, b: PathItem): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+/** The group version's own discovery document is a path too. */
+function discoveryItem(resource: ResourceDefinition): PathItem {
+  const { group, version } = resource;
+  const operation: Operation = {
+    operationId: `get${groupTitle(group)}${version.charAt(0).toUpperCase()}${version.slice(1)}APIResources`,
+    description: "get available resources",
+    tag: tagOf(resource),
+    action: "",
+    kind: { group, version, kind: "" },
+    parameters: [],
+    answers: [{ status: 200, schema: { component: apiResourceList } }],
+    answerTypes: ["application/json", "application/yaml"],
+  };
+  return { path: `/${groupVersionPath(resource)}/`, parameters: [], operations: { get: operation } };
+}
+
+const reasons: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted", 401: "Unauthorized" };
+
+function pathItemV3({ parameters, operations }: PathItem): object {
+  const entries = Object.entries(operations).map(([method, operation]) => [method, operationV3(operation)]);
+  return { ...(parameters.length > 0 && { parameters: sorted(parameters) }), ...Object.fromEntries(entries) };
+}
+
+function operationV3(operation: Operation): object {
+  const { operationId, description, tag, action, kind, parameters, body, answers, answerTypes } = operation;
+  const content = (types: readonly string[], use: SchemaUse) => Object.fromEntries(types.map((type) => [type, { schema: schemaV3(use) }]));
+  const responses = answers.map(({ status, schema }) => [
+    status,
+    { description: reasons[status] ?? "", content: content(answerTypes, schema) },
+  ]);
+  return {
+    tags: [tag],
+    description,
+    operationId,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: { content: content(body.types, body.schema), ...(body.required && { required: true }) } }),
+    responses: { ...Object.fromEntries(responses), 401: { description: reasons[401] } },
+    ...(action !== "" && { "x-kubernetes-action": action, "x-kubernetes-group-version-kind": kind }),
+  };
+}
+
+function schemaV3(use: SchemaUse): object {
+  return use === "string" ? { type: "string" } : { $ref: `#/components/schemas/${use.component}` };
+}
+
+function pathItemV2({ parameters, operations }: PathItem): object {
+  const entries = Object.entries(operations).map(([method, operation]) => [method, operationV2(operation)]);
+  return { ...Object.fromEntries(entries), ...(parameters.length > 0 && { parameters: sorted(parameters).map(parameterV2) }) };
+}
+
+function parameterV2({ schema, ...rest }: Parameter): object {
+  return { ...schema, ...rest };
+}
+
+function sorted(parameters: readonly Parameter[]): Parameter[] {
+  return [...parameters].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Every component that the paths use, directly or through another, by name. */
+function reachable(items: readonly PathItem[]): string[] {
+  const found = new Set<string>();
+  const visit = (name: string): void => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const other of references(components().schemas.get(name))) visit(other);
+  };
+  for (const { operations } of items) {
+    for (const { body, answers } of Object.values(operations)) {
+      for (const use of [...(body ? [body.schema] : []), ...answers.map(({ schema }) => schema)])
+        if (use !== "string") visit(use.component);
+    }
+  }
+  return [...found].sort();
+}
+
+const referencePrefix = "#/components/schemas/";
+
+function references(schema: unknown): string[] {
+  if (Array.isArray(schema)) return schema.flatMap(references);
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]) =>
+    key === "$ref" && typeof value === "string" ? [value.slice(referencePrefix.length)] : references(value),
+  );
+}
