@@ -73,6 +73,6 @@ function covers(owner: PolicyRule, part: PolicyRule): boolean {
   return (
     hasAll(owner.apiGroups, part.apiGroups) &&
     (part.resources ?? []).every(coversResource) &&
-    (!owner.resourceNames?.length || part.resourceNames?.every((name) => has(owner.resourceNames, name)))
+    (!owner.resourceNames?.length || (part.resourceNames?.every((name) => has(owner.resourceNames, name)) ?? false))
   );
 }

@@ -1,0 +1,81 @@
+import { type ApiKeyScope, generateApiKey, parseApiKey } from "../auth/api-key.ts";
+import type { PlatformContext } from "./context.ts";
+import { PlatformError } from "./problem.ts";
+import { partitions, recordKeys } from "./record-keys.ts";
+import {
+  type ApiKeyRecord,
+  apiKeyRecord,
+  deleteRecord,
+  everyRecord,
+  getRecord,
+  type Page,
+  putRecord,
+  queryPage,
+  type Versioned,
+  writeInChunks,
+} from "./records.ts";
+
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly ApiKeyScope[];
+  /** Absent: never. */
+  readonly expiresAtMs?: number | undefined;
+}
+
+export interface ApiKeys {
+  /** `key` is shown here and never again. */
+  create(tenant: string, key: NewApiKey): Promise<{ readonly record: Versioned<ApiKeyRecord>; readonly key: string }>;
+  /** @throws PlatformError `not-found` */
+  get(tenant: string, id: string): Promise<Versioned<ApiKeyRecord>>;
+  list(tenant: string, page: { from?: string | undefined; limit: number }): Promise<Page<ApiKeyRecord>>;
+  /** From the next request on the key is worth nothing. @throws PlatformError `not-found` */
+  revoke(tenant: string, id: string): Promise<void>;
+  /** Whose key it is; `undefined` for what is not a key, was revoked or has expired. One consistent read. */
+  authenticate(key: string): Promise<ApiKeyRecord | undefined>;
+}
+
+export function createApiKeys({ store, clock, makeId, randomBytes }: PlatformContext): ApiKeys {
+  async function get(tenant: string, id: string): Promise<Versioned<ApiKeyRecord>> {
+    const found = await getRecord(store, apiKeyRecord, recordKeys.apiKey(tenant, id));
+    if (!found) throw new PlatformError("not-found", `There is no API key "${id}".`);
+    return found;
+  }
+
+  return {
+    get,
+    async create(tenant, { name, scopes, expiresAtMs }) {
+      const { token, prefix, hash } = generateApiKey(randomBytes);
+      const id = makeId("key");
+      const value: ApiKeyRecord = {
+        id,
+        tenant,
+        name,
+        prefix,
+        hash,
+        scopes: [...new Set(scopes)],
+        createdAtMs: clock.now(),
+        ...(expiresAtMs !== undefined && { expiresAtMs }),
+      };
+      const [version = 1] = await store.writeRecords([
+        putRecord(recordKeys.apiKey(tenant, id), 0, value),
+        putRecord(recordKeys.apiKeyByHash(hash), 0, value),
+      ]);
+      return { record: { value, version }, key: token };
+    },
+    list: (tenant, page) => queryPage(store, apiKeyRecord, partitions.apiKeys(tenant), page),
+    async revoke(tenant, id) {
+      const { value } = await get(tenant, id);
+      await store.writeRecords([deleteRecord(recordKeys.apiKey(tenant, id)), deleteRecord(recordKeys.apiKeyByHash(value.hash))]);
+      const answers = await Array.fromAsync(everyRecord(store, partitions.idempotency(tenant, id)), ({ partition, sort }) =>
+        deleteRecord({ partition, sort }),
+      );
+      await writeInChunks(store, answers);
+    },
+    async authenticate(key) {
+      const parsed = parseApiKey(key);
+      const found = parsed && (await getRecord(store, apiKeyRecord, recordKeys.apiKeyByHash(parsed.hash)));
+      if (!found || (found.value.expiresAtMs !== undefined && found.value.expiresAtMs <= clock.now())) return undefined;
+      return found.value;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Clock } from "../clock.ts";
+import type { Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+import { partitions, recordKeys } from "./record-keys.ts";
+import { everyRecord, putRecord, writeInChunks } from "./records.ts";
+
+export interface NodeName {
+  readonly tenant: string;
+  readonly pool: string;
+  readonly nodeName: string;
+}
+
+/** When each node spoke last. Known at once in this process, written some seconds later, many in one transaction: a lost one costs nothing. */
+export interface Heartbeats {
+  seen(node: NodeName, atMs: number): void;
+  /** In milliseconds since 1970, by node name; what other processes wrote included. */
+  ofPool(tenant: string, pool: string): Promise<Map<string, number>>;
+  /** What this process heard itself. */
+  lastSeen(node: NodeName): number | undefined;
+  forget(node: NodeName): void;
+  /** Writes what is not written yet. */
+  flush(): Promise<void>;
+}
+
+const flushMs = 10_000;
+
+export function createHeartbeats({ store, clock, log }: { store: Store; clock: Clock; log: Log }): Heartbeats {
+  const known = new Map<string, number>();
+  const dirty = new Map<string, NodeName>();
+  let timerSet = false;
+  const idOf = ({ tenant, pool, nodeName }: NodeName) => `${tenant}/${pool}/${nodeName}`;
+
+  async function flush(): Promise<void> {
+    const nodes = [...dirty.values()];
+    dirty.clear();
+    const puts = nodes.map((node) =>
+      putRecord(recordKeys.heartbeat(node.tenant, node.pool, node.nodeName), undefined, { lastSeenMs: known.get(idOf(node)) ?? 0 }),
+    );
+    await writeInChunks(store, puts);
+  }
+
+  return {
+    flush,
+    seen(node, atMs) {
+      const id = idOf(node);
+      known.set(id, Math.max(atMs, known.get(id) ?? 0));
+      dirty.set(id, node);
+      if (timerSet) return;
+      timerSet = true;
+      clock.after(flushMs, () => {
+        timerSet = false;
+        flush().catch((error: unknown) => log.error("heartbeats not written", error));
+      });
+    },
+    async ofPool(tenant, pool) {
+      const times = new Map<string, number>();
+      for await (const { sort, value } of everyRecord(store, partitions.heartbeats(tenant, pool))) {
+        const written = typeof value.lastSeenMs === "number" ? value.lastSeenMs : 0;
+        times.set(sort, written);
+      }
+      const prefix = `${tenant}/${pool}/`;
+      for (const [id, atMs] of known) {
+        if (!id.startsWith(prefix)) continue;
+        const nodeName = id.slice(prefix.length);
+        times.set(nodeName, Math.max(atMs, times.get(nodeName) ?? 0));
+      }
+      return times;
+    },
+    lastSeen: (node) => known.get(idOf(node)),
+    forget(node) {
+      known.delete(idOf(node));
+      dirty.delete(idOf(node));
+    },
+  };
+}

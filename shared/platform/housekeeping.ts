@@ -1,0 +1,32 @@
+import { idempotencyRecord, retentionMs } from "./api/idempotency.ts";
+import type { PlatformContext } from "./context.ts";
+import { sweepJoinTokens } from "./join-tokens.ts";
+import { sweepRemovedNodes } from "./nodes.ts";
+import { partitions } from "./record-keys.ts";
+import { deleteRecord, everyRecord } from "./records.ts";
+import { createRounds, type Rounds } from "./rounds.ts";
+
+const hourMs = 3_600_000;
+
+/** Once an hour deletes what has run out: join tokens, kept answers, marks of removed nodes. */
+export function createHousekeeping(context: PlatformContext): Rounds & { round(): Promise<number> } {
+  const { store, clock, log } = context;
+
+  async function sweepAnswers(tenant: string, keyId: string): Promise<void> {
+    for await (const { partition, sort, version, value } of everyRecord(store, partitions.idempotency(tenant, keyId))) {
+      if (idempotencyRecord.parse(value).atMs + retentionMs < clock.now()) {
+        await store.writeRecords([deleteRecord({ partition, sort }, version)]);
+      }
+    }
+  }
+
+  async function round(): Promise<number> {
+    await sweepRemovedNodes(context);
+    for await (const { sort: tenant } of everyRecord(store, partitions.tenants)) {
+      for await (const { sort: keyId } of everyRecord(store, partitions.apiKeys(tenant))) await sweepAnswers(tenant, keyId);
+      for await (const { sort: pool } of everyRecord(store, partitions.pools(tenant))) await sweepJoinTokens(context, tenant, pool);
+    }
+    return 0;
+  }
+  return { ...createRounds({ clock, log, name: "housekeeping", round, retryMs: hourMs, restMs: hourMs }), round };
+}

@@ -1,0 +1,192 @@
+import type { CredentialCheck, JoinOutcome, JoinRefusal } from "../api/agent/ports.ts";
+import type { NodeDescription } from "../api/agent/protocol.ts";
+import { generateSecretToken, parseSecretToken } from "../auth/secret-token.ts";
+import { isStoreError, type RecordOperation } from "../store/store.ts";
+import type { PlatformContext } from "./context.ts";
+import type { Heartbeats } from "./heartbeats.ts";
+import { type JoinTokenState, type JoinTokens, stateOf } from "./join-tokens.ts";
+import type { PlatformNews } from "./news.ts";
+import { PlatformError } from "./problem.ts";
+import type { NodeOperations } from "./provisioner.ts";
+import { partitions, recordKeys } from "./record-keys.ts";
+import {
+  deleteRecord,
+  everyRecord,
+  getRecord,
+  type JoinTokenRecord,
+  type NodeRecord,
+  nodeRecord,
+  type Page,
+  poolRecord,
+  putRecord,
+  queryPage,
+  untilUncontended,
+  type Versioned,
+} from "./records.ts";
+
+/** The machines of pools: how they come in, prove who they are, and go. */
+export interface NodeRegistry {
+  /** Takes one use of the token. A name belongs to the machine that has it; the same machine joins again and gets a fresh credential. */
+  join(token: string, description: Pick<NodeDescription, "name" | "machineId" | "runtime">): Promise<JoinOutcome>;
+  /** One consistent read. `removed` for a day after the node was deleted. */
+  authenticate(credential: string): Promise<CredentialCheck>;
+  /** @throws PlatformError `not-found` */
+  get(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>>;
+  list(tenant: string, pool: string, page: { from?: string | undefined; limit: number }): Promise<Page<NodeRecord>>;
+  /** Begins to evict its pods; the drainer does the rest. Repeating it changes nothing. @throws PlatformError `not-found` */
+  drain(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>>;
+  /** Takes it back into service. @throws PlatformError `not-found` */
+  uncordon(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>>;
+  /** Its credential is worth nothing from now on; its agent ends its pods when it hears so. @throws PlatformError `not-found` */
+  remove(tenant: string, pool: string, name: string): Promise<void>;
+  removeAll(tenant: string, pool: string): Promise<void>;
+  /** The drainer's: it finished. */
+  markDrained(node: NodeRecord): Promise<void>;
+}
+
+const kind = "cn_live";
+const refusals: Readonly<Record<Exclude<JoinTokenState, "active">, JoinRefusal>> = {
+  expired: "expired",
+  revoked: "revoked",
+  "used-up": "used-up",
+};
+
+export function createNodeRegistry(
+  { store, clock, randomBytes, log }: PlatformContext,
+  {
+    joinTokens,
+    heartbeats,
+    operations,
+    news,
+  }: { joinTokens: JoinTokens; heartbeats: Heartbeats; operations: NodeOperations; news: PlatformNews },
+): NodeRegistry {
+  async function get(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>> {
+    const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+    if (!found) throw new PlatformError("not-found", `There is no node "${name}" in the pool.`);
+    return found;
+  }
+
+  const refused = (reason: JoinRefusal): JoinOutcome => ({ kind: "refused", reason });
+
+  function takeUse({ tenant, pool, id, maxUses }: JoinTokenRecord): RecordOperation {
+    const atMost = { revoked: 0, ...(maxUses !== undefined && { uses: maxUses - 1 }) };
+    return { ...recordKeys.joinToken(tenant, pool, id), kind: "add", add: { uses: 1 }, atMost };
+  }
+
+  async function poolIsOpen(tenant: string, pool: string): Promise<boolean> {
+    const found = await getRecord(store, poolRecord, recordKeys.pool(tenant, pool));
+    return found !== undefined && !found.value.deleting;
+  }
+
+  async function tryJoin(token: string, { name, machineId, runtime }: Parameters<NodeRegistry["join"]>[1]): Promise<JoinOutcome> {
+    const found = await joinTokens.find(token);
+    if (!found) return refused("unknown");
+    const state = stateOf(found.value, clock.now());
+    if (state !== "active") return refused(refusals[state]);
+    const { tenant, pool } = found.value;
+    if (!(await poolIsOpen(tenant, pool))) return refused("revoked");
+    const former = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+    if (former && former.value.machineId !== machineId) return refused("name-taken");
+    const credential = generateSecretToken(kind, randomBytes);
+    const now = clock.now();
+    const node: NodeRecord = {
+      ...{ name, tenant, pool, machineId, runtime, credentialHash: credential.hash, drain: former?.value.drain ?? "none" },
+      joinedAtMs: former?.value.joinedAtMs ?? now,
+      updatedAtMs: now,
+    };
+    await store.writeRecords([
+      takeUse(found.value),
+      putRecord(recordKeys.node(tenant, pool, name), former?.version ?? 0, node),
+      putRecord(recordKeys.nodeCredential(credential.hash), 0, { tenant, pool, node: name }),
+      ...(former ? [deleteRecord(recordKeys.nodeCredential(former.value.credentialHash))] : []),
+    ]);
+    if (!(await poolIsOpen(tenant, pool))) {
+      await takeOut(node);
+      return refused("revoked");
+    }
+    heartbeats.seen({ tenant, pool, nodeName: name }, now);
+    return { kind: "joined", node: { tenant, pool, nodeName: name }, credential: credential.token };
+  }
+
+  /** The credential stays for a day as a mark of removal, so that the agent hears that it was taken out, not merely that it is unknown. */
+  async function takeOut(node: NodeRecord): Promise<void> {
+    const { tenant, pool, name, credentialHash } = node;
+    await store.writeRecords([
+      deleteRecord(recordKeys.node(tenant, pool, name)),
+      deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
+      deleteRecord(recordKeys.nodeCommitments(tenant, pool, name)),
+      deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
+      putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
+      putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
+    ]);
+    heartbeats.forget({ tenant, pool, nodeName: name });
+    try {
+      await operations.removed(node);
+    } catch (error) {
+      log.error("node not taken out of its clusters", error, { pool, node: name });
+    }
+    news.poolChanged(pool);
+  }
+
+  async function setDrain(tenant: string, pool: string, name: string, drain: NodeRecord["drain"]): Promise<Versioned<NodeRecord>> {
+    return untilUncontended(async () => {
+      const { value, version } = await get(tenant, pool, name);
+      if (value.drain === drain || (drain === "draining" && value.drain === "drained")) return { value, version };
+      const next: NodeRecord = { ...value, drain, updatedAtMs: clock.now() };
+      const marker = recordKeys.drainingNode(tenant, pool, name);
+      await store.writeRecords([
+        putRecord(recordKeys.node(tenant, pool, name), version, next),
+        drain === "draining" ? putRecord(marker, undefined, { tenant, pool, node: name }) : deleteRecord(marker),
+      ]);
+      return { value: next, version: version + 1 };
+    });
+  }
+
+  return {
+    get,
+    join: (token, description) => untilUncontended(() => tryJoin(token, description)),
+    async authenticate(credential) {
+      const parsed = parseSecretToken(kind, credential);
+      const [record] = parsed ? await store.getRecords([recordKeys.nodeCredential(parsed.hash)]) : [];
+      const { tenant, pool, node, removedAtMs } = record?.value ?? {};
+      if (removedAtMs !== undefined) return { kind: "removed" };
+      if (typeof tenant !== "string" || typeof pool !== "string" || typeof node !== "string") return { kind: "unknown" };
+      return { kind: "node", node: { tenant, pool, nodeName: node } };
+    },
+    list: (tenant, pool, page) => queryPage(store, nodeRecord, partitions.nodes(tenant, pool), page),
+    drain: (tenant, pool, name) => setDrain(tenant, pool, name, "draining"),
+    async uncordon(tenant, pool, name) {
+      const node = await setDrain(tenant, pool, name, "none");
+      await operations.uncordon(node.value);
+      return node;
+    },
+    async remove(tenant, pool, name) {
+      await takeOut((await get(tenant, pool, name)).value);
+    },
+    async removeAll(tenant, pool) {
+      for await (const { value } of everyRecord(store, partitions.nodes(tenant, pool))) await takeOut(nodeRecord.parse(value));
+    },
+    async markDrained({ tenant, pool, name }) {
+      await untilUncontended(async () => {
+        const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+        const marker = deleteRecord(recordKeys.drainingNode(tenant, pool, name));
+        if (found?.value.drain !== "draining") return void (await store.writeRecords([marker]));
+        const next: NodeRecord = { ...found.value, drain: "drained", updatedAtMs: clock.now() };
+        await store.writeRecords([putRecord(recordKeys.node(tenant, pool, name), found.version, next), marker]);
+      });
+    },
+  };
+}
+
+/** Ends the marks of nodes that were removed more than a day ago. */
+export async function sweepRemovedNodes({ store, clock }: PlatformContext): Promise<void> {
+  const dayMs = 86_400_000;
+  for await (const { partition, sort, value } of everyRecord(store, partitions.removedNodes)) {
+    if (typeof value.removedAtMs !== "number" || typeof value.hash !== "string" || value.removedAtMs + dayMs > clock.now()) return;
+    try {
+      await store.writeRecords([deleteRecord(recordKeys.nodeCredential(value.hash)), deleteRecord({ partition, sort })]);
+    } catch (error) {
+      if (!isStoreError(error, "RevisionConflict")) throw error;
+    }
+  }
+}

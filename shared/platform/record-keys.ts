@@ -1,0 +1,69 @@
+import type { RecordKey } from "../store/store.ts";
+
+/**
+ * Where every record of the platform lies. What belongs to a tenant begins with its id; `platform#…` is the operator's, and the
+ * look-ups by a secret or a cluster's id (`api-key#…`, `cluster#…`) have a partition each, so that none of them grows hot.
+ */
+export const partitions = {
+  tenants: "platform#tenants",
+  /** Clusters on their way out, of all tenants; sort `tenant/cluster`. Empty nearly always. */
+  deletingClusters: "platform#deleting",
+  /** Nodes being drained, of all tenants; sort `tenant/pool/node`. */
+  drainingNodes: "platform#draining",
+  /** Credentials of nodes that were removed, by the time of it. */
+  removedNodes: "platform#removed-nodes",
+  apiKeys: (tenant: string) => `${tenant}#keys`,
+  clusters: (tenant: string) => `${tenant}#clusters`,
+  pools: (tenant: string) => `${tenant}#pools`,
+  /** The clusters that draw on a pool. */
+  poolClusters: (tenant: string, pool: string) => `${tenant}#pool-clusters#${pool}`,
+  nodes: (tenant: string, pool: string) => `${tenant}#nodes#${pool}`,
+  heartbeats: (tenant: string, pool: string) => `${tenant}#heartbeats#${pool}`,
+  commitments: (tenant: string, pool: string) => `${tenant}#committed#${pool}`,
+  joinTokens: (tenant: string, pool: string) => `${tenant}#join-tokens#${pool}`,
+  /** Answers kept for a repeated request, of one API key. */
+  idempotency: (tenant: string, keyId: string) => `${tenant}#idempotency#${keyId}`,
+} as const;
+
+export const recordKeys = {
+  tenant: (tenant: string): RecordKey => ({ partition: partitions.tenants, sort: tenant }),
+  /** Counters that are checked against the tenant's limits. */
+  tenantUsage: (tenant: string): RecordKey => ({ partition: `${tenant}#usage`, sort: "counts" }),
+  apiKey: (tenant: string, id: string): RecordKey => ({ partition: partitions.apiKeys(tenant), sort: id }),
+  apiKeyByHash: (hash: string): RecordKey => ({ partition: `api-key#${hash.slice(0, 4)}`, sort: hash }),
+  cluster: (tenant: string, cluster: string): RecordKey => ({ partition: partitions.clusters(tenant), sort: cluster }),
+  clusterName: (tenant: string, name: string): RecordKey => ({ partition: `${tenant}#cluster-names`, sort: name }),
+  clusterTenant: (cluster: string): RecordKey => ({ partition: `cluster#${cluster}`, sort: "tenant" }),
+  deletingCluster: (tenant: string, cluster: string): RecordKey => ({
+    partition: partitions.deletingClusters,
+    sort: `${tenant}/${cluster}`,
+  }),
+  pool: (tenant: string, pool: string): RecordKey => ({ partition: partitions.pools(tenant), sort: pool }),
+  poolName: (tenant: string, name: string): RecordKey => ({ partition: `${tenant}#pool-names`, sort: name }),
+  poolCluster: (tenant: string, pool: string, cluster: string): RecordKey => ({
+    partition: partitions.poolClusters(tenant, pool),
+    sort: cluster,
+  }),
+  node: (tenant: string, pool: string, node: string): RecordKey => ({ partition: partitions.nodes(tenant, pool), sort: node }),
+  heartbeat: (tenant: string, pool: string, node: string): RecordKey => ({ partition: partitions.heartbeats(tenant, pool), sort: node }),
+  /** What the pods of every cluster have taken of a node: the scheduler's commits are conditional on it. */
+  nodeCommitments: (tenant: string, pool: string, node: string): RecordKey => ({
+    partition: partitions.commitments(tenant, pool),
+    sort: node,
+  }),
+  drainingNode: (tenant: string, pool: string, node: string): RecordKey => ({
+    partition: partitions.drainingNodes,
+    sort: `${tenant}/${pool}/${node}`,
+  }),
+  nodeCredential: (hash: string): RecordKey => ({ partition: `node-credential#${hash.slice(0, 4)}`, sort: hash }),
+  removedNode: (removedAtMs: number, hash: string): RecordKey => ({
+    partition: partitions.removedNodes,
+    sort: `${String(removedAtMs).padStart(15, "0")}/${hash}`,
+  }),
+  joinToken: (tenant: string, pool: string, id: string): RecordKey => ({ partition: partitions.joinTokens(tenant, pool), sort: id }),
+  joinTokenByHash: (hash: string): RecordKey => ({ partition: `join-token#${hash.slice(0, 4)}`, sort: hash }),
+  idempotency: (tenant: string, keyId: string, hash: string): RecordKey => ({
+    partition: partitions.idempotency(tenant, keyId),
+    sort: hash,
+  }),
+} as const;

@@ -1,0 +1,239 @@
+import { z } from "zod";
+import { apiKeyScopes } from "../auth/api-key.ts";
+import { dnsLabel, identifier, labelMap, labelPatch, nodeCount, poolRuntime, taint, timestamp, toTimestamp } from "./fields.ts";
+import { stateOf } from "./join-tokens.ts";
+import {
+  type ApiKeyRecord,
+  type ClusterRecord,
+  clusterStates,
+  type JoinTokenRecord,
+  type NodeRecord,
+  type PoolRecord,
+  type TenantRecord,
+} from "./records.ts";
+
+/** What the platform API takes and shows. These schemas are the only declaration: types, checks and the OpenAPI document come of them. */
+const displayName = z.string().trim().min(1).max(100);
+
+export const tenantResource = z.object({
+  id: identifier,
+  name: z.string(),
+  maxClusters: z.int(),
+  createdAt: timestamp,
+});
+export const tenantCreate = z.strictObject({
+  name: displayName,
+  id: dnsLabel.exactOptional(),
+  maxClusters: z.int().min(0).max(1_000_000).exactOptional(),
+});
+
+const scopes = z.array(z.enum(apiKeyScopes)).min(1).max(apiKeyScopes.length);
+export const apiKeyResource = z.object({
+  id: identifier,
+  name: z.string(),
+  /** The key begins with `ck_live_` and this. */
+  prefix: z.string(),
+  scopes,
+  createdAt: timestamp,
+  expiresAt: timestamp.nullable(),
+});
+export const createdApiKey = apiKeyResource.extend({ key: z.string().meta({ description: "The key itself, shown this once." }) });
+export const apiKeyCreate = z.strictObject({
+  name: displayName,
+  scopes,
+  expiresAt: timestamp.exactOptional(),
+});
+
+export const clusterResource = z.object({
+  id: identifier,
+  name: dnsLabel,
+  state: z.enum(clusterStates),
+  kubernetesVersion: z.string(),
+  /** The server of a kubeconfig. */
+  endpoint: z.url(),
+  /** Machines that the pool should have. */
+  nodes: z.int(),
+  pool: identifier,
+  ownsPool: z.boolean().meta({ description: "The pool was made for this cluster, is resized by its `nodes`, and is deleted with it." }),
+  labels: labelMap,
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+export const clusterCreate = z
+  .strictObject({
+    name: dnsLabel,
+    nodes: nodeCount.exactOptional().meta({ description: "Machines in the cluster's own pool; 0 when absent." }),
+    runtime: poolRuntime.exactOptional(),
+    pool: identifier.exactOptional().meta({ description: "The id of a pool to draw on instead of one of its own." }),
+    labels: labelMap.exactOptional(),
+  })
+  .refine(({ pool, nodes, runtime }) => pool === undefined || (nodes === undefined && runtime === undefined), {
+    path: ["pool"],
+    message: "a cluster that draws on an existing pool has no `nodes` or `runtime` of its own",
+  });
+export const clusterUpdate = z.strictObject({
+  name: dnsLabel.exactOptional(),
+  nodes: nodeCount.exactOptional(),
+  labels: labelPatch.exactOptional(),
+});
+
+export const poolResource = z.object({
+  id: identifier,
+  name: dnsLabel,
+  size: z.int(),
+  runtime: poolRuntime,
+  labels: labelMap,
+  taints: z.array(taint),
+  cluster: identifier.nullable().meta({ description: "The cluster that the pool was made for and goes with." }),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+const taints = z.array(taint).max(64);
+export const poolCreate = z.strictObject({
+  name: dnsLabel,
+  size: nodeCount.exactOptional(),
+  runtime: poolRuntime.exactOptional(),
+  labels: labelMap.exactOptional(),
+  taints: taints.exactOptional(),
+});
+export const poolUpdate = z.strictObject({
+  name: dnsLabel.exactOptional(),
+  size: nodeCount.exactOptional(),
+  runtime: poolRuntime.exactOptional(),
+  labels: labelPatch.exactOptional(),
+  taints: taints.exactOptional(),
+});
+
+export const nodeResource = z.object({
+  name: z.string(),
+  pool: identifier,
+  state: z.enum(["ready", "unreachable", "draining", "drained"]),
+  runtime: z.enum(["containerd", "process", "hollow"]),
+  machineId: z.string(),
+  joinedAt: timestamp,
+  lastSeenAt: timestamp.nullable(),
+});
+
+export const joinTokenResource = z.object({
+  id: identifier,
+  pool: identifier,
+  prefix: z.string(),
+  state: z.enum(["active", "expired", "used-up", "revoked"]),
+  uses: z.int(),
+  maxUses: z.int().nullable(),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+});
+export const createdJoinToken = joinTokenResource.extend({ token: z.string().meta({ description: "The token itself, shown this once." }) });
+export const joinTokenCreate = z.strictObject({
+  ttlSeconds: z
+    .int()
+    .min(60)
+    .max(365 * 86_400)
+    .default(86_400),
+  maxUses: z.int().min(1).max(1_000_000).exactOptional(),
+});
+
+export const credentialsCreate = z.strictObject({
+  kind: z
+    .enum(["token", "exec"])
+    .default("token")
+    .meta({ description: "A token in the kubeconfig itself, or a command of the CLI that fetches one when it is needed." }),
+  ttlSeconds: z.int().min(600).max(86_400).default(3600),
+  username: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^(?!system:)[\x21-\x7e]+$/, "printable characters, not beginning with system:")
+    .exactOptional(),
+  groups: z
+    .array(z.string().min(1).max(253))
+    .max(32)
+    .default(["system:masters"])
+    .meta({ description: "What RBAC grants is granted to groups; system:masters may do everything." }),
+});
+export const credentialsResource = z.object({
+  kubeconfig: z.string().meta({ description: "YAML for kubectl." }),
+  token: z.string().nullable(),
+  expiresAt: timestamp.nullable(),
+});
+
+export const whoamiResource = z.object({
+  tenant: identifier,
+  key: apiKeyResource.pick({ id: true, name: true, prefix: true, scopes: true, expiresAt: true }),
+});
+
+export const healthResource = z.object({ status: z.literal("ok") });
+
+/** A node that was silent for this long is shown as unreachable: the node controller's grace period (kube-controller-manager, 40 s). */
+const unreachableMs = 40_000;
+const optionalTime = (ms: number | undefined) => (ms === undefined ? null : toTimestamp(ms));
+
+export const showTenant = ({ id, name, limits, createdAtMs }: TenantRecord): z.infer<typeof tenantResource> => ({
+  id,
+  name,
+  maxClusters: limits.clusters,
+  createdAt: toTimestamp(createdAtMs),
+});
+
+export const showApiKey = ({ id, name, prefix, scopes, createdAtMs, expiresAtMs }: ApiKeyRecord): z.infer<typeof apiKeyResource> => ({
+  id,
+  name,
+  prefix,
+  scopes,
+  createdAt: toTimestamp(createdAtMs),
+  expiresAt: optionalTime(expiresAtMs),
+});
+
+export const showCluster = (
+  cluster: ClusterRecord,
+  pool: PoolRecord | undefined,
+  server: { readonly url: string; readonly kubernetesVersion: string },
+): z.infer<typeof clusterResource> => ({
+  id: cluster.id,
+  name: cluster.name,
+  state: cluster.state,
+  kubernetesVersion: server.kubernetesVersion,
+  endpoint: endpointOf(cluster.id, server.url),
+  nodes: pool?.size ?? 0,
+  pool: cluster.pool,
+  ownsPool: cluster.ownsPool,
+  labels: cluster.labels,
+  createdAt: toTimestamp(cluster.createdAtMs),
+  updatedAt: toTimestamp(cluster.updatedAtMs),
+});
+
+export const endpointOf = (cluster: string, serverUrl: string): string => `${serverUrl.replace(/\/$/, "")}/clusters/${cluster}`;
+
+export const showPool = (pool: PoolRecord): z.infer<typeof poolResource> => ({
+  id: pool.id,
+  name: pool.name,
+  size: pool.size,
+  runtime: pool.runtime,
+  labels: pool.labels,
+  taints: pool.taints,
+  cluster: pool.ownerCluster ?? null,
+  createdAt: toTimestamp(pool.createdAtMs),
+  updatedAt: toTimestamp(pool.updatedAtMs),
+});
+
+export const showNode = (node: NodeRecord, lastSeenMs: number | undefined, nowMs: number): z.infer<typeof nodeResource> => ({
+  name: node.name,
+  pool: node.pool,
+  state: node.drain !== "none" ? node.drain : lastSeenMs !== undefined && nowMs - lastSeenMs < unreachableMs ? "ready" : "unreachable",
+  runtime: node.runtime,
+  machineId: node.machineId,
+  joinedAt: toTimestamp(node.joinedAtMs),
+  lastSeenAt: optionalTime(lastSeenMs),
+});
+
+export const showJoinToken = (token: JoinTokenRecord, nowMs: number): z.infer<typeof joinTokenResource> => ({
+  id: token.id,
+  pool: token.pool,
+  prefix: token.prefix,
+  state: stateOf(token, nowMs),
+  uses: token.uses,
+  maxUses: token.maxUses ?? null,
+  createdAt: toTimestamp(token.createdAtMs),
+  expiresAt: toTimestamp(token.expiresAtMs),
+});
