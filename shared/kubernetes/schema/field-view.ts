@@ -3,14 +3,13 @@ import type { SchemaNode } from "./schema-node.ts";
 
 const nothing: readonly string[] = [];
 
-/** Compiled schemas as ownership of fields sees them; undefined for what may hold anything. The same node has the same view. */
-export type FieldViews = (node: SchemaNode) => FieldSchema | undefined;
+/** Compiled schemas as ownership of fields sees them. The same node has the same view. */
+export type FieldViews = (node: SchemaNode) => FieldSchema;
 
 export function createFieldViews(): FieldViews {
   const views = new Map<SchemaNode, FieldSchema>();
 
-  function viewOf(node: SchemaNode): FieldSchema | undefined {
-    if (node.shape === "any") return undefined;
+  function viewOf(node: SchemaNode): FieldSchema {
     const known = views.get(node);
     if (known !== undefined) return known;
     const view = makeView(node, undefined);
@@ -19,19 +18,19 @@ export function createFieldViews(): FieldViews {
   }
 
   function makeView(node: SchemaNode, published: unknown): FieldSchema {
-    const properties = new Map<string, FieldSchema | undefined>();
+    const properties = new Map<string, FieldSchema>();
     const type = ownershipOf(node);
     return {
       type,
-      keys: type === "list" ? node.listMapKeys : nothing,
+      keys: type === "list" ? [...node.listMapKeys].sort() : nothing,
       default: published,
       property(name) {
         if (node.shape === "map") return node.element === undefined ? undefined : viewOf(node.element);
-        if (properties.has(name)) return properties.get(name);
+        const known = properties.get(name);
+        if (known !== undefined) return known;
         const field = node.fields().get(name);
         if (field === undefined) return undefined;
-        const plain = field.published === undefined || field.node.shape === "any";
-        const view = plain ? viewOf(field.node) : makeView(field.node, field.published);
+        const view = field.published === undefined ? viewOf(field.node) : makeView(field.node, field.published);
         properties.set(name, view);
         return view;
       },
@@ -52,6 +51,8 @@ function ownershipOf(node: SchemaNode): FieldSchema["type"] {
       return node.atomicMap ? "atomic" : "map";
     case "list":
       return node.listType === "map" ? "list" : node.listType === "set" ? "set" : "atomic";
+    case "any":
+      return node.component === "" ? "deduced" : "atomic";
     default:
       return "scalar";
   }

@@ -44,3 +44,20 @@ export function goIntOrString(value: number | string | undefined | null): string
   const type = typeof value === "string" ? 1 : 0;
   return `intstr.IntOrString{Type:${type}, IntVal:${typeof value === "number" ? value : 0}, StrVal:${goQuote(typeof value === "string" ? value : "")}}`;
 }
+
+interface SelectorShape {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+}
+
+/** A `v1.LabelSelector` as `%#v` prints it; an absent pointer to one is `null`. */
+export function goLabelSelector(selector: SelectorShape | undefined | null): string {
+  if (selector === undefined || selector === null) return "null";
+  const expressions = selector.matchExpressions?.map(
+    ({ key, operator, values }) =>
+      `v1.LabelSelectorRequirement{Key:${goQuote(key)}, Operator:${goQuote(operator)}, Values:${goStringList(values)}}`,
+  );
+  const listed =
+    expressions === undefined ? "[]v1.LabelSelectorRequirement(nil)" : `[]v1.LabelSelectorRequirement{${expressions.join(", ")}}`;
+  return `v1.LabelSelector{MatchLabels:${goStringMap(selector.matchLabels)}, MatchExpressions:${listed}}`;
+}

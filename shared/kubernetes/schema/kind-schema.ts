@@ -15,8 +15,7 @@ import { patchSchemaOf } from "./patch-view.ts";
 import { prune } from "./prune.ts";
 import type { JsonObject, SchemaNode } from "./schema-node.ts";
 import { unknownFields } from "./unknown-fields.ts";
-import { rulesOf } from "./validation/kind-rules.ts";
-import { validateNew, validateNext } from "./validation/validate.ts";
+import { createRuleBook, validateNew, validateNext } from "./validation/validate.ts";
 
 /**
  * Everything that the schema of one kind decides. Objects are whole JSON objects with apiVersion, kind and metadata. The order of a write:
@@ -58,6 +57,7 @@ export function createSchemas(document: SchemaDocument): Schemas {
   const compiler = createCompiler(document);
   const applyDefaults = createDefaulter(defaultRules());
   const fieldsOf = createFieldViews();
+  const rulesOf = createRuleBook();
   const components = new Map<string, string>();
   for (const [name, schema] of Object.entries(document.schemas)) {
     const served = schema["x-kubernetes-group-version-kind"];

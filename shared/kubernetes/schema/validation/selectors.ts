@@ -168,10 +168,9 @@ export function checkTolerations(tolerations: readonly Toleration[], path: strin
   return tolerations.flatMap((toleration, index) => checkToleration(toleration, `${path}[${index}]`));
 }
 
-function checkToleration(
-  { key = "", operator = "" as string, value = "", effect, tolerationSeconds }: Toleration,
-  path: string,
-): StatusCause[] {
+function checkToleration(toleration: Toleration, path: string): StatusCause[] {
+  const { key = "", value = "", effect, tolerationSeconds } = toleration;
+  const operator: string = toleration.operator ?? "";
   const causes = key === "" ? [] : checkQualifiedName(key, `${path}.key`);
   if (key === "" && operator !== "Exists") {
     causes.push(

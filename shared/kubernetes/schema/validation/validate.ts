@@ -1,12 +1,26 @@
 import type { KubernetesObject } from "../../object.ts";
+import { findKind } from "../../resources.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { JsonObject } from "../schema-node.ts";
+import { workloadEntries } from "./kind-entries.ts";
 import type { KindRules } from "./kind-rules.ts";
+import { objectEntries } from "./object-entries.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
+
+/** Finds the rules of built-in kinds: those of the version, else of every version, else only metadata is looked at. */
+export function createRuleBook(): (group: string, version: string, kind: string) => KindRules {
+  const entries = new Map([...workloadEntries, ...objectEntries]);
+  return (group, version, kind) => {
+    const resource = findKind(group === "" ? version : `${group}/${version}`, kind);
+    const stored = resource?.verbs.has("get") === true;
+    const own = entries.get(`${group}/${version}/${kind}`) ?? entries.get(`${group}/${kind}`);
+    return { namespaced: resource?.namespaced ?? false, name: stored ? "dnsSubdomain" : undefined, ...own };
+  };
+}
 
 /** What is wrong with a new object: its metadata first, then what its kind demands. */
 export function validateNew(rules: KindRules, object: JsonObject): StatusCause[] {
-  const metadata = validateObjectMeta(metadataOf(object), rules.namespaced, rules.name);
+  const metadata = rules.name === undefined ? [] : validateObjectMeta(metadataOf(object), rules.namespaced, rules.name);
   return [...metadata, ...(rules.create?.(object) ?? [])];
 }
 

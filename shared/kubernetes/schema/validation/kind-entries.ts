@@ -1,0 +1,78 @@
+import type {
+  ControllerRevision,
+  CronJob,
+  DaemonSet,
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  Job,
+  PersistentVolumeClaim,
+  Pod,
+  PodTemplate,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  StatefulSet,
+} from "../../types.ts";
+import {
+  validateControllerRevision,
+  validateControllerRevisionUpdate,
+  validateDaemonSet,
+  validateDaemonSetStatus,
+  validateDaemonSetUpdate,
+  validateDeployment,
+  validateDeploymentStatus,
+  validateDeploymentUpdate,
+  validateReplicaSet,
+  validateReplicaSetUpdate,
+  validateStatefulSet,
+  validateStatefulSetStatus,
+  validateStatefulSetUpdate,
+} from "./apps.ts";
+import { validateCronJob, validateCronJobUpdate, validateJob, validateJobStatus, validateJobUpdate } from "./batch.ts";
+import { validateClaim, validateClaimStatus, validateClaimUpdate } from "./claims.ts";
+import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints, validateEndpointsUpdate } from "./endpoints.ts";
+import { type KindEntry, rules } from "./kind-rules.ts";
+import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";
+import { validateService, validateServiceUpdate } from "./service.ts";
+import {
+  checkReplicaCounts,
+  replicaStatusFields,
+  replicaStatusParts,
+  validatePodTemplateObject,
+  validateReplicationController,
+} from "./workloads.ts";
+
+/** The rules of pods, of what makes them and of what leads to them. */
+export const workloadEntries: readonly KindEntry[] = [
+  rules<Pod>("/Pod", { create: validatePod, update: validatePodUpdate, status: validatePodStatus }),
+  rules<PodTemplate>("/PodTemplate", { create: validatePodTemplateObject }),
+  rules<ReplicationController>("/ReplicationController", {
+    create: validateReplicationController,
+    status: ({ status }) => checkReplicaCounts(status, replicaStatusFields, replicaStatusParts),
+  }),
+  rules<ReplicaSet>("apps/ReplicaSet", {
+    create: validateReplicaSet,
+    update: validateReplicaSetUpdate,
+    status: ({ status }) => checkReplicaCounts(status, [...replicaStatusFields, "terminatingReplicas"], replicaStatusParts),
+  }),
+  rules<Deployment>("apps/Deployment", { create: validateDeployment, update: validateDeploymentUpdate, status: validateDeploymentStatus }),
+  rules<StatefulSet>("apps/StatefulSet", {
+    name: "dnsLabel",
+    create: validateStatefulSet,
+    update: validateStatefulSetUpdate,
+    status: validateStatefulSetStatus,
+  }),
+  rules<DaemonSet>("apps/DaemonSet", { create: validateDaemonSet, update: validateDaemonSetUpdate, status: validateDaemonSetStatus }),
+  rules<ControllerRevision>("apps/ControllerRevision", { create: validateControllerRevision, update: validateControllerRevisionUpdate }),
+  rules<Job>("batch/Job", { create: validateJob, update: validateJobUpdate, status: validateJobStatus }),
+  rules<CronJob>("batch/CronJob", { create: validateCronJob, update: validateCronJobUpdate }),
+  rules<Service>("/Service", { name: "dns1035Label", create: validateService, update: validateServiceUpdate }),
+  rules<Endpoints>("/Endpoints", { create: validateEndpoints, update: validateEndpointsUpdate }),
+  rules<EndpointSlice>("discovery.k8s.io/EndpointSlice", { create: validateEndpointSlice, update: validateEndpointSliceUpdate }),
+  rules<PersistentVolumeClaim>("/PersistentVolumeClaim", {
+    create: validateClaim,
+    update: validateClaimUpdate,
+    status: validateClaimStatus,
+  }),
+];

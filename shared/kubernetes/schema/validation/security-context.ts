@@ -1,0 +1,114 @@
+import { rangeProblems } from "../../names.ts";
+import type { StatusCause } from "../../status-error.ts";
+import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from "../../types.ts";
+import { duplicate, forbidden, invalid, notSupported, required, tooLong } from "../field-error.ts";
+import { checkDescendingPath, checkSupported, goLiteral, invalidEach, maximumInt32 } from "./checks.ts";
+
+const profileTypes = ["Localhost", "RuntimeDefault", "Unconfined"];
+const maximumProfilePath = 4095;
+const maximumSysctlLength = 253;
+const sysctlSegment = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+const sysctlPattern = `^(${sysctlSegment}[\\./])*${sysctlSegment}$`;
+
+/** A pod's security context, and what of the spec it must agree with (`validatePodSpecSecurityContext`, `validateHostUsers`). */
+export function checkPodSecurityContext(spec: PodSpec, context: PodSecurityContext | undefined, path: string): StatusCause[] {
+  if (context === undefined) return [];
+  const causes = [...checkId(context.fsGroup, `${path}.fsGroup`), ...checkId(context.runAsUser, `${path}.runAsUser`)];
+  causes.push(...checkId(context.runAsGroup, `${path}.runAsGroup`));
+  (context.supplementalGroups ?? []).forEach((group, index) => {
+    causes.push(...checkId(group, `${path}.supplementalGroups[${index}]`));
+  });
+  if (spec.hostPID === true && spec.shareProcessNamespace === true) {
+    causes.push(invalid(`${path}.shareProcessNamespace`, true, "ShareProcessNamespace and HostPID cannot both be enabled"));
+  }
+  causes.push(...checkSysctls(spec, context, `${path}.sysctls`));
+  causes.push(...checkSupported(context.fsGroupChangePolicy, ["Always", "OnRootMismatch"], `${path}.fsGroupChangePolicy`));
+  causes.push(...checkSeccomp(context.seccompProfile, `${path}.seccompProfile`));
+  causes.push(...checkAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
+  causes.push(...checkSupported(context.supplementalGroupsPolicy, ["Merge", "Strict"], `${path}.supplementalGroupsPolicy`));
+  causes.push(...checkSupported(context.seLinuxChangePolicy, ["MountOption", "Recursive"], `${path}.seLinuxChangePolicy`));
+  return causes;
+}
+
+export function checkHostUsers(spec: PodSpec, path: string): StatusCause[] {
+  if (spec.hostUsers !== false) return [];
+  const fields = [["hostNetwork", spec.hostNetwork] as const, ["HostPID", spec.hostPID] as const, ["HostIPC", spec.hostIPC] as const];
+  return fields.filter(([, set]) => set === true).map(([name]) => forbidden(`${path}.${name}`, "when `pod.Spec.HostUsers` is false"));
+}
+
+/** A container's security context (`ValidateSecurityContext`). */
+export function checkSecurityContext(context: SecurityContext | undefined, hostUsers: boolean, path: string): StatusCause[] {
+  if (context === undefined) return [];
+  const causes = [...checkId(context.runAsUser, `${path}.runAsUser`), ...checkId(context.runAsGroup, `${path}.runAsGroup`)];
+  if (context.procMount !== undefined) {
+    if ((context.procMount as string) === "") causes.push(required(`${path}.procMount`));
+    else causes.push(...checkSupported(context.procMount, ["Default", "Unmasked"], `${path}.procMount`));
+    if (hostUsers && context.procMount === "Unmasked") {
+      causes.push(invalid(`${path}.procMount`, context.procMount, "`hostUsers` must be false to use `Unmasked`"));
+    }
+  }
+  causes.push(...checkSeccomp(context.seccompProfile, `${path}.seccompProfile`));
+  if (context.allowPrivilegeEscalation === false) {
+    const value = { go: goLiteral(context) };
+    if (context.privileged === true)
+      causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"));
+    if (context.capabilities?.add?.includes("CAP_SYS_ADMIN") === true) {
+      causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"));
+    }
+  }
+  return [...causes, ...checkAppArmor(context.appArmorProfile, `${path}.appArmorProfile`)];
+}
+
+function checkId(id: number | undefined, path: string): StatusCause[] {
+  return id === undefined ? [] : invalidEach(path, id, rangeProblems(id, 0, maximumInt32));
+}
+
+function checkSeccomp(profile: SeccompProfile | undefined, path: string): StatusCause[] {
+  if (profile === undefined) return [];
+  const { type, localhostProfile } = profile;
+  const causes: StatusCause[] = [];
+  if ((type as string) === "") causes.push(required(`${path}.type`, "type is required when seccompProfile is set"));
+  else if (!profileTypes.includes(type)) causes.push(notSupported(`${path}.type`, type, profileTypes));
+  if (type === "Localhost") {
+    if (localhostProfile === undefined) causes.push(required(`${path}.localhostProfile`, "must be set when seccomp type is Localhost"));
+    else causes.push(...checkDescendingPath(localhostProfile, `${path}.localhostProfile`));
+  } else if (localhostProfile !== undefined) {
+    causes.push(invalid(`${path}.localhostProfile`, { go: goLiteral(profile) }, "can only be set when seccomp type is Localhost"));
+  }
+  return causes;
+}
+
+function checkAppArmor(profile: AppArmorProfile | undefined, path: string): StatusCause[] {
+  if (profile === undefined) return [];
+  const { type, localhostProfile } = profile;
+  const at = `${path}.localhostProfile`;
+  if ((type as string) === "") return [required(`${path}.type`, "type is required when appArmorProfile is set")];
+  if (!profileTypes.includes(type)) return [notSupported(`${path}.type`, type, profileTypes)];
+  if (type !== "Localhost")
+    return localhostProfile === undefined ? [] : [invalid(at, localhostProfile, "can only be set when AppArmor type is Localhost")];
+  if (localhostProfile === undefined) return [required(at, "must be set when AppArmor type is Localhost")];
+  const causes: StatusCause[] = [];
+  if (localhostProfile.trim() !== localhostProfile) causes.push(invalid(at, localhostProfile, "must not be padded with whitespace"));
+  else if (localhostProfile === "") causes.push(required(at, "must be set when AppArmor type is Localhost"));
+  if (Buffer.byteLength(localhostProfile) > maximumProfilePath) causes.push(tooLong(at, maximumProfilePath));
+  return causes;
+}
+
+function checkSysctls(spec: PodSpec, context: PodSecurityContext, path: string): StatusCause[] {
+  const seen = new Set<string>();
+  return (context.sysctls ?? []).flatMap(({ name }, index) => {
+    const at = `${path}[${index}].name`;
+    const causes: StatusCause[] = [];
+    if (name === "") causes.push(required(at));
+    else if (name.length > maximumSysctlLength || !new RegExp(sysctlPattern).test(name)) {
+      causes.push(invalid(at, name, `must have at most ${maximumSysctlLength} characters and match regex ${sysctlPattern}`));
+    } else if (seen.has(name)) causes.push(duplicate(at, name));
+    const dotted = name.replaceAll("/", ".");
+    if (spec.hostNetwork === true && dotted.startsWith("net."))
+      causes.push(invalid(at, name, "may not be specified when 'hostNetwork' is true"));
+    const ipc = /^(?:kernel\.(?:shm|msg|sem)|fs\.mqueue\.)/.test(dotted);
+    if (spec.hostIPC === true && ipc) causes.push(invalid(at, name, "may not be specified when 'hostIPC' is true"));
+    seen.add(name);
+    return causes;
+  });
+}

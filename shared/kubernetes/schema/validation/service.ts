@@ -1,0 +1,265 @@
+import { isIP } from "node:net";
+import type { StatusCause } from "../../status-error.ts";
+import type { Service, ServicePort, ServiceSpec } from "../../types.ts";
+import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { goQuote, goStringList } from "../go-text.ts";
+import {
+  checkCidr,
+  checkDnsLabel,
+  checkDnsSubdomain,
+  checkIp,
+  checkOneOf,
+  checkPortNumber,
+  checkPortNumberOrName,
+  checkQualifiedName,
+  checkSupported,
+} from "./checks.ts";
+import { checkEndpointIp } from "./endpoints.ts";
+import { same, validateLabels } from "./object-meta.ts";
+
+const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+const maximumAffinitySeconds = 86_400;
+const sourceRangesAnnotation = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+/** `ValidateService`, but for the metadata. */
+export function validateService(service: Service): StatusCause[] {
+  const spec = service.spec ?? {};
+  const ports = spec.ports ?? [];
+  const headless = isHeadless(spec);
+  const causes = checkAnnotations(service);
+  if (ports.length === 0 && !headless && spec.type !== "ExternalName") causes.push(required("spec.ports"));
+  causes.push(...checkType(spec, headless));
+  const names = new Set<string>();
+  ports.forEach((port, index) => {
+    causes.push(...checkPort(port, ports.length > 1, names, `spec.ports[${index}]`));
+  });
+  causes.push(...validateLabels(spec.selector, "spec.selector"), ...checkAffinity(spec));
+  if (spec.type !== "ExternalName") causes.push(...checkClusterIps(spec, headless));
+  (spec.externalIPs ?? []).forEach((ip, index) => {
+    const at = `spec.externalIPs[${index}]`;
+    const problems = checkIp(ip, at);
+    causes.push(...(problems.length > 0 ? problems : checkEndpointIp(ip, at)));
+  });
+  causes.push(...checkOneOf(spec.type, types, "spec.type"), ...checkPortsTogether(spec), ...checkSourceRanges(service));
+  if (spec.allocateLoadBalancerNodePorts !== undefined && spec.type !== "LoadBalancer") {
+    causes.push(forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
+  }
+  if (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts === undefined)
+    causes.push(required("allocateLoadBalancerNodePorts"));
+  return [...causes, ...checkLoadBalancerClass(spec), ...checkTrafficPolicies(spec)];
+}
+
+/** `ValidateServiceUpdate`, but for the metadata. */
+export function validateServiceUpdate(next: Service, live: Service): StatusCause[] {
+  const after = next.spec ?? {};
+  const before = live.spec ?? {};
+  const causes: StatusCause[] = [];
+  if (after.type !== "ExternalName" && before.type !== "ExternalName") {
+    causes.push(...checkIpsKept(after, before), ...checkFamiliesKept(after, before));
+  }
+  if (after.type === "LoadBalancer" && before.type === "LoadBalancer" && !same(after.loadBalancerClass, before.loadBalancerClass)) {
+    causes.push(invalid("spec.loadBalancerClass", after.loadBalancerClass, "may not change once set"));
+  }
+  if (needsHealthCheck(after) && needsHealthCheck(before) && after.healthCheckNodePort !== before.healthCheckNodePort) {
+    causes.push(forbidden("spec.healthCheckNodePort", "field is immutable"));
+  }
+  return [...causes, ...validateService(next)];
+}
+
+function isHeadless({ clusterIP, clusterIPs }: ServiceSpec): boolean {
+  return clusterIPs === undefined ? clusterIP === "None" : clusterIPs.length === 1 && clusterIPs[0] === "None";
+}
+
+function checkAnnotations({ metadata }: Service): StatusCause[] {
+  const hints = metadata.annotations?.["service.kubernetes.io/topology-aware-hints"];
+  const mode = metadata.annotations?.["service.kubernetes.io/topology-mode"];
+  if (hints === undefined || mode === undefined || hints === mode) return [];
+  const at = "metadata.annotations[service.kubernetes.io/topology-mode]";
+  return [invalid(at, mode, "must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified")];
+}
+
+function checkType(spec: ServiceSpec, headless: boolean): StatusCause[] {
+  if ((spec.type === "LoadBalancer" || spec.type === "NodePort") && headless) {
+    return [invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`)];
+  }
+  if (spec.type !== "ExternalName") return [];
+  const causes: StatusCause[] = [];
+  for (const field of ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] as const) {
+    if (!same(spec[field], undefined)) causes.push(forbidden(`spec.${field}`, "may not be set for ExternalName services"));
+  }
+  const name = (spec.externalName ?? "").replace(/\.$/, "");
+  return [...causes, ...(name === "" ? [required("spec.externalName")] : checkDnsSubdomain(name, "spec.externalName"))];
+}
+
+function checkPort(port: ServicePort, requireName: boolean, names: Set<string>, path: string): StatusCause[] {
+  const { name = "" } = port;
+  const causes: StatusCause[] = [];
+  if (requireName && name === "") causes.push(required(`${path}.name`));
+  else if (name !== "") {
+    causes.push(...checkDnsLabel(name, `${path}.name`));
+    if (names.has(name)) causes.push(duplicate(`${path}.name`, name));
+    names.add(name);
+  }
+  causes.push(...checkPortNumber(port.port, `${path}.port`), ...checkOneOf(port.protocol, ["SCTP", "TCP", "UDP"], `${path}.protocol`));
+  causes.push(...checkPortNumberOrName(port.targetPort, `${path}.targetPort`));
+  return port.appProtocol === undefined ? causes : [...causes, ...checkQualifiedName(port.appProtocol, `${path}.appProtocol`)];
+}
+
+function checkAffinity({ sessionAffinity, sessionAffinityConfig: config }: ServiceSpec): StatusCause[] {
+  const causes = checkOneOf(sessionAffinity, ["ClientIP", "None"], "spec.sessionAffinity");
+  const at = "spec.sessionAffinityConfig";
+  if (sessionAffinity === "None" && config !== undefined) causes.push(forbidden(at, "must not be set when session affinity is None"));
+  if (sessionAffinity !== "ClientIP") return causes;
+  const detail = "when session affinity type is ClientIP";
+  if (config === undefined) return [...causes, required(at, detail)];
+  const seconds = config.clientIP?.timeoutSeconds;
+  if (config.clientIP === undefined) return [...causes, required(`${at}.clientIP`, detail)];
+  if (seconds === undefined) return [...causes, required(`${at}.clientIP.timeoutSeconds`, detail)];
+  if (seconds > 0 && seconds <= maximumAffinitySeconds) return causes;
+  return [...causes, invalid(`${at}.clientIP.timeoutSeconds`, seconds, `must be greater than 0 and less than ${maximumAffinitySeconds}`)];
+}
+
+function checkClusterIps(spec: ServiceSpec, headless: boolean): StatusCause[] {
+  const { clusterIP = "", clusterIPs = [], ipFamilies = [] } = spec;
+  const listed = { go: goStringList(spec.clusterIPs) };
+  const causes: StatusCause[] = [];
+  if (clusterIP !== "") {
+    if (clusterIPs.length > 0 && clusterIPs[0] !== clusterIP)
+      causes.push(invalid("spec.clusterIPs", listed, "first value must match `clusterIP`"));
+  } else if (clusterIPs.length > 0) causes.push(invalid("spec.clusterIPs", listed, "must be empty when `clusterIP` is not specified"));
+  ipFamilies.forEach((family, index) => {
+    const at = `spec.ipFamilies[${index}]`;
+    if (family !== "IPv4" && family !== "IPv6") causes.push(notSupported(at, family, ["IPv4", "IPv6"]));
+    if (ipFamilies.indexOf(family) < index) causes.push(duplicate(at, family));
+  });
+  causes.push(...checkSupported(spec.ipFamilyPolicy, ["PreferDualStack", "RequireDualStack", "SingleStack"], "spec.ipFamilyPolicy"));
+  if (headless) return causes;
+  const addresses = clusterIPs.length > 0 ? clusterIPs : clusterIP === "" ? [] : [clusterIP];
+  const problems = addresses.flatMap((ip, index) => {
+    if (index === 0 && ip === "None") return [invalid("spec.clusterIPs", listed, "'None' must be the first and only value")];
+    return checkIp(ip, `spec.clusterIPs[${index}]`);
+  });
+  causes.push(...problems);
+  if (addresses.length > 2) causes.push(invalid("spec.clusterIPs", listed, "may only hold up to 2 values"));
+  if (problems.length > 0) return causes;
+  if (addresses.length > 1 && new Set(addresses.map(isIP)).size < addresses.length) {
+    causes.push(invalid("spec.clusterIPs", listed, "may specify no more than one IP for each IP family"));
+  }
+  addresses.forEach((ip, index) => {
+    const family = ipFamilies[index];
+    if ((family === "IPv4" && isIP(ip) === 6) || (family === "IPv6" && isIP(ip) === 4)) {
+      causes.push(invalid(`spec.clusterIPs[${index}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
+    }
+  });
+  return causes;
+}
+
+function checkPortsTogether({ type, ports = [] }: ServiceSpec): StatusCause[] {
+  const causes: StatusCause[] = [];
+  const nodePorts = new Set<string>();
+  const numbers = new Set<string>();
+  if (type === "ClusterIP") {
+    ports.forEach(({ nodePort }, index) => {
+      if (nodePort !== undefined) causes.push(forbidden(`spec.ports[${index}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
+    });
+  }
+  ports.forEach(({ protocol, nodePort }, index) => {
+    if (nodePort === undefined) return;
+    if (nodePorts.has(`${protocol}/${nodePort}`)) causes.push(duplicate(`spec.ports[${index}].nodePort`, nodePort));
+    nodePorts.add(`${protocol}/${nodePort}`);
+  });
+  ports.forEach(({ protocol = "", port }, index) => {
+    if (numbers.has(`${protocol}/${port}`)) causes.push(duplicate(`spec.ports[${index}]`, { go: goServicePort(protocol, port) }));
+    numbers.add(`${protocol}/${port}`);
+  });
+  return causes;
+}
+
+function goServicePort(protocol: string, port: number): string {
+  const target = 'TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}';
+  return `core.ServicePort{Name:"", Protocol:${goQuote(protocol)}, AppProtocol:(*string)(nil), Port:${port}, ${target}, NodePort:0}`;
+}
+
+function checkSourceRanges({ metadata, spec }: Service): StatusCause[] {
+  const ranges = spec?.loadBalancerSourceRanges ?? [];
+  const annotation = metadata.annotations?.[sourceRangesAnnotation];
+  const wrongType = spec?.type !== "LoadBalancer";
+  const text = "may only be used when `type` is 'LoadBalancer'";
+  if (ranges.length > 0) {
+    const at = "spec.LoadBalancerSourceRanges";
+    return [...(wrongType ? [forbidden(at, text)] : []), ...ranges.flatMap((range, index) => checkCidr(range.trim(), `${at}[${index}]`))];
+  }
+  if (annotation === undefined) return [];
+  const at = `metadata.annotations[${sourceRangesAnnotation}]`;
+  const listed = annotation.trim() === "" ? [] : annotation.split(",");
+  return [...(wrongType ? [forbidden(at, text)] : []), ...listed.flatMap((range) => checkCidr(range.trim(), at))];
+}
+
+function checkLoadBalancerClass({ type, loadBalancerClass: name }: ServiceSpec): StatusCause[] {
+  if (name === undefined) return [];
+  if (type === "LoadBalancer") return checkQualifiedName(name, "spec.loadBalancerClass");
+  return [forbidden("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'")];
+}
+
+function isExposed({ type, externalIPs }: ServiceSpec): boolean {
+  return type === "LoadBalancer" || type === "NodePort" || (type === "ClusterIP" && (externalIPs?.length ?? 0) > 0);
+}
+
+function needsHealthCheck({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === "LoadBalancer" && externalTrafficPolicy === "Local";
+}
+
+function checkTrafficPolicies(spec: ServiceSpec): StatusCause[] {
+  const { externalTrafficPolicy: external, internalTrafficPolicy: internal, healthCheckNodePort: port } = spec;
+  const causes: StatusCause[] = [];
+  const policies = ["Cluster", "Local"];
+  if (isExposed(spec)) causes.push(...checkOneOf(external, policies, "spec.externalTrafficPolicy"));
+  else if (external !== undefined)
+    causes.push(invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services"));
+  if (needsHealthCheck(spec)) {
+    if (port !== undefined) causes.push(...checkPortNumber(port, "spec.healthCheckNodePort"));
+  } else if (port !== undefined) {
+    causes.push(
+      invalid("spec.healthCheckNodePort", port, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"),
+    );
+  }
+  const needsInternal = spec.type === "NodePort" || spec.type === "LoadBalancer" || spec.type === "ClusterIP";
+  if (internal === undefined && needsInternal) causes.push(required("spec.internalTrafficPolicy"));
+  causes.push(...checkSupported(internal, policies, "spec.internalTrafficPolicy"));
+  return [...causes, ...checkSupported(spec.trafficDistribution, ["PreferClose"], "spec.trafficDistribution")];
+}
+
+function checkIpsKept(next: ServiceSpec, live: ServiceSpec): StatusCause[] {
+  if (isHeadless(next) && isHeadless(live)) return [];
+  const after = next.clusterIPs ?? [];
+  const before = live.clusterIPs ?? [];
+  const value = { go: goStringList(next.clusterIPs) };
+  const changed = (index: number) => invalid(`spec.clusterIPs[${index}]`, value, "may not change once set");
+  if (before.length === after.length) return before.flatMap((ip, index) => (ip === after[index] ? [] : [changed(index)]));
+  const causes: StatusCause[] = [];
+  if (before.length > after.length && after.length === 0)
+    causes.push(invalid("spec.clusterIPs[0]", value, "primary clusterIP can not be unset"));
+  if (before.length > 0 && after.length > 0 && after[0] !== before[0]) causes.push(changed(0));
+  if (before.length > after.length && after.length === 1 && next.ipFamilyPolicy !== "SingleStack") {
+    causes.push(invalid("spec.ipFamilyPolicy", next.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary clusterIP"));
+  }
+  return causes;
+}
+
+function checkFamiliesKept(next: ServiceSpec, live: ServiceSpec): StatusCause[] {
+  if (isHeadless(next) || isHeadless(live)) return [];
+  const after = next.ipFamilies ?? [];
+  const before = live.ipFamilies ?? [];
+  const value = { go: `[]core.IPFamily{${after.map(goQuote).join(", ")}}` };
+  const at = "spec.ipFamilies[0]";
+  if (before.length === after.length) {
+    return before.flatMap((family, index) => (family === after[index] ? [] : [invalid(at, value, "may not change once set")]));
+  }
+  if (before.length > 0 && after.length > 0 && after[0] !== before[0]) {
+    return [invalid(at, { go: goStringList(next.clusterIPs) }, "may not change once set")];
+  }
+  if (before.length < after.length) return [];
+  if (after.length === 0 && (next.clusterIPs ?? []).length === 0) return [invalid(at, value, "primary ipFamily can not be unset")];
+  if (after.length !== 1 || next.ipFamilyPolicy === "SingleStack") return [];
+  return [invalid("spec.ipFamilyPolicy", next.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary ipFamily")];
+}
