@@ -104,7 +104,7 @@ const sharedMaps: readonly (readonly [name: string, kind: "map" | "set", type: s
 ];
 
 function* baseChains(input: RulesetInput): Generator<[string, Chain]> {
-  yield ["refuse", { rules: ["reject"] }];
+  yield ["refuse", { rules: ["meta l4proto tcp reject with tcp reset", "reject"] }];
   yield ["mark-for-masquerade", { rules: [`meta mark set meta mark or ${masqueradeMark}`] }];
   yield ["outside", { rules: [`${packetKey} vmap @outside-services`, `${nodePortKey} vmap @outside-node-ports`] }];
   yield ["outside-check", { rules: [`${packetKey} vmap @outside-unserved`, `${nodePortKey} vmap @outside-node-ports-unserved`] }];

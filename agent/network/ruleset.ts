@@ -81,14 +81,14 @@ function* changedElements(known: KnownTable, { table, sets }: Ruleset): Generato
   }
 }
 
-/** Chains are emptied before the first is deleted, since they may refer to each other. */
+/** First the rules, which refer to sets and chains, then the sets, whose elements refer to chains, then the chains. */
 function* removals(known: KnownTable, { table, chains, sets }: Ruleset): Generator<string> {
   const oldChains = [...known.chains.keys()].filter((name) => !chains.has(name));
   for (const name of oldChains) yield `flush chain ip ${table} ${name}`;
-  for (const name of oldChains) yield `delete chain ip ${table} ${name}`;
   for (const [name, { kind }] of known.sets) {
     if (!sets.has(name)) yield `delete ${kind} ip ${table} ${name}`;
   }
+  for (const name of oldChains) yield `delete chain ip ${table} ${name}`;
 }
 
 const elementText = ([key, value]: readonly [string, string]): string => (value === "" ? key : `${key} : ${value}`);
