@@ -7,8 +7,8 @@ import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 export interface ControllerLoopOptions {
   readonly controllers: readonly Controller[];
   readonly context: ControllerContext;
-  /** Keys of one controller that are reconciled at the same time. Default 5, as most loops of kube-controller-manager. */
-  readonly concurrency?: number;
+  /** Keys of a controller that are reconciled at the same time. Default 5, as most loops of kube-controller-manager. */
+  readonly concurrency?: number | ((controllerName: string) => number);
 }
 
 /** Turns the controllers of one cluster. Whether this process is the one to do so is the host's decision. */
@@ -30,7 +30,12 @@ const burst = 32;
 
 export function createControllerLoop({ controllers, context, concurrency = 5 }: ControllerLoopOptions): ControllerLoop {
   const { view, clock, log } = context;
-  const lanes = controllers.map((controller) => ({ controller, queue: createWorkQueue(), log: log.with({ controller: controller.name }) }));
+  const lanes = controllers.map((controller) => ({
+    controller,
+    queue: createWorkQueue(),
+    log: log.with({ controller: controller.name }),
+    limit: typeof concurrency === "number" ? concurrency : concurrency(controller.name),
+  }));
   type Lane = (typeof lanes)[number];
   let running = false;
   let turning = false;
@@ -85,7 +90,7 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     for (let found = true; found && budget > 0; ) {
       found = false;
       for (const lane of lanes) {
-        if (budget === 0 || lane.queue.taken >= concurrency) continue;
+        if (budget === 0 || lane.queue.taken >= lane.limit) continue;
         const key = lane.queue.take(clock.now());
         if (key === undefined) continue;
         found = true;

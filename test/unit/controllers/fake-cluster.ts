@@ -54,7 +54,7 @@ export function createFakeCluster(clock: FakeClock = createFakeClock()): FakeClu
 
   const pathOf = (resource: GroupResource, namespace: string, name: string): string =>
     [collectionOf(resource), namespace, name].join(separator);
-  const timestamp = (): string => `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+  const timestamp = (afterSeconds = 0): string => `${new Date(clock.now() + afterSeconds * 1000).toISOString().slice(0, 19)}Z`;
   const missing = ({ resource, group }: GroupResource, name: string): StatusError =>
     new StatusError("NotFound", `${group === "" ? resource : `${resource}.${group}`} "${name}" not found`);
   const conflict = ({ resource }: GroupResource, name: string): StatusError =>
@@ -139,7 +139,7 @@ export function createFakeCluster(clock: FakeClock = createFakeClock()): FakeClu
     if (options.propagationPolicy === "Foreground") finalizers.add("foregroundDeletion");
     if (finalizers.size > 0) next.metadata.finalizers = [...finalizers];
     else delete next.metadata.finalizers;
-    next.metadata.deletionTimestamp ??= timestamp();
+    next.metadata.deletionTimestamp ??= timestamp(graceSeconds);
     next.metadata.deletionGracePeriodSeconds = Math.min(graceSeconds, next.metadata.deletionGracePeriodSeconds ?? graceSeconds);
     if (collectionOf(resource) === "namespaces") (next as Namespace).status = { ...(next as Namespace).status, phase: "Terminating" };
     if (same(next, stored.object)) return;
