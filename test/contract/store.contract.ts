@@ -321,6 +321,20 @@ export function storeContract(name: string, open: () => Promise<Bench>): void {
         expect(await names({ from: "b", limit: 2 })).toEqual(["b", "c"]);
       });
 
+      it("finds what has a long name as it finds what has a short one", async () => {
+        const sorts = ["a", "b".repeat(80), "c".repeat(300), "d"];
+        await store.writeRecords(sorts.map((sort) => ({ partition: "q", sort, kind: "put", expected: 0, value: {} }) as const));
+        await store.commit(
+          cluster,
+          sorts.map((name) => put(name, 0)),
+        );
+        // A barrier: what is read below lies on the disk.
+        await store.commit(cluster, []);
+        expect((await store.queryRecords("q")).map(({ sort }) => sort)).toEqual(sorts);
+        expect((await store.queryRecords("q", { from: "b", to: "d" })).map(({ sort }) => sort)).toEqual(sorts.slice(1, 3));
+        expect((await store.snapshot(cluster, "configmaps")).objects.map(({ key }) => key.name)).toEqual(sorts);
+      });
+
       it("writes records and objects in one transaction", async () => {
         await store.writeRecords([{ ...at, kind: "put", expected: 0, value: { used: 5 } }]);
         const take = { ...at, kind: "add", add: { used: 3 }, atMost: { used: 5 } } as const;

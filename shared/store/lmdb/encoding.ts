@@ -4,8 +4,11 @@ import type { Sealer } from "../sealer.ts";
 import type { ClusterRef, LogEntry, StoredObject } from "../store.ts";
 import { LazyEntry, LazyObject } from "../stored-entry.ts";
 
-/** Sorts below every character of a name, so that byte order of keys is the order of (collection, namespace, name). */
-const separator = "\u0001";
+/**
+ * Sorts below every character of a name, so that byte order of keys is the order of (collection, namespace, name). Characters up to
+ * U+0004 would not do: lmdb's key encoding escapes them in strings shorter than 64 characters and not in longer ones.
+ */
+const separator = "\u0005";
 const revisionBytes = 8;
 const types: readonly LogEntry["type"][] = ["ADDED", "MODIFIED", "DELETED"];
 
@@ -13,7 +16,7 @@ export const scopeOf = (cluster: ClusterRef): string => `${cluster.tenant}#${clu
 export const objectPath = (key: ObjectKey): string => `${collectionOf(key)}${separator}${key.namespace}${separator}${key.name}`;
 export const joinKey = (first: string, second: string): string => first + separator + second;
 /** Every key that starts with `prefix` and a separator lies in [prefix + separator, this). */
-export const endOfPrefix = (prefix: string): string => `${prefix}\u0002`;
+export const endOfPrefix = (prefix: string): string => `${prefix}\u0006`;
 
 export function keyOfPath(path: string): ObjectKey {
   const [collection = "", namespace = "", name = ""] = path.split(separator);
