@@ -1,5 +1,6 @@
 import { parse as parseYaml } from "yaml";
 import type { KubernetesObject } from "../kubernetes/object.ts";
+import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
@@ -16,6 +17,15 @@ const accepted = "application/json, application/yaml, application/vnd.kubernetes
 /** The body as a JSON value. @throws StatusError `UnsupportedMediaType`, `BadRequest` */
 export function parseBody(body: Buffer, contentType: string | undefined, kind: string): unknown {
   const media = (contentType ?? "application/json").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (media === protobufMediaType) {
+    const value = decodeProtobuf(body);
+    if (value === undefined)
+      throw new StatusError(
+        "BadRequest",
+        `the object provided is unrecognized (must be of type ${kind}): provided data does not appear to be a protobuf message of a known kind`,
+      );
+    return value;
+  }
   const text = body.toString("utf8");
   if (media === "application/json" || media === "") return parseJson(text, kind);
   if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") return parseYamlBody(text, kind);

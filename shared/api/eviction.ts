@@ -1,4 +1,5 @@
-import { podDisruptionBudgets } from "../kubernetes/known-resources.ts";
+import { loops } from "../auth/user.ts";
+import { podDisruptionBudgets, pods } from "../kubernetes/known-resources.ts";
 import { matchesLabels, requirementsOf } from "../kubernetes/label-selector.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { storageResource } from "../kubernetes/resources.ts";
@@ -26,20 +27,32 @@ export async function evictPod(call: Call): Promise<ApiResponse> {
     context.warn,
   ) as Eviction;
   checkPlace(eviction, target.namespace, target.name);
-  const { registry, cluster } = served;
-  const found = await registry.latest({ group: "", resource: "pods", namespace: target.namespace, name: target.name });
+  const found = await served.registry.latest({ group: "", resource: "pods", namespace: target.namespace, name: target.name });
   if (!found) throw notFound("", "pods", target.name);
-  const pod = found.object as Pod;
-  if (needsBudget(pod)) await spendBudgets(registry, cluster, pod, context);
-  const { gracePeriodSeconds, preconditions, propagationPolicy } = eviction.deleteOptions ?? {};
+  await evict(served.registry, found.object as Pod, eviction.deleteOptions ?? {}, context);
+  return document(201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 });
+}
+
+const loopContext: WriteContext = { user: loops, dryRun: false, fieldManager: "", warn: () => {} };
+
+/** @throws StatusError `TooManyRequests` while a disruption budget forbids it */
+export async function evict(
+  registry: Registry,
+  pod: Pod,
+  given: NonNullable<Eviction["deleteOptions"]>,
+  context: WriteContext = loopContext,
+): Promise<void> {
+  const definition = storageResource(pods);
+  if (!definition) return;
+  if (needsBudget(pod)) await spendBudgets(registry, registry.cluster, pod, context);
+  const { gracePeriodSeconds, preconditions, propagationPolicy } = given;
   const policy = (["Orphan", "Background", "Foreground"] as const).find((known) => known === propagationPolicy);
   const options = {
     uid: preconditions?.uid ?? pod.metadata.uid ?? "",
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(policy && { propagationPolicy: policy }),
   };
-  await deleteObject(registry, call.definition, target.namespace, target.name, options, context);
-  return document(201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 });
+  await deleteObject(registry, definition, pod.metadata.namespace ?? "", pod.metadata.name ?? "", options, context);
 }
 
 /** Pods that ended, never started or are going anyway disturb nobody. */

@@ -6,8 +6,8 @@ import type { RecordKey, RecordOperation } from "../../store/store.ts";
 import type { ApiCluster } from "../api-cluster.ts";
 import type { Companions } from "../registry.ts";
 
-/** Names the pool of a Node's machine, which several clusters may share. */
-export const poolAnnotation = "coracle.dev/pool";
+/** The `spec.providerID` of a machine that joined a pool, `coracle://{pool}/{node}`: unlike a label it cannot be changed. */
+const providerId = /^coracle:\/\/([^/]+)\//;
 
 type Amounts = Record<string, number>;
 const none: Companions = { operations: [], records: [] };
@@ -17,8 +17,8 @@ const none: Companions = { operations: [], records: [] };
  * bind pods and end them. So two schedulers can waste work but never over-commit a node. Nodes without a pool count for their cluster alone.
  */
 export function claimKey({ ref }: ApiCluster, node: Node): RecordKey {
-  const pool = node.metadata.annotations?.[poolAnnotation];
-  return { partition: `${ref.tenant}#claims#${pool ?? `cluster:${ref.cluster}`}`, sort: node.metadata.name ?? "" };
+  const pool = providerId.exec(node.spec?.providerID ?? "")?.[1];
+  return { partition: `${ref.tenant}#committed#${pool ?? `cluster:${ref.cluster}`}`, sort: node.metadata.name ?? "" };
 }
 
 /** CPU in thousandths, the rest in bytes or pieces. */
