@@ -40,6 +40,7 @@ export class Cycle {
   readonly #exclusiveClaims: readonly string[];
   readonly #mountsDisks: boolean;
   readonly #filtersSpread: boolean;
+  readonly #asksOnlyResources: boolean;
   readonly #filtersAffinity: boolean;
 
   constructor(snapshot: ClusterSnapshot, pod: PodInfo, demand: VolumeDemand | undefined, { staticFit, resources, images }: Parts) {
@@ -56,6 +57,8 @@ export class Cycle {
     this.#mountsDisks = mountsDisks(pod.pod);
     this.#filtersSpread = this.spread.isFiltering;
     this.#filtersAffinity = this.affinity.isFiltering;
+    this.#asksOnlyResources =
+      !this.#filtersSpread && !this.#filtersAffinity && pod.hostPorts.length === 0 && pod.claims.length === 0 && !this.#mountsDisks;
   }
 
   /** To be called before the first `check` of a pod. */
@@ -66,6 +69,7 @@ export class Cycle {
 
   /** The first filter that refuses the node, in kube-scheduler's order; undefined: it fits. */
   check(slot: number): Failure | undefined {
+    if (this.#asksOnlyResources) return this.staticFit.check(slot) ?? this.resources.check(slot);
     const failure = this.staticFit.check(slot);
     // Volume plugins run after ports and resources, though their answer is known before.
     if (failure !== undefined && !failure.plugin.startsWith("Volume")) return failure;

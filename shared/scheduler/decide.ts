@@ -70,6 +70,9 @@ class Search {
   #fitting = new Int32Array(0);
   #totals = new Float64Array(0);
   #count = 0;
+  /** Refused slots and why, by position. */
+  readonly #failedSlots: number[] = [];
+  readonly #failures: Failure[] = [];
   /** By shape: as long as nothing moves, pods of one shape fail alike. */
   readonly #failed = new Map<string, Unschedulable>();
 
@@ -100,8 +103,8 @@ class Search {
     if (cycle.rejected) return this.#rejected(pod, cycle, cycle.rejected);
     const nominated = this.#nominatedSlot(pod, cycle);
     if (nominated !== undefined) return this.#placed(pod, nominated);
-    const failures = this.#find(pod, cycle);
-    if (this.#count === 0) return this.#unschedulable(pod, cycle, failures);
+    this.#find(pod, cycle);
+    if (this.#count === 0) return this.#unschedulable(pod, cycle);
     return this.#placed(pod, this.#count === 1 ? (this.#fitting[0] ?? 0) : this.#pick(cycle));
   }
 
@@ -118,8 +121,8 @@ class Search {
     return checkWithNominated(this.#snapshot, cycle, pod, slot) === undefined ? slot : undefined;
   }
 
-  /** Fills `#fitting`; answers why the others that were looked at do not fit. */
-  #find(pod: PendingPod, cycle: Cycle): Map<number, Failure> {
+  /** Fills `#fitting`, or `#failures` with why each node that was looked at does not fit. */
+  #find(pod: PendingPod, cycle: Cycle): void {
     const snapshot = this.#snapshot;
     const order = cycle.named === undefined ? snapshot.nodes.order() : this.#namedSlots(cycle.named);
     const wanted = nodesToFind(order.length, this.#options.percentageOfNodesToScore);
@@ -127,17 +130,25 @@ class Search {
       this.#fitting = new Int32Array(wanted);
       this.#totals = new Float64Array(wanted);
     }
-    this.#count = 0;
-    const failures = new Map<number, Failure>();
+    this.#failures.length = 0;
+    this.#failedSlots.length = 0;
+    const hasNominations = snapshot.hasNominations;
+    const fitting = this.#fitting;
+    const start = this.startIndex % Math.max(1, order.length);
+    let count = 0;
     let looked = 0;
-    for (; looked < order.length && this.#count < wanted; looked++) {
-      const slot = order[(this.startIndex + looked) % order.length] ?? 0;
-      const failure = checkWithNominated(snapshot, cycle, pod, slot);
-      if (failure === undefined) this.#fitting[this.#count++] = slot;
-      else failures.set(slot, failure);
+    for (; looked < order.length && count < wanted; looked++) {
+      const position = start + looked;
+      const slot = order[position < order.length ? position : position - order.length] ?? 0;
+      const failure = hasNominations ? checkWithNominated(snapshot, cycle, pod, slot) : cycle.check(slot);
+      if (failure === undefined) fitting[count++] = slot;
+      else {
+        this.#failures.push(failure);
+        this.#failedSlots.push(slot);
+      }
     }
+    this.#count = count;
     this.startIndex = (this.startIndex + looked) % snapshot.nodes.count;
-    return failures;
   }
 
   #namedSlots(names: ReadonlySet<string>): Int32Array {
@@ -149,29 +160,33 @@ class Search {
   /** The slot with the highest score; each of several is as likely (`selectHost`). */
   #pick(cycle: Cycle): number {
     this.#score(cycle);
-    let best = 0;
-    let alike = 1;
-    for (let position = 1; position < this.#count; position++) {
-      const difference = (this.#totals[position] ?? 0) - (this.#totals[best] ?? 0);
-      if (difference > 0) {
-        best = position;
+    const totals = this.#totals;
+    let most = Number.NEGATIVE_INFINITY;
+    let alike = 0;
+    for (let position = 0; position < this.#count; position++) {
+      const total = totals[position] ?? 0;
+      if (total > most) {
+        most = total;
         alike = 1;
-      } else if (difference === 0) {
-        alike++;
-        if (this.#options.random() * alike < 1) best = position;
-      }
+      } else if (total === most) alike++;
     }
+    let skip = alike === 1 ? 0 : Math.floor(this.#options.random() * alike);
+    let best = 0;
+    while (totals[best] !== most || skip-- > 0) best++;
     return this.#fitting[best] ?? 0;
   }
 
   #score(cycle: Cycle): void {
     const { staticFit, resources, images, spread, affinity } = cycle;
     const imageScores = images.scores();
+    const fitting = this.#fitting;
+    const totals = this.#totals;
+    const count = this.#count;
     let mostTaints = 0;
     let mostPreferred = 0;
-    for (let position = 0; position < this.#count; position++) {
-      const slot = this.#fitting[position] ?? 0;
-      this.#totals[position] = resources.score(slot) + (imageScores?.[slot] ?? 0);
+    for (let position = 0; position < count; position++) {
+      const slot = fitting[position] ?? 0;
+      totals[position] = imageScores === undefined ? resources.score(slot) : resources.score(slot) + (imageScores[slot] ?? 0);
       mostTaints = Math.max(mostTaints, staticFit.untoleratedPreferences(slot));
       if (staticFit.hasPreferences) mostPreferred = Math.max(mostPreferred, staticFit.preferredWeight(slot));
     }
@@ -197,7 +212,9 @@ class Search {
     return unschedulable(pod, reasons, message, new Set([failure.plugin]), outcome);
   }
 
-  #unschedulable(pod: PendingPod, cycle: Cycle, failures: ReadonlyMap<number, Failure>): Unschedulable {
+  #unschedulable(pod: PendingPod, cycle: Cycle): Unschedulable {
+    const failures = new Map<number, Failure>();
+    for (const [index, failure] of this.#failures.entries()) failures.set(this.#failedSlots[index] ?? 0, failure);
     const { count } = this.#snapshot.nodes;
     const reasons = new Map<string, number>();
     const plugins = new Set<FilterPlugin>();

@@ -14,7 +14,6 @@ export interface HostPort {
 /** What scheduling knows of a pod, worked out once. */
 export interface PodInfo {
   readonly pod: Pod;
-  /** `metadata.uid`, or namespace and name where there is none. */
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
@@ -45,10 +44,10 @@ export interface PodReader {
 export function createPodReader(): PodReader {
   const parse = createQuantityParser();
   const read = (pod: Pod): PodInfo => {
-    const { namespace = "", name = "", uid, labels = {}, deletionTimestamp } = pod.metadata;
+    const { namespace = "", name = "", labels = {}, deletionTimestamp } = pod.metadata;
     return {
       pod,
-      uid: uid ?? `${namespace}/${name}`,
+      uid: uidOf(pod),
       namespace,
       name,
       labels,
@@ -69,6 +68,11 @@ export function createPodReader(): PodReader {
       return { ...info, shape: shapeOf(info) };
     },
   };
+}
+
+/** `metadata.uid`, or namespace and name where there is none. */
+export function uidOf({ metadata }: Pod): string {
+  return metadata.uid ?? `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 }
 
 /** Whether a pod's containers have ended for good: it takes nothing of its node any more. */

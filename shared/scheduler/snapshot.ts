@@ -5,7 +5,7 @@ import { DefaultSelectors, isSelecting } from "./default-selectors.ts";
 import { HeldTerms } from "./held-terms.ts";
 import { NodeTable } from "./node-table.ts";
 import { PodGroups } from "./pod-groups.ts";
-import { createPodReader, type HostPort, isFinished, type PendingPod, type PodInfo, type PodReader } from "./pod-info.ts";
+import { createPodReader, type HostPort, isFinished, type PendingPod, type PodInfo, type PodReader, uidOf } from "./pod-info.ts";
 import { Topology } from "./tally.ts";
 import { VolumeCatalog } from "./volumes.ts";
 
@@ -63,14 +63,16 @@ export class ClusterSnapshot {
    * pod that a plan has placed keeps that place while it is still seen pending: `forget` takes it back.
    */
   applyPod(pod: Pod): void {
-    const info = this.reader.read(pod);
-    const placed = this.#pods.get(info.uid);
-    if (info.nodeName === "") {
+    const uid = uidOf(pod);
+    const placed = this.#pods.get(uid);
+    if ((pod.spec?.nodeName ?? "") === "") {
       if (placed?.isAssumed) return;
       if (placed) this.#take(placed);
-      this.nominate(info, info.nominatedNodeName);
+      const nominated = pod.status?.nominatedNodeName ?? "";
+      if (nominated !== "" || this.#nominated.has(uid)) this.nominate(this.reader.read(pod), nominated);
       return;
     }
+    const info = this.reader.read(pod);
     this.nominate(info, "");
     if (isFinished(pod)) {
       if (placed) this.#take(placed);
@@ -141,6 +143,10 @@ export class ClusterSnapshot {
     const together = this.#nominatedTo.get(nodeName) ?? new Map<string, PodInfo>();
     this.#nominatedTo.set(nodeName, together.set(info.uid, info));
     this.held.reserve(info, 1);
+  }
+
+  get hasNominations(): boolean {
+    return this.#nominated.size > 0;
   }
 
   nominatedTo(slot: number): ReadonlyMap<string, PodInfo> {

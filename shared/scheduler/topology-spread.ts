@@ -25,6 +25,8 @@ interface Constraint {
 
 const missingLabel = unresolvable("PodTopologySpread", "node(s) didn't match pod topology spread constraints (missing required label)");
 const tooSkewed = resolvable("PodTopologySpread", "node(s) didn't match pod topology spread constraints");
+/** In place of a sum: the node lacks a label and gets no score. */
+const leftOut = -1;
 const hostnameLabel = "kubernetes.io/hostname";
 /** `systemDefaultConstraints` of the plugin: for pods without constraints of their own that belong to a service or a workload. */
 const systemDefaults = [
@@ -70,47 +72,55 @@ export class TopologySpread {
 
   /** Adds `weight` times the score of each of the nodes to `totals`; both are by position. */
   score(slots: Int32Array, count: number, totals: Float64Array, weight: number): void {
-    const isIgnored = (slot: number): boolean =>
-      this.#requiresLabels && this.#soft.some(({ table }) => (table.topology.domainOf[slot] ?? -1) < 0);
     const raw = new Float64Array(count);
-    const factors = this.#soft.map((constraint) => Math.log(sizeOf(constraint, slots, count, isIgnored) + 2));
+    if (this.#requiresLabels) this.#leaveOut(slots, count, raw);
+    for (const constraint of this.#soft) {
+      const { table, tally, maxSkew, isByHost } = constraint;
+      const { domainOf } = table.topology;
+      const factor = Math.log(sizeOf(constraint, slots, count, raw) + 2);
+      for (let position = 0; position < count; position++) {
+        const slot = slots[position] ?? 0;
+        const domain = domainOf[slot] ?? -1;
+        const sum = raw[position] ?? leftOut;
+        if (domain < 0 || sum === leftOut) continue;
+        const matching = isByHost ? tally.count(slot) : (table.sums[domain] ?? 0);
+        raw[position] = sum + matching * factor + maxSkew - 1;
+      }
+    }
     let least = Number.POSITIVE_INFINITY;
     let most = 0;
     for (let position = 0; position < count; position++) {
-      const slot = slots[position] ?? 0;
-      if (isIgnored(slot)) {
-        raw[position] = -1;
-        continue;
-      }
-      let sum = 0;
-      for (let index = 0; index < this.#soft.length; index++) {
-        const constraint = this.#soft[index];
-        if (constraint === undefined || (constraint.table.topology.domainOf[slot] ?? -1) < 0) continue;
-        const matching = constraint.isByHost ? constraint.tally.count(slot) : constraint.table.sumAt(slot);
-        sum += matching * (factors[index] ?? 0) + constraint.maxSkew - 1;
-      }
+      const sum = raw[position] ?? leftOut;
+      if (sum === leftOut) continue;
       const rounded = Math.round(sum);
       raw[position] = rounded;
-      least = Math.min(least, rounded);
-      most = Math.max(most, rounded);
+      if (rounded < least) least = rounded;
+      if (rounded > most) most = rounded;
     }
     for (let position = 0; position < count; position++) {
-      const score = raw[position] ?? -1;
-      if (score < 0) continue;
+      const score = raw[position] ?? leftOut;
+      if (score === leftOut) continue;
       const normalized = most === 0 ? maximumScore : Math.floor((maximumScore * (most + least - score)) / most);
       totals[position] = (totals[position] ?? 0) + weight * normalized;
     }
   }
+
+  #leaveOut(slots: Int32Array, count: number, raw: Float64Array): void {
+    for (let position = 0; position < count; position++) {
+      const slot = slots[position] ?? 0;
+      if (this.#soft.some(({ table }) => (table.topology.domainOf[slot] ?? -1) < 0)) raw[position] = leftOut;
+    }
+  }
 }
 
-/** How many domains the nodes lie in; a missing label is one domain too. */
-function sizeOf({ table, isByHost }: Constraint, slots: Int32Array, count: number, isIgnored: (slot: number) => boolean): number {
-  const seen = new Uint8Array(table.topology.count + 1);
+/** How many domains the nodes lie in that are not left out; a missing label is one domain too. */
+function sizeOf({ table, isByHost }: Constraint, slots: Int32Array, count: number, raw: Float64Array): number {
+  const { domainOf, count: domainCount } = table.topology;
+  const seen = new Uint8Array(domainCount + 1);
   let size = 0;
   for (let position = 0; position < count; position++) {
-    const slot = slots[position] ?? 0;
-    if (isIgnored(slot)) continue;
-    const domain = (table.topology.domainOf[slot] ?? -1) + 1;
+    if (raw[position] === leftOut) continue;
+    const domain = (domainOf[slots[position] ?? 0] ?? -1) + 1;
     if (!isByHost && seen[domain] === 1) continue;
     seen[domain] = 1;
     size++;
