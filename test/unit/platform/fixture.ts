@@ -8,6 +8,7 @@ import { createPlatform, type PlatformOptions } from "../../../shared/platform/p
 import type { NodeOperations } from "../../../shared/platform/provisioner.ts";
 import type { ClusterRecord, NodeRecord, PoolRecord } from "../../../shared/platform/records.ts";
 import { LmdbStore } from "../../../shared/store/lmdb/lmdb-store.ts";
+import type { Store } from "../../../shared/store/store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakeClock } from "../controllers/fake-clock.ts";
 
@@ -60,9 +61,18 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
   const world = new FakeWorld();
   const store = new LmdbStore({ path: join(folder, "store"), now: clock.now });
   const tokens = createTokenIssuer({ signingKey, clock, uid: randomUUID });
+  const faults: Partial<Record<keyof Store, Error>> = {};
+  const fragile = new Proxy<Store>(store, {
+    get(target, name) {
+      const fault = Object.entries(faults).find(([method]) => method === name)?.[1];
+      const member: unknown = Reflect.get(target, name, target);
+      if (fault) return () => Promise.reject(fault);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
   const make = () =>
     createPlatform({
-      ...{ store, clock, log: silentLog, randomBytes, uid: randomUUID, tokens, version: "0.0.0" },
+      ...{ store: fragile, clock, log: silentLog, randomBytes, uid: randomUUID, tokens, version: "0.0.0" },
       provisioner: world.provisioner(),
       nodeOperations: world.nodeOperations,
       server: () => ({ url: "https://127.0.0.1:7443", caPem: "CA", kubernetesVersion: "v1.33.0" }),
@@ -95,7 +105,7 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
     await store.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return { platform, store, clock, world, tokens, admin, keyOf, call, expectStatus, make, dispose };
+  return { platform, store, faults, clock, world, tokens, admin, keyOf, call, expectStatus, make, dispose };
 }
 
 export type Bench = Awaited<ReturnType<typeof openPlatform>>;
