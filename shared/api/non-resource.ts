@@ -7,7 +7,7 @@ import {
   apiResourceListDocument,
   apiVersionsDocument,
 } from "../kubernetes/discovery.ts";
-import { openApiIndex, openApiV2, openApiV3 } from "../kubernetes/openapi.ts";
+import { openApiIndex, openApiV2, openApiV2Bytes, openApiV2Protobuf, openApiV3 } from "../kubernetes/openapi.ts";
 import { builtinResources } from "../kubernetes/resources.ts";
 import type { ApiRequest } from "./request-info.ts";
 import { type ApiResponse, document, json, text } from "./response.ts";
@@ -90,9 +90,11 @@ export class Documents {
   }
 
   #openApiV2(accept: string, request: ApiRequest): ApiResponse {
-    const protobufOnly = accept.includes("proto-openapi") && !accept.includes("application/json") && !accept.includes("*/*");
-    if (protobufOnly) return text(406, "Not Acceptable\n");
-    return this.#cached(request, "/openapi/v2", "application/json", () => openApiV2());
+    const vary = { vary: "Accept" };
+    if (accept.includes(openApiV2Protobuf.accepted)) {
+      return this.#cached(request, "/openapi/v2 protobuf", openApiV2Protobuf.answered, () => openApiV2Bytes(), vary);
+    }
+    return this.#cached(request, "/openapi/v2", "application/json", () => openApiV2(), vary);
   }
 
   #openApiV3(parts: readonly string[], request: ApiRequest): ApiResponse | undefined {

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { once, readFacts } from "./facts.ts";
 import type { Parameter } from "./openapi-parameters.ts";
 import { groupTitle, type Operation, type PathItem, resourcePaths, type SchemaUse, tagOf } from "./openapi-paths.ts";
-import { operationV2, schemaV2 } from "./openapi-v2.ts";
+import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
+import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
 import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
 
 /**
@@ -68,13 +69,31 @@ export function openApiV3(path: string): string | undefined {
   });
 }
 
-/** `GET /openapi/v2`: everything in one document of the older form. */
+/** `GET /openapi/v2`: everything in one document of the older form, as JSON. */
 export function openApiV2(): string {
+  return JSON.stringify(documentV2());
+}
+
+/** What clients of OpenAPI v2 in protocol buffers name in `Accept`, and the content type that answers it. */
+export const openApiV2Protobuf = {
+  accepted: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+  answered: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+} as const;
+
+/**
+ * The same document as protocol buffers. client-go's discovery reads no other form of version 2, and kubectl up to 1.28 needs it for
+ * `apply`, `create` and `explain`: it falls back to nothing when it gets JSON or 406.
+ */
+export function openApiV2Bytes(): Buffer {
+  return encodeDocumentV2(documentV2());
+}
+
+function documentV2(): DocumentV2 {
   const groups = Map.groupBy(builtinResources(), groupVersionPath);
   const items = [...groups.values()].flatMap(groupVersionItems).sort(byPath);
   const paths = items.map((item) => [item.path, pathItemV2(item)]);
   const definitions = [...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]);
-  return JSON.stringify({
+  return {
     swagger: "2.0",
     info,
     paths: Object.fromEntries(paths),
@@ -83,7 +102,7 @@ export function openApiV2(): string {
       BearerToken: { description: "Bearer Token authentication", type: "apiKey", name: "authorization", in: "header" },
     },
     security: [{ BearerToken: [] }],
-  });
+  };
 }
 
 function groupVersionPath(resource: ResourceDefinition): string {
@@ -147,15 +166,6 @@ function operationV3(operation: Operation): object {
 
 function schemaV3(use: SchemaUse): object {
   return use === "string" ? { type: "string" } : { $ref: `#/components/schemas/${use.component}` };
-}
-
-function pathItemV2({ parameters, operations }: PathItem): object {
-  const entries = Object.entries(operations).map(([method, operation]) => [method, operationV2(operation)]);
-  return { ...Object.fromEntries(entries), ...(parameters.length > 0 && { parameters: sorted(parameters).map(parameterV2) }) };
-}
-
-function parameterV2({ schema, ...rest }: Parameter): object {
-  return { ...schema, ...rest };
 }
 
 function sorted(parameters: readonly Parameter[]): Parameter[] {
