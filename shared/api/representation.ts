@@ -1,7 +1,7 @@
 import { convert } from "../kubernetes/conversion.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
-import { tableFor } from "../kubernetes/table.ts";
+import { tableDocument, tableFor, tableRow } from "../kubernetes/table.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import type { ListResult } from "./list.ts";
@@ -201,15 +201,7 @@ class DerivedEncoder implements Encoder {
     const include = this.#form.kind === "table" ? this.#form.include : "Metadata";
     const version = this.#form.version;
     const nowMs = this.#now();
-    const rows = objects.map((object) => ({
-      cells: cells(object, nowMs),
-      object:
-        include === "None"
-          ? null
-          : include === "Object"
-            ? object
-            : { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata },
-    }));
-    return { kind: "Table", apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: withColumns ? columns : null, rows };
+    const rows = objects.map((object) => tableRow(object, cells(object, nowMs), include, version));
+    return tableDocument(withColumns ? columns : null, rows, metadata, version);
   }
 }

@@ -81,18 +81,18 @@ function printStored(print: Printer, stored: ResourceDefinition): Printer {
   };
 }
 
-/** One row. `Metadata`, the default of the API, carries a `PartialObjectMetadata`. A pod that has ended says so in the row's conditions. */
-export function tableRow(object: KubernetesObject, cells: readonly unknown[], include: IncludedObject): TableRow {
+/** One row; `version` is that of `meta.k8s.io`. `Metadata`, the default of the API, carries a `PartialObjectMetadata`. A pod that has ended says so in the row's conditions. */
+export function tableRow(object: KubernetesObject, cells: readonly unknown[], include: IncludedObject, version = "v1"): TableRow {
   const conditions = completion(object);
-  return { cells, ...(conditions && { conditions }), object: included(object, include) };
+  return { cells, ...(conditions && { conditions }), object: included(object, include, version) };
 }
 
-function included(object: KubernetesObject, include: IncludedObject): object | null {
+function included(object: KubernetesObject, include: IncludedObject, version: string): object | null {
   switch (include) {
     case "None":
       return null;
     case "Metadata":
-      return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
+      return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
     case "Object":
       return object;
     default:
@@ -116,6 +116,11 @@ export interface TableMetadata {
 }
 
 /** A `Table`. Without columns (`null`) it is a later event of a watch: the first one of a watch has them, the others have not. */
-export function tableDocument(columns: readonly TableColumn[] | null, rows: readonly TableRow[], metadata: TableMetadata): object {
-  return { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: columns, rows };
+export function tableDocument(
+  columns: readonly TableColumn[] | null,
+  rows: readonly TableRow[],
+  metadata: TableMetadata,
+  version = "v1",
+): object {
+  return { kind: "Table", apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: columns, rows };
 }
