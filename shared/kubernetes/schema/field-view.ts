@@ -19,6 +19,7 @@ export function createFieldViews(): FieldViews {
 
   function makeView(node: SchemaNode, published: unknown): FieldSchema {
     const properties = new Map<string, FieldSchema>();
+    let elements: ReadonlyMap<string, string> | undefined;
     const type = ownershipOf(node);
     return {
       type,
@@ -33,6 +34,10 @@ export function createFieldViews(): FieldViews {
         const view = field.published === undefined ? viewOf(field.node) : makeView(field.node, field.published);
         properties.set(name, view);
         return view;
+      },
+      elementOf(name) {
+        elements ??= new Map([...node.fields().keys()].map((field) => [field, `f:${field}`]));
+        return elements.get(name) ?? `f:${name}`;
       },
       get items() {
         return (type === "list" || type === "set") && node.element !== undefined ? viewOf(node.element) : undefined;
