@@ -44,6 +44,8 @@ export function watchContainers({ cri, nodeName, clock, log, onEvent }: WatchOpt
 
   const compareQuietly = (): Promise<void> =>
     compare().catch((cause: unknown) => {
+      // Without a first list to compare with, every pod of the next one may have changed.
+      states ??= new Map();
       if (!stopped) log.warn("container runtime cannot be listed", { reason: cause instanceof Error ? cause.message : String(cause) });
     });
 
