@@ -14,8 +14,8 @@ export interface ContainerRuntime {
   /** Ends whatever runs in it at once and releases its address. Idempotent. */
   stopSandbox(sandboxId: string): Promise<void>;
   removeSandbox(sandboxId: string): Promise<void>;
-  /** Makes the image usable; answers its resolved reference. Throws `RuntimeError` with `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`. */
-  ensureImage(image: string, pullPolicy: "Always" | "IfNotPresent" | "Never"): Promise<{ imageId: string }>;
+  /** Makes the image usable; answers its resolved reference and whether it had to be pulled. Throws `RuntimeError` with `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`. */
+  ensureImage(image: string, pullPolicy: "Always" | "IfNotPresent" | "Never"): Promise<{ imageId: string; pulled?: boolean }>;
   /** Makes and starts a container; answers its id. Throws `RuntimeError` (`CreateContainerError`, `RunContainerError`). */
   startContainer(sandboxId: string, container: ContainerSpec): Promise<string>;
   /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. Resolves when it has ended. */

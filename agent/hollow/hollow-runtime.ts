@@ -1,0 +1,141 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { ContainerRuntime, RuntimeContainer, RuntimePod } from "../runtime.ts";
+
+interface HollowContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly image: string;
+  readonly imageId: string;
+  readonly startedAtMs: number;
+  /** When it ends by itself; infinity when never. */
+  endsAtMs: number;
+  exitCode: number;
+  signal: number;
+}
+
+interface HollowSandbox {
+  readonly pod: Omit<RuntimePod, "sandbox" | "containers">;
+  readonly id: string;
+  ready: boolean;
+  readonly ip: string;
+  readonly createdAtMs: number;
+  readonly ends: ReadonlyMap<string, number>;
+  readonly containers: Map<string, HollowContainer>;
+}
+
+/**
+ * Runs nothing: what is started runs at once and ends when it is told to, or after the time that the sandbox's annotation
+ * `hollow.coracle.dev/ends-after-ms` (`NAME=MS,…`) gives for it. Addresses come from 100.64.0.0/10 (RFC 6598), 256 a node by
+ * `nodeIndex`, so that 16,384 nodes of one fleet share none. State lives in memory alone.
+ */
+export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; clock: Clock }): ContainerRuntime {
+  const sandboxes = new Map<string, HollowSandbox>();
+  const listeners = new Set<(podUid: string) => void>();
+  const addresses = new Set<number>();
+  let ids = 0;
+
+  const notify = (podUid: string): void => {
+    for (const listener of listeners) listener(podUid);
+  };
+  const takeAddress = (): string => {
+    let host = 0;
+    while (addresses.has(host) && host < 255) host++;
+    addresses.add(host);
+    const block = nodeIndex % 16_384;
+    return `100.${64 + (block >> 8)}.${block & 255}.${host}`;
+  };
+  const find = (containerId: string): { sandbox: HollowSandbox; container: HollowContainer } | undefined => {
+    const sandbox = sandboxes.get(containerId.slice(0, containerId.indexOf("-")));
+    const container = sandbox?.containers.get(containerId);
+    return sandbox === undefined || container === undefined ? undefined : { sandbox, container };
+  };
+  const end = (sandbox: HollowSandbox, container: HollowContainer, exitCode: number, signal: number): void => {
+    if (container.endsAtMs <= clock.now()) return;
+    container.endsAtMs = clock.now();
+    container.exitCode = exitCode;
+    container.signal = signal;
+    notify(sandbox.pod.podUid);
+  };
+  const stateOf = (container: HollowContainer): RuntimeContainer["state"] => {
+    const { startedAtMs, endsAtMs, exitCode, signal } = container;
+    if (endsAtMs > clock.now()) return { kind: "running", startedAtMs };
+    return { kind: "exited", startedAtMs, finishedAtMs: endsAtMs, exitCode, signal, reason: exitCode === 0 ? "Completed" : "Error" };
+  };
+
+  return {
+    kind: "hollow",
+    version: async () => "hollow://1",
+    list: async () =>
+      [...sandboxes.values()].map(({ pod, id, ready, ip, createdAtMs, containers }) => ({
+        ...pod,
+        sandbox: { id, ready, ips: ready ? [ip] : [], createdAtMs },
+        containers: [...containers.values()].map((container) => {
+          const { id: containerId, name, attempt, image, imageId } = container;
+          return { id: containerId, name, attempt, image, imageId, state: stateOf(container) };
+        }),
+      })),
+    async runSandbox(spec) {
+      const { podUid, namespace, name, cluster, attempt } = spec;
+      for (const sandbox of sandboxes.values()) {
+        if (sandbox.pod.podUid !== podUid || sandbox.pod.attempt !== attempt || !sandbox.ready) continue;
+        return { id: sandbox.id, ready: true, ips: [sandbox.ip], createdAtMs: sandbox.createdAtMs };
+      }
+      const id = `h${++ids}`;
+      const ends = (spec.annotations["hollow.coracle.dev/ends-after-ms"] ?? "").split(",").flatMap((entry) => {
+        const [container, ms] = entry.split("=");
+        return container === undefined || ms === undefined ? [] : [[container, Number(ms)] as const];
+      });
+      const sandbox: HollowSandbox = {
+        pod: { podUid, namespace, name, cluster, attempt },
+        id,
+        ready: true,
+        ip: takeAddress(),
+        createdAtMs: clock.now(),
+        ends: new Map(ends),
+        containers: new Map(),
+      };
+      sandboxes.set(id, sandbox);
+      return { id, ready: true, ips: [sandbox.ip], createdAtMs: sandbox.createdAtMs };
+    },
+    async stopSandbox(sandboxId) {
+      const sandbox = sandboxes.get(sandboxId);
+      if (sandbox === undefined || !sandbox.ready) return;
+      for (const container of sandbox.containers.values()) end(sandbox, container, 137, 9);
+      sandbox.ready = false;
+      addresses.delete(Number(sandbox.ip.slice(sandbox.ip.lastIndexOf(".") + 1)));
+    },
+    async removeSandbox(sandboxId) {
+      await this.stopSandbox(sandboxId);
+      sandboxes.delete(sandboxId);
+    },
+    ensureImage: async (image) => ({ imageId: image }),
+    async startContainer(sandboxId, spec) {
+      const sandbox = sandboxes.get(sandboxId);
+      if (sandbox === undefined) throw new TypeError(`no sandbox ${sandboxId}`);
+      const id = `${sandboxId}-${spec.name}-${spec.attempt}`;
+      const endsAfterMs = sandbox.ends.get(spec.name);
+      const startedAtMs = clock.now();
+      const { name, attempt, image, imageId } = spec;
+      const endsAtMs = endsAfterMs === undefined ? Number.POSITIVE_INFINITY : startedAtMs + endsAfterMs;
+      sandbox.containers.set(id, { id, name, attempt, image, imageId, startedAtMs, endsAtMs, exitCode: 0, signal: 0 });
+      if (endsAfterMs !== undefined) clock.after(endsAfterMs, () => notify(sandbox.pod.podUid));
+      return id;
+    },
+    async stopContainer(containerId) {
+      const found = find(containerId);
+      if (found !== undefined) end(found.sandbox, found.container, 0, 0);
+    },
+    async removeContainer(containerId) {
+      find(containerId)?.sandbox.containers.delete(containerId);
+    },
+    exec: async () => ({ exitCode: 0, output: "", timedOut: false }),
+    watch(onEvent) {
+      listeners.add(onEvent);
+      return () => listeners.delete(onEvent);
+    },
+    async close() {
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import type { z } from "zod";
+import {
+  agentPaths,
+  type JoinRequest,
+  type JoinResponse,
+  joinResponse,
+  type Problem,
+  problem as problemSchema,
+  type SyncRequestInput,
+  type SyncResponse,
+  syncBatchResponse,
+  syncResponse,
+} from "../shared/api/agent/protocol.ts";
+
+/** The server could not be reached, or refused: `status` is the HTTP status then. */
+export class TransportError extends Error {
+  readonly status: number | undefined;
+  constructor(message: string, status?: number, cause?: unknown) {
+    super(message, { cause });
+    this.name = "TransportError";
+    this.status = status;
+  }
+}
+
+/** One node's calls to the server. Every failure is a `TransportError`. */
+export interface AgentTransport {
+  sync(request: SyncRequestInput): Promise<SyncResponse>;
+  /** Resolves when the server has taken the whole body, or nobody wants it any more. */
+  answerStream(id: string, body: ReadableStream<Uint8Array>): Promise<void>;
+  refuseStream(id: string, problem: Problem): Promise<void>;
+}
+
+/** `fetch` as the standard has it: undici's with the server's CA, or an application's own in a test. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+export interface HttpTransportOptions {
+  /** Without a path. */
+  readonly serverUrl: string;
+  readonly fetch: Fetch;
+}
+
+const answerSlackSeconds = 20;
+
+export async function joinPool(options: HttpTransportOptions, request: JoinRequest): Promise<JoinResponse> {
+  return parse(await post(options, agentPaths.join, JSON.stringify(request), { seconds: answerSlackSeconds }), joinResponse);
+}
+
+export function createHttpTransport(options: HttpTransportOptions, credential: string): AgentTransport {
+  return {
+    async sync(request) {
+      const seconds = (request.waitSeconds ?? 0) + answerSlackSeconds;
+      return parse(await post(options, agentPaths.sync, JSON.stringify(request), { credential, seconds }), syncResponse);
+    },
+    async answerStream(id, body) {
+      await (await post(options, agentPaths.stream(id), body, { credential })).body?.cancel();
+    },
+    async refuseStream(id, problem) {
+      const type = "application/problem+json";
+      await (
+        await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds })
+      ).body?.cancel();
+    },
+  };
+}
+
+/** Syncs of several nodes in one call; answers stand in the order of the calls. */
+export async function syncBatch(
+  options: HttpTransportOptions,
+  calls: readonly { readonly credential: string; readonly sync: SyncRequestInput }[],
+  waitSeconds: number,
+): Promise<z.output<typeof syncBatchResponse>["answers"]> {
+  const body = JSON.stringify({ waitSeconds, calls });
+  const { answers } = await parse(
+    await post(options, agentPaths.syncBatch, body, { seconds: waitSeconds + answerSlackSeconds }),
+    syncBatchResponse,
+  );
+  if (answers.length !== calls.length) throw new TransportError("the server answered another number of calls");
+  return answers;
+}
+
+async function post(
+  { serverUrl, fetch }: HttpTransportOptions,
+  path: string,
+  body: string | ReadableStream<Uint8Array>,
+  { credential, seconds, type }: { credential?: string; seconds?: number; type?: string },
+): Promise<Response> {
+  const headers = new Headers({ "content-type": type ?? (typeof body === "string" ? "application/json" : "application/octet-stream") });
+  if (credential !== undefined) headers.set("authorization", `Bearer ${credential}`);
+  const signal = seconds === undefined ? undefined : AbortSignal.timeout(seconds * 1000);
+  const init = {
+    method: "POST",
+    headers,
+    body,
+    ...(signal && { signal }),
+    ...(typeof body === "string" ? {} : { duplex: "half" as const }),
+  };
+  let response: Response;
+  try {
+    response = await fetch(new Request(new URL(path, serverUrl), init));
+  } catch (error) {
+    throw new TransportError(`the server at ${serverUrl} cannot be reached`, undefined, error);
+  }
+  if (response.ok) return response;
+  const text = await response.text().catch(() => "");
+  const problem = problemSchema.safeParse(parseJson(text));
+  const said = problem.success ? (problem.data.detail ?? problem.data.title) : `HTTP ${response.status}`;
+  throw new TransportError(said, response.status);
+}
+
+async function parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {
+  const result = schema.safeParse(parseJson(await response.text().catch(() => "")));
+  if (!result.success) throw new TransportError(`the server's answer is not as the protocol says: ${result.error.issues[0]?.message}`);
+  return result.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
