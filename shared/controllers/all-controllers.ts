@@ -1,0 +1,64 @@
+import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
+import type { Controller } from "./controller.ts";
+import { createDeploymentController } from "./deployment.ts";
+import { createEndpointSliceController } from "./endpoint-slice.ts";
+import { createEndpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
+import { createEndpointsController } from "./endpoints.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import { createEventTtlController } from "./event-ttl.ts";
+import { createGarbageCollector } from "./garbage-collector.ts";
+import { createNamespaceController } from "./namespace.ts";
+import { createNodeLifecycleController, type NodeHeartbeats } from "./node-lifecycle.ts";
+import { createPodDisruptionController } from "./pod-disruption.ts";
+import { createPodGarbageController } from "./pod-gc.ts";
+import { createReplicaSetController } from "./replica-set.ts";
+import { createReplicationControllerController } from "./replication-controller.ts";
+import { createRootCaController } from "./root-ca.ts";
+import { createServiceAccountController } from "./service-account.ts";
+import { createTaintEvictionController } from "./taint-eviction.ts";
+
+export interface ControllersOptions {
+  /** The event recorder of a component, e.g. `(component) => createEventRecorder({ client, clock, component })`. */
+  readonly recorderOf: (component: string) => Pick<EventRecorder, "event">;
+  readonly heartbeats: NodeHeartbeats;
+  /** Since when heartbeats are heard, in milliseconds since 1970: see `NodeLifecycleOptions`. */
+  readonly listeningSinceMs?: number;
+  /** The authority by which pods know the API server, as PEM. Absent: `kube-root-ca.crt` is not kept. */
+  readonly caPem?: string;
+  /** Where the service `kubernetes` leads. Absent: its Endpoints are not kept. */
+  readonly apiServerAddress?: ApiServerAddress;
+}
+
+/** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
+export function createControllers({ recorderOf, heartbeats, listeningSinceMs, caPem, apiServerAddress }: ControllersOptions): Controller[] {
+  const events = (component: string) => ({ events: recorderOf(component) });
+  return [
+    createNamespaceController(),
+    createServiceAccountController(),
+    createReplicationControllerController(events("replication-controller")),
+    createReplicaSetController(events("replicaset-controller")),
+    createDeploymentController(events("deployment-controller")),
+    createEndpointsController(events("endpoint-controller")),
+    createEndpointSliceController(events("endpoint-slice-controller")),
+    createEndpointSliceMirroringController(events("endpoint-slice-mirroring-controller")),
+    createNodeLifecycleController({
+      heartbeats,
+      ...events("node-controller"),
+      ...(listeningSinceMs !== undefined && { listeningSinceMs }),
+    }),
+    createTaintEvictionController(events("taint-eviction-controller")),
+    createPodGarbageController(),
+    createPodDisruptionController(events("controllermanager")),
+    createGarbageCollector(),
+    createEventTtlController(),
+    ...(caPem !== undefined ? [createRootCaController({ caPem })] : []),
+    ...(apiServerAddress !== undefined ? [createApiServerEndpointsController(apiServerAddress)] : []),
+  ];
+}
+
+const concurrencies: Readonly<Record<string, number>> = { namespace: 10, "garbage-collector": 20, "event-ttl": 1 };
+
+/** How many keys of a controller to work on at once, where kube-controller-manager's default is not 5. For `createControllerLoop`. */
+export function concurrencyOf(controllerName: string): number {
+  return concurrencies[controllerName] ?? 5;
+}
