@@ -78,6 +78,8 @@ export interface Expected {
   readonly kind: string;
   readonly apiVersion: string;
   readonly schema: KindSchema | undefined;
+  /** An apply configuration: only what it says, nothing that decoding would fill in. */
+  readonly sparse?: boolean;
 }
 
 export const expectedOf = (definition: ResourceDefinition, schema: KindSchema | undefined): Expected => ({
@@ -117,7 +119,7 @@ export function decodeObject(
       if (unknown.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${unknown.join(", ")}`);
       for (const field of unknown) warn(field);
     }
-    schema.prune(object);
+    if (!expected.sparse) schema.prune(object);
   }
   if (!hasMetadata(object)) throw refuse("metadata is missing");
   return object;

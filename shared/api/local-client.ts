@@ -3,6 +3,7 @@ import { cloneJson } from "../kubernetes/clone.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../kubernetes/scale.ts";
+import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { Scale } from "../kubernetes/types.ts";
 import { bindPods } from "./binding.ts";
 import { deleteObject } from "./deletion.ts";
@@ -11,19 +12,27 @@ import { applyPatch } from "./patch.ts";
 import type { Registry, WriteContext } from "./registry.ts";
 import { conflict, noSuchResource } from "./response.ts";
 
+/** Whose writes they are in `managedFields` when the writer does not say. */
+const defaultManager = "kube-controller-manager";
+
 /** The object client of the loops: the registry without HTTP. What it is given is copied first, so callers may pass shared objects. */
 export function createLocalClient(registry: Registry, user: UserInfo = loops): ObjectClient {
   const { cluster } = registry;
-  const contextOf = (fieldManager = ""): WriteContext => ({ user, dryRun: false, fieldManager, warn: () => {} });
+  const contextOf = (fieldManager = defaultManager): WriteContext => ({ user, dryRun: false, fieldManager, warn: () => {} });
   return {
     create(resource, object, options) {
       const definition = definitionOf(resource);
-      return registry.create(definition, object.metadata.namespace ?? "", stamped(definition, object), contextOf(options?.fieldManager));
+      return registry.create(
+        definition,
+        object.metadata.namespace ?? "",
+        stamped(definition, registry.schemaOf(definition), object),
+        contextOf(options?.fieldManager),
+      );
     },
     update(resource, object, options) {
       const definition = definitionOf(resource);
       const { namespace = "", name = "", resourceVersion, uid } = object.metadata;
-      const next = stamped(definition, object);
+      const next = stamped(definition, registry.schemaOf(definition), object);
       const conditions = { ...(resourceVersion && { resourceVersion }), ...(uid && { uid }) };
       if (options?.subresource === "scale") {
         const replicas = (object as Scale).spec?.replicas ?? 0;
@@ -67,7 +76,9 @@ function definitionOf(resource: GroupResource): ResourceDefinition {
 }
 
 /** A copy with kind and version in front, as everything in the store has them. */
-function stamped(definition: ResourceDefinition, object: KubernetesObject): KubernetesObject {
+function stamped(definition: ResourceDefinition, schema: KindSchema | undefined, object: KubernetesObject): KubernetesObject {
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
-  return cloneJson({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest });
+  const copy = cloneJson({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest });
+  schema?.prune(copy);
+  return copy;
 }

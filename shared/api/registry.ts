@@ -8,12 +8,13 @@ import { type ResourceDefinition, storageResource } from "../kubernetes/resource
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
-import type { ObjectMeta } from "../kubernetes/types.ts";
+import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
 import { admitCreate, admitUpdate } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
+import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { alreadyExists, conflict, notFound } from "./response.ts";
 import { type Body, strategyOf } from "./strategy.ts";
 
@@ -23,11 +24,18 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** For `managedFields`; empty: nothing is recorded. */
   readonly fieldManager: string;
+  /** The managers of a new object's fields, where they follow from the request (server-side apply). */
+  readonly managers?: ManagedFieldsEntry[];
   /** Shown to the client as a `Warning` header. */
   readonly warn: (text: string) => void;
 }
 
 export type UpdateSubresource = "status" | "finalize" | "scale" | "resize" | "ephemeralcontainers" | "approval" | "binding" | undefined;
+
+/** The next state made from a copy of the live one; with the managers of its fields where they follow from it (server-side apply). */
+export type ChangeObject = (
+  live: Body,
+) => KubernetesObject | { readonly object: KubernetesObject; readonly managers: ManagedFieldsEntry[] };
 
 export interface UpdateOptions {
   readonly subresource?: UpdateSubresource;
@@ -62,14 +70,20 @@ export class Registry {
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
     const generated = (body.metadata.name ?? "") === "" && (body.metadata.generateName ?? "") !== "";
+    const managers = context.managers;
+    schema?.applyDefaults(asRecord(body));
+    if (context.fieldManager !== "" && !managers)
+      recordManagers(this.#managedWrite(definition, schema, context, undefined), undefined, body);
+    const { managedFields } = body.metadata;
     body.metadata = this.#newMetadata(body.metadata, definition, namespace, strategy.generation);
-    if (hasStatus(definition) && !strategy.keepsStatusOnCreate) delete body.status;
+    if (managers ?? managedFields) setManagers(body, managers ?? managedFields ?? []);
+    if (hasStatus(definition) && !strategy.keepsStatusOnCreate) resetStatus(body, emptyObject(schema, definition));
     for (let attempt = 0; ; attempt++) {
       if (generated) body.metadata.name = generateName(body.metadata.generateName ?? "", this.cluster.random);
-      const next = generated ? cloneJson(body) : body;
-      strategy.prepareCreate?.(next);
-      schema?.applyDefaults(asRecord(next));
+      // What is chosen for one attempt (a name, an address) must not look asked for in the next.
+      const next = generated || definition.collection === "services" ? cloneJson(body) : body;
       await admitCreate(this.cluster, definition, next, context);
+      strategy.prepareCreate?.(next);
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
@@ -95,7 +109,7 @@ export class Registry {
     served: ResourceDefinition,
     namespace: string,
     name: string,
-    change: (live: Body) => KubernetesObject,
+    change: ChangeObject,
     context: WriteContext,
     options: UpdateOptions = {},
   ): Promise<StoredObject> {
@@ -106,7 +120,7 @@ export class Registry {
       if (!live) throw notFound(served.group, served.resource, name);
       checkPreconditions(served, live, options);
       const next = await this.#next(served, definition, live, change, context, options);
-      if (unchanged(next, live.object)) {
+      if (isUnchanged(next, live.object)) {
         await this.cluster.store.commit(this.cluster.ref, []);
         return live;
       }
@@ -171,7 +185,7 @@ export class Registry {
     served: ResourceDefinition,
     definition: ResourceDefinition,
     live: StoredObject,
-    change: (live: Body) => KubernetesObject,
+    change: ChangeObject,
     context: WriteContext,
     { subresource }: UpdateOptions,
   ): Promise<Body> {
@@ -179,7 +193,10 @@ export class Registry {
     const schema = this.schemaOf(definition);
     const before: Body = live.object;
     const shown = toStorage(definition, served, cloneJson(live.object));
-    const next: Body = toStorage(served, definition, change(shown));
+    const changed = change(shown);
+    const { object, managers } = "object" in changed ? changed : { object: changed, managers: undefined };
+    const next: Body = toStorage(served, definition, object);
+    const requested = next.metadata.managedFields;
     next.metadata = keptMetadata(next.metadata, before.metadata);
     if (subresource === "status") {
       const { kind: _kind, apiVersion: _version, metadata: _metadata, ...desired } = cloneJson(before);
@@ -189,11 +206,14 @@ export class Registry {
       if (status === undefined) delete next.status;
       else next.status = status;
       strategy.prepareStatus?.(next, before);
-    } else {
-      if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
-      if (subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    }
+    } else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
     schema?.applyDefaults(asRecord(next));
+    if (managers) setManagers(next, managers);
+    else if (context.fieldManager !== "") {
+      if (requested) next.metadata.managedFields = requested;
+      recordManagers(this.#managedWrite(definition, schema, context, subresource), before, next);
+    } else setManagers(next, before.metadata.managedFields ?? []);
+    if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
     if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     await admitUpdate(this.cluster, definition, next, before, context, subresource);
     const causes =
@@ -202,6 +222,16 @@ export class Registry {
         : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
     return next;
+  }
+
+  #managedWrite(
+    definition: ResourceDefinition,
+    schema: KindSchema | undefined,
+    context: WriteContext,
+    subresource: UpdateSubresource,
+  ): ManagedWrite {
+    const timeIso = timestamp(this.cluster.clock.now());
+    return { definition, schema, manager: context.fieldManager, subresource: subresource ?? "", timeIso };
   }
 
   #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: boolean): ObjectMeta {
@@ -232,8 +262,6 @@ export class Registry {
   }
 }
 
-const asRecord = (object: object): Record<string, unknown> => object as Record<string, unknown>;
-
 export const keyOf = (definition: ResourceDefinition, namespace: string, name: string): ObjectKey => ({
   group: definition.group,
   resource: definition.resource,
@@ -247,6 +275,11 @@ export const hasStatus = (definition: ResourceDefinition): boolean => definition
 function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: KubernetesObject): KubernetesObject {
   if (from.group === to.group && from.version === to.version) return object;
   return convert(object, from.group === "" ? from.version : `${from.group}/${from.version}`, to);
+}
+
+function resetStatus(object: Body, empty: Body): void {
+  if (empty.status === undefined) delete object.status;
+  else object.status = empty.status;
 }
 
 function restoreStatus(next: Body, before: Body): void {
@@ -299,8 +332,6 @@ function desiredChanged(next: Body, live: Body): boolean {
   const { metadata: _lm, status: _ls, ...before } = live;
   return !deepEqual(desired, before);
 }
-
-const unchanged = (next: KubernetesObject, live: KubernetesObject): boolean => deepEqual(next, live);
 
 /** The last finalizer has gone, or the node has confirmed that the pod ended: nothing holds the object any more. */
 function isFinished(next: Body, live: KubernetesObject): boolean {

@@ -66,7 +66,7 @@ async function findServiceAccount(cluster: ApiCluster, namespace: string, name: 
 }
 
 function mountToken(cluster: ApiCluster, spec: PodSpec): void {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
   const lacking = containers.filter((container) => !container.volumeMounts?.some(({ mountPath }) => mountPath === tokenMountPath));
   if (lacking.length === 0) return;
   const present = spec.volumes?.find(({ name }) => name.startsWith("kube-api-access-"));

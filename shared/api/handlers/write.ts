@@ -13,6 +13,7 @@ import type { UpdateSubresource, WriteContext } from "../registry.ts";
 import { type ApiResponse, conflict, document, methodNotAllowed } from "../response.ts";
 import { parseSelection } from "../selection.ts";
 import { strategyOf } from "../strategy.ts";
+import { applyMediaType, applyOne } from "./apply.ts";
 import { encoderFor, respond } from "./read.ts";
 
 const deleteConcurrency = 50;
@@ -84,6 +85,7 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
 export async function patchOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
   const { definition, info, request, served, target, warnings } = call;
   if (!definition.verbs.has("patch") && subresource === undefined) throw methodNotAllowed();
+  if (request.header("content-type")?.startsWith(applyMediaType)) return applyOne(call, subresource);
   const negotiated = negotiate(request.header("accept"), info.query);
   const context = writeContext(call, "PatchOptions");
   const validation = parseFieldValidation("PatchOptions", info.query);

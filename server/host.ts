@@ -1,0 +1,173 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Hono } from "hono";
+import { createAgentApi } from "../shared/api/agent/agent-api.ts";
+import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
+import { Documents, version } from "../shared/api/non-resource.ts";
+import { createClusterSurface } from "../shared/api/surface.ts";
+import { createTokenIssuer } from "../shared/auth/token.ts";
+import type { Clock } from "../shared/clock.ts";
+import { isPlatformError } from "../shared/platform/problem.ts";
+import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
+import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
+import { createAesSealer } from "../shared/store/sealer.ts";
+import type { Log } from "../shared/telemetry/log.ts";
+import { createHostBase } from "./base.ts";
+import { ClusterHost } from "./cluster-host.ts";
+import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { createHttpServer } from "./http.ts";
+import { createLocalAgents } from "./local-agents.ts";
+import { createLoops } from "./loops.ts";
+import { createNodeOperations } from "./node-operations.ts";
+import { createNodePool } from "./node-pool.ts";
+import { createPlatform, type Platform } from "./platform.ts";
+import { createPodStreams } from "./pod-logs.ts";
+import { createLocalProvisioner } from "./provisioner.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Host {
+  /** `https://127.0.0.1:7443`. */
+  readonly url: string;
+  readonly kubeconfig: string;
+  readonly admin: string;
+  /** Resolves when the default cluster's nodes are on their way. */
+  startAgents(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const localTenant = "local";
+const localCluster = "default";
+/** Ten years: the kubeconfig on disk works after any restart. */
+const adminTokenSeconds = 10 * 365 * 24 * 3600;
+
+/** The whole of Coracle in one process over LMDB: platform, cluster and agent APIs on one HTTPS port, the loops, and local agents. */
+export async function startHost(settings: Settings, clock: Clock, log: Log): Promise<Host> {
+  const data = await openDataDirectory(settings.dataDirectory, clock.now());
+  const store = new LmdbStore({
+    path: join(settings.dataDirectory, "store"),
+    sealer: createAesSealer(data.sealingKey),
+    base: createHostBase(data.caPem),
+    now: () => clock.now(),
+  });
+  let url = "";
+  const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
+  const broker = createStreamBroker({ clock, newId: randomUUID });
+  const port = (): number => Number(new URL(url).port);
+  let platform: Platform;
+  const host: ClusterHost = new ClusterHost({
+    store,
+    clock,
+    log,
+    random: Math.random,
+    tokens,
+    documents: new Documents("127.0.0.1"),
+    podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
+    loopsOf: (runtime) => createLoops({ ...runtime, clock, log, caPem: data.caPem, apiServerPort: port(), heartbeats: () => platform.heartbeats }),
+  });
+  const agents = createLocalAgents({
+    stateDirectory: join(settings.dataDirectory, "agents"),
+    server: () => ({ url, caPem: data.caPem }),
+    joinTokens: () => platform.joinTokens,
+    nodes: () => platform.nodes,
+    runtimeEndpoint: settings.runtimeEndpoint,
+    clock,
+    log,
+  });
+  platform = createPlatform({
+    store,
+    clock,
+    log,
+    tokens,
+    provisioner: createLocalProvisioner({ clock, host: () => host, agents }),
+    operations: createNodeOperations(host, () => platform.pools),
+    cursorKey: createHash("sha256").update("page cursors").update(data.sealingKey).digest(),
+    server: () => ({ url, caPem: data.caPem, kubernetesVersion: version.gitVersion }),
+    version: "0.1.0",
+  });
+  const agentApi = createAgentApi({
+    pool: createNodePool({ ...platform, host }),
+    tokens: { issue: ({ tenant, cluster, ...request }) => tokens.issueServiceAccountToken({ ...toTokenRequest(request), cluster: { tenant, cluster } }) },
+    streams: broker,
+    clock,
+    log,
+    newId: randomUUID,
+  });
+  const app = new Hono().route("/", agentApi.app).route("/", platform.app);
+  const server = createHttpServer({
+    key: data.serverKeyPem,
+    cert: data.serverCertificatePem,
+    clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID }),
+    fetch: (request) => app.fetch(request),
+  });
+  try {
+    url = `https://127.0.0.1:${await listen(server, settings.port)}`;
+    await ensureDefaults(platform, settings);
+    await writeCredentials(data, platform, url, await adminToken(data, tokens));
+  } catch (error) {
+    server.close();
+    await store.close();
+    data.release();
+    throw error;
+  }
+  platform.reaper.start();
+  platform.drainer.start();
+  return {
+    url,
+    kubeconfig: join(settings.dataDirectory, "kubeconfig"),
+    admin: join(settings.dataDirectory, "admin.json"),
+    startAgents: () => agents.startKnown(platform),
+    async close() {
+      await agents.close();
+      agentApi.close();
+      await platform.reaper.stop();
+      await platform.drainer.stop();
+      server.close();
+      server.closeAllConnections();
+      await host.close();
+      await platform.heartbeats.flush().catch(() => {});
+      await store.close();
+      data.release();
+    },
+  };
+}
+
+type PodTokenFields = Omit<Parameters<Parameters<typeof createAgentApi>[0]["tokens"]["issue"]>[0], "tenant" | "cluster">;
+const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({ ...request, node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) } });
+
+function listen(server: ReturnType<typeof createHttpServer>, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error));
+    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** The tenant and the cluster that every embedded host has. */
+async function ensureDefaults({ tenants, clusters }: Platform, settings: Settings): Promise<void> {
+  try {
+    await tenants.get(localTenant);
+  } catch (error) {
+    if (!isPlatformError(error, "not-found")) throw error;
+    await tenants.create({ id: localTenant, name: localTenant });
+    await clusters.create(localTenant, { id: localCluster, name: localCluster, labels: {}, nodes: settings.nodes, runtime: settings.runtime });
+  }
+}
+
+/** Kept in a file of its own, so that every start writes the same kubeconfig. */
+async function adminToken(data: DataDirectory, tokens: ReturnType<typeof createTokenIssuer>): Promise<string> {
+  const known = data.readPrivate("admin.token")?.trim();
+  if (known !== undefined && (await tokens.verifyToken(known))) return known;
+  const cluster = { tenant: localTenant, cluster: localCluster };
+  const { token } = await tokens.issueClusterToken({ cluster, username: "kubernetes-admin", groups: ["system:masters"], expirationSeconds: adminTokenSeconds });
+  data.writePrivate("admin.token", `${token}\n`);
+  return token;
+}
+
+async function writeCredentials(data: DataDirectory, platform: Platform, url: string, token: string): Promise<void> {
+  const server = `${url}/clusters/${localCluster}`;
+  data.writePrivate("kubeconfig", renderKubeconfig({ name: localCluster, server, caPem: data.caPem, user: { kind: "token", token } }));
+  const known = JSON.parse(data.readPrivate("admin.json") ?? "{}") as { apiKey?: string };
+  const valid = known.apiKey !== undefined && (await platform.keys.authenticate(known.apiKey)) !== undefined;
+  const apiKey = valid ? known.apiKey : (await platform.keys.create(localTenant, { name: "embedded-host", scopes: ["operator"] })).key;
+  data.writePrivate("admin.json", `${JSON.stringify({ url, apiKey, ca: data.caPem }, undefined, 2)}\n`);
+}

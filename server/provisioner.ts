@@ -1,0 +1,67 @@
+import { pods } from "../shared/kubernetes/known-resources.ts";
+import { isStatus } from "../shared/kubernetes/status-error.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { ClusterProvisioner } from "../shared/platform/provisioner.ts";
+import { type ClusterRecord, type PoolRecord } from "../shared/platform/records.ts";
+import type { Pod } from "../shared/kubernetes/types.ts";
+import { objectOf } from "../shared/store/view.ts";
+import type { ClusterHost } from "./cluster-host.ts";
+import type { ClusterRuntime } from "./cluster-runtime.ts";
+
+/** Agents that run inside this process. */
+export interface LocalAgents {
+  /** Brings the number of agents in the pool to its size: starts what is missing, drains and stops what is too many. */
+  resize(pool: PoolRecord): Promise<void>;
+  /** Stops all of the pool's agents once their pods have ended, and forgets them. */
+  remove(pool: string): Promise<void>;
+}
+
+/** Pods of a cluster that goes get this long to end; then what is left is dropped with it. */
+const drainMs = 60_000;
+const deletions = 20;
+
+/** Keeps machines of the embedded host: each is an agent in this process, over the same HTTPS as any other. */
+export function createLocalProvisioner(options: { clock: Clock; host: () => ClusterHost; agents: LocalAgents }): ClusterProvisioner {
+  const { clock, agents } = options;
+  const draining = new Map<string, number>();
+  return {
+    readyAtOnce: true,
+    created: () => Promise.resolve(),
+    resized: (pool) => agents.resize(pool),
+    async deleting(cluster) {
+      const host = options.host();
+      const ref = { tenant: cluster.tenant, cluster: cluster.id };
+      const runtime = await host.open(ref);
+      const since = draining.get(cluster.id) ?? clock.now();
+      draining.set(cluster.id, since);
+      if (runtime && clock.now() - since < drainMs && (await drain(runtime)) > 0) return "pending";
+      await stopAgents(agents, cluster);
+      await host.evict(ref);
+      draining.delete(cluster.id);
+      return "done";
+    },
+  };
+}
+
+async function stopAgents(agents: LocalAgents, cluster: ClusterRecord): Promise<void> {
+  if (cluster.ownsPool) await agents.remove(cluster.pool);
+}
+
+/** Nothing makes new pods any more; those that run are asked to end. Answers how many are left. */
+async function drain(runtime: ClusterRuntime): Promise<number> {
+  await runtime.loops.stop();
+  const left = runtime.cluster.mirror.list(pods);
+  const asked = left.filter((stored) => objectOf<Pod>(stored).metadata.deletionTimestamp === undefined);
+  for (let at = 0; at < asked.length; at += deletions) {
+    await Promise.all(
+      asked.slice(at, at + deletions).map(async ({ key }) => {
+        try {
+          await runtime.client.delete(pods, key.namespace, key.name, { gracePeriodSeconds: 5 });
+        } catch (error) {
+          if (!isStatus(error, "NotFound")) throw error;
+        }
+      }),
+    );
+  }
+  return runtime.cluster.mirror.count(pods);
+}

@@ -1,0 +1,38 @@
+import { z } from "zod";
+
+const shape = z.object({
+  CORACLE_DATA_DIR: z.string().min(1).default(".coracle"),
+  CORACLE_PORT: z.coerce.number().int().min(0).max(65535).default(7443),
+  CORACLE_NODES: z.coerce.number().int().min(0).max(10_000).default(1),
+  CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
+  CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
+  CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
+});
+
+export interface Settings {
+  readonly dataDirectory: string;
+  /** 0: whichever is free. */
+  readonly port: number;
+  /** Machines in the default cluster's pool when it is made. */
+  readonly nodes: number;
+  readonly runtime: "auto" | "containerd" | "process" | "hollow";
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** A CRI socket other than containerd's usual one. */
+  readonly runtimeEndpoint: string | undefined;
+}
+
+/** The settings of the embedded host from its environment; the message of the error names the variable. @throws Error */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = shape.safeParse(given);
+  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
+  const { data } = parsed;
+  return {
+    dataDirectory: data.CORACLE_DATA_DIR,
+    port: data.CORACLE_PORT,
+    nodes: data.CORACLE_NODES,
+    runtime: data.CORACLE_RUNTIME,
+    logLevel: data.CORACLE_LOG_LEVEL,
+    runtimeEndpoint: data.CONTAINER_RUNTIME_ENDPOINT || undefined,
+  };
+}

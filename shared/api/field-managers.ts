@@ -1,0 +1,101 @@
+import { cloneJson } from "../kubernetes/clone.ts";
+import { deepEqual } from "../kubernetes/deep-equal.ts";
+import { type AppliedObject, applyConfiguration } from "../kubernetes/managed-fields/apply.ts";
+import { sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
+import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
+import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
+import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import type { ManagedFieldsEntry } from "../kubernetes/types.ts";
+
+/** A write as the managers of fields see it. */
+export interface ManagedWrite {
+  readonly definition: ResourceDefinition;
+  readonly schema: KindSchema | undefined;
+  readonly manager: string;
+  /** Empty for the resource itself. */
+  readonly subresource: string;
+  readonly timeIso: string;
+}
+
+export const asRecord = (object: object): Record<string, unknown> => object as Record<string, unknown>;
+
+/** Labels belong to the resource alone where its status strategy resets them (pkg/registry/apps, core). */
+const resetsLabels = new Set(["apps/deployments", "apps/replicasets", "apps/statefulsets", "apps/daemonsets", "replicationcontrollers"]);
+
+/** `GetResetFields` of the registry's strategies: what a write through this path cannot change. */
+function ignoredPaths({ definition, subresource }: ManagedWrite): string[][] {
+  if (subresource === "status") {
+    const metadata =
+      definition.collection === "pods"
+        ? [
+            ["metadata", "deletionTimestamp"],
+            ["metadata", "ownerReferences"],
+          ]
+        : [];
+    return [["spec"], ...(resetsLabels.has(collectionOf(definition)) ? [["metadata", "labels"]] : metadata)];
+  }
+  return definition.subresources.some(({ name }) => name === "status") ? [["status"]] : [];
+}
+
+/** What the kind prints with nothing set. */
+export function emptyObject(schema: KindSchema | undefined, definition: ResourceDefinition): KubernetesObject {
+  const empty = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata: {} };
+  schema?.prune(empty);
+  return empty;
+}
+
+/** Sets `metadata.managedFields` of `next` to what they are after the write. `live` is undefined for a create. */
+export function recordManagers(write: ManagedWrite, live: KubernetesObject | undefined, next: KubernetesObject): void {
+  const { definition, schema, manager, subresource, timeIso } = write;
+  const managers = trackUpdate({
+    schema: schema?.fields,
+    live: asRecord(live ?? emptyObject(schema, definition)),
+    next: asRecord(next),
+    manager,
+    apiVersion: apiVersionOf(definition),
+    subresource,
+    timeIso,
+    managers: live?.metadata.managedFields,
+    ignored: ignoredPaths(write),
+  });
+  setManagers(next, managers);
+}
+
+export function setManagers(object: KubernetesObject, managers: ManagedFieldsEntry[]): void {
+  if (managers.length > 0) object.metadata.managedFields = managers;
+  else delete object.metadata.managedFields;
+}
+
+/** Server-side apply of `config` over `live` (KEP-555). The answer is pruned; the caller defaults and validates it. @throws StatusError `Conflict`, `BadRequest` */
+export function applyManaged(
+  write: ManagedWrite,
+  live: KubernetesObject | undefined,
+  config: KubernetesObject,
+  force: boolean,
+): AppliedObject {
+  const { definition, schema, manager, subresource, timeIso } = write;
+  const empty = asRecord(emptyObject(schema, definition));
+  const applied = applyConfiguration({
+    schema: schema?.fields,
+    live: live ? asRecord(live) : empty,
+    empty,
+    config: asRecord(config),
+    manager,
+    apiVersion: apiVersionOf(definition),
+    subresource,
+    timeIso,
+    managers: live?.metadata.managedFields,
+    force,
+    ignored: ignoredPaths(write),
+  });
+  const object = cloneJson(applied.object);
+  schema?.prune(object);
+  return { ...applied, object };
+}
+
+/** Whether a write changes nothing: times of managers alone do not count. */
+export function isUnchanged(next: KubernetesObject, live: KubernetesObject): boolean {
+  const { managedFields: ours, ...metadata } = next.metadata;
+  const { managedFields: theirs, ...before } = live.metadata;
+  return deepEqual({ ...next, metadata }, { ...live, metadata: before }) && sameButForTimes(ours, theirs);
+}
