@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import baseline from "./baseline.json" with { type: "json" };
+import { readRecording } from "./recording.ts";
+import { replay } from "./replay.ts";
+import { type ServerFixture, startServer } from "./server-fixture.ts";
+
+const recording = readRecording();
+const known: Readonly<Record<string, number>> = baseline;
+const hasServer = existsSync(new URL("../../server/main.ts", import.meta.url));
+
+it("replays every recorded exchange", () => {
+  expect(recording).toHaveLength(27);
+  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(214);
+  expect(Object.keys(known).filter((name) => !recording.some((scenario) => scenario.name === name))).toEqual([]);
+});
+
+/** The baseline says how many answers of each scenario were the same; they may become more, never fewer. */
+describe.skipIf(!hasServer)("answers as kube-apiserver 1.33 gave them (skipped without server/main.ts)", () => {
+  let server: ServerFixture | undefined;
+  beforeAll(async () => {
+    server = await startServer();
+  });
+  afterAll(() => server?.stop());
+
+  it.each(recording.map((scenario, position) => ({ ...scenario, position })))("$name", async (scenario) => {
+    if (!server) throw new Error("no server");
+    const outcomes = await replay(scenario, server.send, `parity-${process.pid}-${scenario.position}`);
+    const differing = outcomes.filter(({ differences }) => differences.length > 0);
+    const same = outcomes.length - differing.length;
+    const report = differing.map(({ request, differences }) => `${request}\n   ${differences.slice(0, 8).join("\n   ")}`).join("\n");
+    if (process.env.PARITY_VERBOSE !== undefined && report !== "")
+      console.log(`${scenario.name}: ${same} of ${outcomes.length}\n${report}`);
+    expect(same, report).toBeGreaterThanOrEqual(known[scenario.name] ?? 0);
+  });
+});

@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+/** One request of a scenario, and what a kube-apiserver 1.33 answered, masked. */
+const exchange = z.object({
+  m: z.string(),
+  p: z.string(),
+  h: z.record(z.string(), z.string()).optional(),
+  b: z.unknown().optional(),
+  /** Wait before it. */
+  waitMs: z.number().optional(),
+  /** Read a stream for so long, then hang up. */
+  streamMs: z.number().optional(),
+  /** Variables that later requests use, by the path of their value in the answer. */
+  save: z.record(z.string(), z.string()).optional(),
+  ignoreBody: z.boolean().optional(),
+  expect: z.object({ status: z.number(), type: z.string(), warning: z.string().optional(), body: z.unknown().optional() }),
+});
+
+/** Requests that follow on each other, in a namespace of their own unless it says otherwise. */
+const scenario = z.object({ name: z.string(), noNamespace: z.boolean().optional(), steps: z.array(exchange) });
+
+export type Exchange = z.infer<typeof exchange>;
+export type Scenario = z.infer<typeof scenario>;
+
+export function readRecording(): readonly Scenario[] {
+  const text = readFileSync(new URL("./recordings/recorded-1.33.json", import.meta.url), "utf8");
+  return z.array(scenario).parse(JSON.parse(text));
+}
