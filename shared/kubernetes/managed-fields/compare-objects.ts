@@ -58,10 +58,17 @@ function compareValues(schema: FieldSchema | undefined, before: unknown, after: 
   if (before === undefined) return { changed: wholeOf(schema, after, skip), removed: undefined };
   if (after === undefined) return { changed: undefined, removed: wholeOf(schema, before, skip) };
   const type = typeOf(schema, after === null ? before : after);
-  if (!isGranular(type) || (before !== null && typeOf(schema, before) !== type)) return compareLeaves(before, after);
+  if (before !== null && typeOf(schema, before) !== type) return compareKinds(schema, before, after);
+  if (!isGranular(type)) return compareLeaves(before, after);
   if (isEmptyValue(before) && isEmptyValue(after)) return compareLeaves(before, after);
   if (type === "struct" || type === "map") return compareMaps(schema, objectOr(before), objectOr(after), skip);
   return compareLists(schema, listOr(before), listOr(after));
+}
+
+/** A value that became one of another kind, which only undeclared ones can: what was below the old one is gone. */
+function compareKinds(schema: FieldSchema | undefined, before: unknown, after: unknown): NodeComparison {
+  const { ".": _, ...below } = wholeOf(schema, before, nothing);
+  return { changed: wholeOf(schema, after, nothing), removed: makeNode(false, below) };
 }
 
 /** Everything in a value that was not there before, or is not any more: the value itself and all below it. */
