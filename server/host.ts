@@ -8,8 +8,8 @@ import { Documents, version } from "../shared/api/non-resource.ts";
 import { createClusterSurface } from "../shared/api/surface.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
-import { isPlatformError } from "../shared/platform/problem.ts";
 import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
+import { isPlatformError } from "../shared/platform/problem.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
 import type { Log } from "../shared/telemetry/log.ts";
@@ -63,7 +63,17 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     tokens,
     documents: new Documents("127.0.0.1"),
     podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
-    loopsOf: (runtime) => createLoops({ ...runtime, clock, log, caPem: data.caPem, apiServerPort: port(), heartbeats: () => platform.heartbeats }),
+    loopsOf: (runtime) =>
+      createLoops({
+        ...runtime,
+        clock,
+        log,
+        random: Math.random,
+        caPem: data.caPem,
+        apiServerPort: port(),
+        heartbeats: platform.heartbeats,
+        schedules: true,
+      }),
   });
   const agents = createLocalAgents({
     stateDirectory: join(settings.dataDirectory, "agents"),
@@ -87,7 +97,10 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   });
   const agentApi = createAgentApi({
     pool: createNodePool({ ...platform, host }),
-    tokens: { issue: ({ tenant, cluster, ...request }) => tokens.issueServiceAccountToken({ ...toTokenRequest(request), cluster: { tenant, cluster } }) },
+    tokens: {
+      issue: ({ tenant, cluster, ...request }) =>
+        tokens.issueServiceAccountToken({ ...toTokenRequest(request), cluster: { tenant, cluster } }),
+    },
     streams: broker,
     clock,
     log,
@@ -133,11 +146,16 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
 }
 
 type PodTokenFields = Omit<Parameters<Parameters<typeof createAgentApi>[0]["tokens"]["issue"]>[0], "tenant" | "cluster">;
-const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({ ...request, node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) } });
+const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({
+  ...request,
+  node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) },
+});
 
 function listen(server: ReturnType<typeof createHttpServer>, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error),
+    );
     server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
   });
 }
@@ -149,7 +167,13 @@ async function ensureDefaults({ tenants, clusters }: Platform, settings: Setting
   } catch (error) {
     if (!isPlatformError(error, "not-found")) throw error;
     await tenants.create({ id: localTenant, name: localTenant });
-    await clusters.create(localTenant, { id: localCluster, name: localCluster, labels: {}, nodes: settings.nodes, runtime: settings.runtime });
+    await clusters.create(localTenant, {
+      id: localCluster,
+      name: localCluster,
+      labels: {},
+      nodes: settings.nodes,
+      runtime: settings.runtime,
+    });
   }
 }
 
@@ -158,7 +182,12 @@ async function adminToken(data: DataDirectory, tokens: ReturnType<typeof createT
   const known = data.readPrivate("admin.token")?.trim();
   if (known !== undefined && (await tokens.verifyToken(known))) return known;
   const cluster = { tenant: localTenant, cluster: localCluster };
-  const { token } = await tokens.issueClusterToken({ cluster, username: "kubernetes-admin", groups: ["system:masters"], expirationSeconds: adminTokenSeconds });
+  const { token } = await tokens.issueClusterToken({
+    cluster,
+    username: "kubernetes-admin",
+    groups: ["system:masters"],
+    expirationSeconds: adminTokenSeconds,
+  });
   data.writePrivate("admin.token", `${token}\n`);
   return token;
 }

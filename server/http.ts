@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
+import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { getRequestListener } from "@hono/node-server";
@@ -24,7 +25,9 @@ export interface HttpOptions {
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
 export function createHttpServer({ key, cert, clusterApi, fetch }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
+  const underWay = new WeakMap<Duplex, ServerResponse>();
   const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
+    underWay.set(request.socket, response);
     if (isClusterPath(request.url ?? "/")) void serve(clusterApi, request, response);
     else void rest(request, response);
   });
@@ -32,8 +35,12 @@ export function createHttpServer({ key, cert, clusterApi, fetch }: HttpOptions):
   server.headersTimeout = keepAliveMs + 1000;
   server.on("clientError", (_error, socket) => {
     if (!socket.writable) return socket.destroy();
-    // What Go's server answers to bytes that are no request.
-    socket.end("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request");
+    // What Go's server answers to bytes that are no request; behind the answer to the request before them.
+    const refuse = (): void =>
+      void socket.end("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request");
+    const answering = underWay.get(socket);
+    if (answering && !answering.writableFinished) answering.once("finish", refuse);
+    else refuse();
   });
   return server;
 }

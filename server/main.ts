@@ -1,11 +1,15 @@
-import { createJsonLog } from "../shared/telemetry/log.ts";
 import { systemClock } from "../shared/clock.ts";
+import { createJsonLog } from "../shared/telemetry/log.ts";
 import { startHost } from "./host.ts";
 import { readSettings } from "./settings.ts";
 
 try {
   const settings = readSettings(process.env);
-  const log = createJsonLog((line) => process.stderr.write(line), () => Date.now(), settings.logLevel);
+  const log = createJsonLog(
+    (line) => process.stderr.write(line),
+    () => Date.now(),
+    settings.logLevel,
+  );
   const host = await startHost(settings, systemClock, log);
   const seconds = process.uptime().toFixed(1);
   process.stdout.write(`Coracle is ready on ${host.url} (${seconds} s)

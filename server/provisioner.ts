@@ -1,9 +1,9 @@
+import type { Clock } from "../shared/clock.ts";
 import { pods } from "../shared/kubernetes/known-resources.ts";
 import { isStatus } from "../shared/kubernetes/status-error.ts";
-import type { Clock } from "../shared/clock.ts";
-import type { ClusterProvisioner } from "../shared/platform/provisioner.ts";
-import { type ClusterRecord, type PoolRecord } from "../shared/platform/records.ts";
 import type { Pod } from "../shared/kubernetes/types.ts";
+import type { ClusterProvisioner } from "../shared/platform/provisioner.ts";
+import type { ClusterRecord, PoolRecord } from "../shared/platform/records.ts";
 import { objectOf } from "../shared/store/view.ts";
 import type { ClusterHost } from "./cluster-host.ts";
 import type { ClusterRuntime } from "./cluster-runtime.ts";

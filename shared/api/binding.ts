@@ -1,5 +1,5 @@
 import { nodes } from "../kubernetes/known-resources.ts";
-import type { Node, Pod, PodCondition } from "../kubernetes/types.ts";
+import type { Node, Pod } from "../kubernetes/types.ts";
 import { isStoreError, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { claimOf } from "./companions/node-claims.ts";
@@ -82,7 +82,7 @@ function claims(cluster: ApiCluster, candidates: readonly Candidate[]): { record
 
 /** `assignPod` of pkg/registry/core/pod: the node's name and the condition that says so. */
 function toOperation(cluster: ApiCluster, { live, pod, nodeName }: Candidate): Operation {
-  const scheduled: PodCondition = { type: "PodScheduled", status: "True", lastTransitionTime: timestamp(cluster.clock.now()) };
+  const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: timestamp(cluster.clock.now()) };
   const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
   const object = {
     ...pod,

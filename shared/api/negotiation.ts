@@ -47,6 +47,6 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): N
 function parseInclude(value: string | null): "Metadata" | "Object" | "None" {
   if (value === null || value === "" || value === "Metadata") return "Metadata";
   if (value === "Object" || value === "None") return value;
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: "", "Metadata", "None", "Object"`;
-  throw new StatusError("BadRequest", `Unable to convert to Table as requested: invalid includeObject: ${message}`);
+  const message = `includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`;
+  throw new StatusError("BadRequest", `Unable to convert to Table as requested: ${message}`);
 }

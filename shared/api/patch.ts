@@ -43,7 +43,7 @@ function parseJsonPatch(body: Buffer): unknown {
     throw new StatusError("BadRequest", "error decoding patch: invalid JSON");
   }
   if (!Array.isArray(value))
-    throw new StatusError("BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+    throw new StatusError("BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
   return value;
 }
 

@@ -6,6 +6,8 @@ import { StatusError } from "../../kubernetes/status-error.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { recordManagers } from "../field-managers.ts";
+import { parseFieldManager } from "../options.ts";
 import { type ApiResponse, document, methodNotAllowed, notFound } from "../response.ts";
 import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
@@ -39,6 +41,11 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
   if (target.verb !== "create" || target.name !== "") throw methodNotAllowed();
   if (definition.resource === "bindings") return bindOne(call);
   const { object, spec } = await readSpec(call);
+  if (definition.resource.endsWith("accessreviews")) {
+    const manager = parseFieldManager("CreateOptions", call.info.query, call.request.header("user-agent"));
+    const schema = served.registry.schemaOf(definition);
+    recordManagers({ definition, schema, manager, subresource: "", timeIso: timestamp(served.cluster.clock.now()) }, undefined, object);
+  }
   const base = {
     ...object,
     kind: definition.kind,

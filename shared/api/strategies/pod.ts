@@ -23,6 +23,7 @@ export function podStrategy(plain: Strategy): Strategy {
     prepareStatus(next: Body, live: Body) {
       const qosClass = asPod(live).status?.qosClass;
       if (qosClass !== undefined) next.status = { ...next.status, qosClass };
+      fillPodIps(asPod(next));
       if (live.metadata.ownerReferences) next.metadata.ownerReferences = live.metadata.ownerReferences;
     },
     /** pkg/registry/core/pod: pods nobody runs, and pods that have ended, go at once. */
@@ -44,6 +45,14 @@ function applySchedulingGatesCondition(pod: Pod): void {
     message: "Scheduling is blocked due to non-empty scheduling gates",
   };
   pod.status = { ...pod.status, conditions: [{ lastProbeTime: null, lastTransitionTime: null, ...condition } as never] };
+}
+
+/** `podIP` and the first of `podIPs` are one value in Kubernetes' own types (pkg/apis/core/v1 conversion): whichever is given fills the other. */
+function fillPodIps({ status }: Pod): void {
+  if (!status) return;
+  const [first] = status.podIPs ?? [];
+  if (status.podIP !== undefined && first?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }];
+  else if (first?.ip !== undefined) status.podIP ??= first.ip;
 }
 
 /** `GetPodQOS` of pkg/apis/core/v1/helper/qos: cpu and memory alone count. */

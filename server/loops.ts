@@ -1,0 +1,65 @@
+import type { ObjectClient } from "../shared/api/object-client.ts";
+import type { Clock } from "../shared/clock.ts";
+import { concurrencyOf, createControllers } from "../shared/controllers/all-controllers.ts";
+import { createControllerLoop } from "../shared/controllers/controller-loop.ts";
+import { createEventRecorder } from "../shared/controllers/event-recorder.ts";
+import { createSchedulerLoop } from "../shared/controllers/scheduling/scheduler-loop.ts";
+import { nodes, pods } from "../shared/kubernetes/known-resources.ts";
+import type { Node } from "../shared/kubernetes/types.ts";
+import type { Heartbeats } from "../shared/platform/heartbeats.ts";
+import type { Mirror } from "../shared/store/mirror.ts";
+import type { ClusterRef } from "../shared/store/store.ts";
+import { objectOf } from "../shared/store/view.ts";
+import type { Log } from "../shared/telemetry/log.ts";
+import type { Loops } from "./cluster-runtime.ts";
+
+export interface LoopsOptions {
+  readonly ref: ClusterRef;
+  readonly mirror: Mirror;
+  readonly client: ObjectClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly caPem: string;
+  readonly apiServerPort: number;
+  readonly heartbeats: Heartbeats;
+  /** Whether the cluster's scheduler places pods now; asked at each start. */
+  readonly schedules: boolean;
+}
+
+const poolLabel = "coracle.dev/pool";
+
+/** The controllers and the scheduler of one cluster, turned by this process. */
+export function createLoops(options: LoopsOptions): Loops {
+  const { ref, mirror, client, clock, random, heartbeats } = options;
+  const log = options.log.with({ cluster: ref.cluster });
+  const context = { view: mirror, client, clock, log, random };
+  const controllers = createControllers({
+    recorderOf: (component) => createEventRecorder({ client, clock, component, random }),
+    heartbeats: {
+      lastSeen(nodeName) {
+        const node = mirror.get(nodes, "", nodeName);
+        const pool = node && objectOf<Node>(node).metadata.labels?.[poolLabel];
+        return pool === undefined ? undefined : heartbeats.lastSeen({ tenant: ref.tenant, pool, nodeName });
+      },
+    },
+    listeningSinceMs: clock.now(),
+    caPem: options.caPem,
+    apiServerAddress: { ip: "127.0.0.1", port: options.apiServerPort },
+  });
+  const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
+  const scheduler = createSchedulerLoop(context);
+  return {
+    start() {
+      loop.start();
+      if (options.schedules) scheduler.start();
+    },
+    async stop() {
+      await Promise.all([loop.stop(), scheduler.stop()]);
+    },
+    /** Clusters with machines or pods stay: their time-outs are counted here. */
+    get atRest() {
+      return loop.nextDue() === undefined && mirror.count(nodes) === 0 && mirror.count(pods) === 0;
+    },
+  };
+}
