@@ -7,7 +7,7 @@ const pullTimeoutMs = 30 * 60_000;
 
 export interface ImageStore {
   /** See `ContainerRuntime.ensureImage`. Pulls of one image that are asked for at the same time are one pull. */
-  ensure(image: string, pullPolicy: "Always" | "IfNotPresent" | "Never"): Promise<{ imageId: string }>;
+  ensure(image: string, pullPolicy: "Always" | "IfNotPresent" | "Never"): Promise<{ imageId: string; pulled: boolean }>;
   /** What is known of an image that is there; undefined when it is not. */
   find(image: string): Promise<CriImage | undefined>;
 }
@@ -48,13 +48,13 @@ export function createImageStore(cri: CriClient): ImageStore {
       }
       if (pullPolicy !== "Always") {
         const present = await find(image);
-        if (present !== undefined) return { imageId: present.id };
+        if (present !== undefined) return { imageId: present.id, pulled: false };
         if (pullPolicy === "Never") {
           throw new RuntimeError("ErrImageNeverPull", `Container image "${image}" is not present with pull policy of Never`);
         }
       }
       const reference = await pull(image);
-      return { imageId: (await find(image))?.id ?? reference };
+      return { imageId: (await find(image))?.id ?? reference, pulled: true };
     },
   };
 }

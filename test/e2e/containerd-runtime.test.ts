@@ -161,7 +161,7 @@ describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable 
   });
 
   it("follows the image's pull policy", async () => {
-    expect(await runtime.ensureImage(testImage, "Never")).toEqual({ imageId });
+    expect(await runtime.ensureImage(testImage, "Never")).toEqual({ imageId, pulled: false });
     await expect(runtime.ensureImage("127.0.0.1:1/absent:1", "Never")).rejects.toMatchObject({ reason: "ErrImageNeverPull" });
     await expect(runtime.ensureImage("127.0.0.1:1/absent:1", "IfNotPresent")).rejects.toMatchObject({ reason: "ErrImagePull" });
     await expect(runtime.ensureImage("127.0.0.1:1/absent:1", "Always")).rejects.toMatchObject({ reason: "ErrImagePull" });

@@ -1,0 +1,80 @@
+import type { Pod } from "../../shared/kubernetes/types.ts";
+import type { Log } from "../../shared/telemetry/log.ts";
+import type { NodeNetworkPort } from "../agent.ts";
+import type { ClusterState } from "../cluster-state.ts";
+import type { RuntimePod } from "../runtime.ts";
+import type { ClusterNetwork, LocalPod } from "./network-state.ts";
+import type { NodeNetwork } from "./node-network.ts";
+
+export interface AgentNetworkOptions {
+  readonly network: Pick<NodeNetwork, "update" | "dnsFor">;
+  /** The runtime's pods: those that outlived the last agent keep their services while this one learns of them. */
+  readonly running: () => Promise<readonly RuntimePod[]>;
+  readonly log: Log;
+}
+
+type Routing = Pick<ClusterNetwork, "services" | "endpointSlices">;
+const noRouting: Routing = { services: [], endpointSlices: [] };
+
+/** What the agent tells of clusters and of single pods, put together into the states of the node's network. */
+export function createAgentNetwork({ network, running, log }: AgentNetworkOptions): NodeNetworkPort {
+  let routing = new Map<string, Routing>();
+  const pods = new Map<string, LocalPod & { readonly cluster: string }>();
+  let seeding: Promise<void> | undefined;
+  let applied = Promise.resolve();
+
+  const put = (cluster: string, pod: LocalPod): void => {
+    // An address that was given out again belongs to its latest pod.
+    for (const [uid, other] of pods) if (other.ip === pod.ip && uid !== pod.uid) pods.delete(uid);
+    pods.set(pod.uid, { ...pod, cluster });
+  };
+
+  const seed = async (): Promise<void> => {
+    try {
+      for (const { podUid, cluster, namespace, name, sandbox } of await running()) {
+        const [ip] = sandbox.ips;
+        if (sandbox.ready && ip !== undefined && !pods.has(podUid)) put(cluster, { uid: podUid, ip, namespace, name });
+      }
+    } catch (cause) {
+      log.error("running pods cannot be listed for the network", cause);
+    }
+  };
+
+  const apply = (): Promise<void> => {
+    applied = applyNow();
+    return applied;
+  };
+
+  const applyNow = async (): Promise<void> => {
+    seeding ??= seed();
+    await seeding;
+    const byCluster = Map.groupBy(pods.values(), ({ cluster }) => cluster);
+    const ids = new Set([...routing.keys(), ...byCluster.keys()]);
+    const clusters = [...ids].map((id): ClusterNetwork => ({ id, ...(routing.get(id) ?? noRouting), pods: byCluster.get(id) ?? [] }));
+    await network.update({ clusters }).catch((cause: unknown) => log.error("the node's network cannot be updated", cause));
+  };
+
+  return {
+    dnsFor: (cluster, pod: Pod) => network.dnsFor({ cluster, namespace: pod.metadata.namespace ?? "", spec: pod.spec ?? {} }),
+    async addressed(cluster, pod, ips) {
+      const { uid = "", namespace = "", name = "" } = pod.metadata;
+      const [ip] = ips;
+      if (ip === undefined || pod.spec?.hostNetwork === true) return;
+      if (pods.get(uid)?.ip === ip) return applied;
+      put(cluster, { uid, ip, namespace, name });
+      await apply();
+    },
+    update(clusters: readonly ClusterState[]) {
+      routing = new Map(
+        clusters.map(({ id, services, endpointSlices }) => [
+          id,
+          { services: [...services.values()], endpointSlices: [...endpointSlices.values()] },
+        ]),
+      );
+      void apply();
+    },
+    released(_cluster, podUid) {
+      if (pods.delete(podUid)) void apply();
+    },
+  };
+}
