@@ -3,7 +3,7 @@ import { readFacts } from "./facts.ts";
 import { matchesSelector } from "./label-selector.ts";
 import type { KubernetesObject, ObjectKey } from "./object.ts";
 import { findKind } from "./resources.ts";
-import type { ClusterRole, IPAddress, PolicyRule, Service, ServiceAccount, ServiceCIDR } from "./types.ts";
+import type { ClusterRole, IPAddress, ManagedFieldsEntry, PolicyRule, Service, ServiceAccount, ServiceCIDR } from "./types.ts";
 
 export interface BootstrapOptions {
   /** The range of cluster IPs, `10.96.0.0/12`. */
@@ -29,6 +29,15 @@ const anyObject = z.looseObject({
   }),
 });
 
+/** Who set what in a namespace that kube-apiserver made. The time is the cluster's own. */
+const namespaceFields: ManagedFieldsEntry = {
+  manager: "kube-apiserver",
+  operation: "Update",
+  apiVersion: "v1",
+  fieldsType: "FieldsV1",
+  fieldsV1: { "f:metadata": { "f:labels": { ".": {}, "f:kubernetes.io/metadata.name": {} } } },
+};
+
 /** Computed, or of no use here: health of components that do not exist, and when a kube-apiserver began to count old tokens. */
 const leftOut = new Set(["ComponentStatus", "ConfigMap"]);
 
@@ -42,6 +51,7 @@ export function bootstrapObjects(options: BootstrapOptions): readonly BootstrapO
   const objects: KubernetesObject[] = published.filter(({ kind }) => !leftOut.has(kind)) as KubernetesObject[];
   const namespaces = objects.filter(({ kind }) => kind === "Namespace").map(({ metadata }) => metadata.name ?? "");
   place(objects, options);
+  for (const object of objects) if (object.kind === "Namespace") object.metadata.managedFields = [namespaceFields];
   aggregate(objects.filter(({ kind }) => kind === "ClusterRole") as ClusterRole[]);
   return [...objects, ...namespaces.map(defaultServiceAccount), apiServerIpAddress(options.apiServerAddress)].map((object) => ({
     key: keyOf(object),

@@ -31,7 +31,14 @@ export function createClusterBase(
       const own = new Map<string, StoredObject>();
       for (const [path, { key, object }] of byPath) {
         const uid = uidOf(`${cluster.tenant}#${cluster.cluster}#${createdAtMs}#${path}`);
-        const metadata = { ...object.metadata, uid, resourceVersion: String(firstRevision), creationTimestamp };
+        const managedFields = object.metadata.managedFields?.map((entry) => ({ ...entry, time: creationTimestamp }));
+        const metadata = {
+          ...object.metadata,
+          uid,
+          resourceVersion: String(firstRevision),
+          creationTimestamp,
+          ...(managedFields && { managedFields }),
+        };
         const { kind, apiVersion, ...rest } = object;
         const copy = { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...sinceBirth(rest, creationTimestamp), metadata };
         own.set(path, new LazyObject(key, firstRevision, Buffer.from(JSON.stringify(copy)), copy));
