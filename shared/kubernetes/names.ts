@@ -128,7 +128,7 @@ export function portNameProblems(value: string): Problems {
 }
 
 /** The name of an environment variable by the rule before 1.34 (its gate `RelaxedEnvironmentVariableValidation` off). */
-export function envVarNameProblems(value: string): Problems {
+function envVarNameProblems(value: string): Problems {
   return joined(envVarName.expression.test(value) ? none : [envVarName.message], directoryProblems(value));
 }
 
@@ -144,7 +144,7 @@ export function configMapKeyProblems(value: string): Problems {
   return joined(matchProblems(value, configMapKey, maximumSubdomainLength), directoryProblems(value));
 }
 
-export function cIdentifierProblems(value: string): Problems {
+function cIdentifierProblems(value: string): Problems {
   return matchProblems(value, cIdentifier);
 }
 

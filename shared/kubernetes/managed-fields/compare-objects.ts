@@ -173,7 +173,7 @@ function compareItems(schema: FieldSchema | undefined, before: readonly unknown[
   return compareLeaves(before, after);
 }
 
-export function itemsByElement(schema: FieldSchema, list: readonly unknown[]): Map<string, unknown[]> {
+function itemsByElement(schema: FieldSchema, list: readonly unknown[]): Map<string, unknown[]> {
   const items = new Map<string, unknown[]>();
   for (const item of list) {
     const element = itemElement(schema, item);

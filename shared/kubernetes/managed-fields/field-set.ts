@@ -13,7 +13,7 @@ export interface FieldSet {
 
 /** A member with nothing below it. */
 export const leaf: FieldSet = Object.freeze({});
-export const emptySet: FieldSet = leaf;
+export const emptySet: FieldSet = Object.freeze({});
 
 type Children = Record<FieldElement, FieldSet>;
 
@@ -95,7 +95,7 @@ export function withNamedParents(set: FieldSet, schema: FieldSchema | undefined)
   return makeNode(false, children) ?? emptySet;
 }
 
-export function schemaBelow(schema: FieldSchema | undefined, element: FieldElement): FieldSchema | undefined {
+function schemaBelow(schema: FieldSchema | undefined, element: FieldElement): FieldSchema | undefined {
   return element.startsWith("f:") ? schema?.property(element.slice(2)) : schema?.items;
 }
 
