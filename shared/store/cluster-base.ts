@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import type { ClusterRef, StoredObject } from "./store.ts";
-import { LazyObject } from "./stored-entry.ts";
 
 /** The revision at which a cluster starts, and that of everything it starts with. */
 export const firstRevision = 1;
@@ -28,24 +27,47 @@ export function createClusterBase(
     has: (path) => byPath.has(path),
     of(cluster, createdAtMs) {
       const creationTimestamp = `${new Date(createdAtMs).toISOString().slice(0, 19)}Z`;
+      const origin = `${cluster.tenant}#${cluster.cluster}#${createdAtMs}`;
       const own = new Map<string, StoredObject>();
       for (const [path, { key, object }] of byPath) {
-        const uid = uidOf(`${cluster.tenant}#${cluster.cluster}#${createdAtMs}#${path}`);
-        const managedFields = object.metadata.managedFields?.map((entry) => ({ ...entry, time: creationTimestamp }));
-        const metadata = {
-          ...object.metadata,
-          uid,
-          resourceVersion: String(firstRevision),
-          creationTimestamp,
-          ...(managedFields && { managedFields }),
-        };
-        const { kind, apiVersion, ...rest } = object;
-        const copy = { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...sinceBirth(rest, creationTimestamp), metadata };
-        own.set(path, new LazyObject(key, firstRevision, Buffer.from(JSON.stringify(copy)), copy));
+        own.set(path, new BornObject(key, () => ownCopy(object, uidOf(`${origin}#${path}`), creationTimestamp)));
       }
       return own;
     },
   };
+}
+
+/** Made and serialized when somebody looks: opening a cluster costs next to nothing, and its copies share what does not differ. */
+class BornObject implements StoredObject {
+  readonly key: ObjectKey;
+  readonly revision = firstRevision;
+  readonly #make: () => KubernetesObject;
+  #object: KubernetesObject | undefined;
+  #bytes: Buffer | undefined;
+  constructor(key: ObjectKey, make: () => KubernetesObject) {
+    this.key = key;
+    this.#make = make;
+  }
+  get object(): KubernetesObject {
+    this.#object ??= this.#make();
+    return this.#object;
+  }
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(JSON.stringify(this.object));
+    return this.#bytes;
+  }
+}
+
+function ownCopy({ kind, apiVersion, ...rest }: KubernetesObject, uid: string, creationTimestamp: string): KubernetesObject {
+  const managedFields = rest.metadata.managedFields?.map((entry) => ({ ...entry, time: creationTimestamp }));
+  const metadata = {
+    ...rest.metadata,
+    uid,
+    resourceVersion: String(firstRevision),
+    creationTimestamp,
+    ...(managedFields && { managedFields }),
+  };
+  return { ...(kind && { kind }), ...(apiVersion && { apiVersion }), ...sinceBirth(rest, creationTimestamp), metadata };
 }
 
 /** The conditions of a status hold since the cluster was made. */
