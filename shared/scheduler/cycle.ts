@@ -16,6 +16,7 @@ const claimInUse = resolvable(
   "VolumeRestrictions",
   "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
 );
+const tooManyVolumes = resolvable("NodeVolumeLimits", "node(s) exceed max volume count");
 const contradictingNames = unresolvable("NodeAffinity", "pod affinity terms conflict");
 
 interface Parts {
@@ -78,6 +79,7 @@ export class Cycle {
     if (lacking !== undefined) return lacking;
     if (this.#mountsDisks && this.#meetsDisks(slot)) return diskConflict;
     if (this.#exclusiveClaims.length > 0 && this.#exclusiveClaims.some((claim) => this.#snapshot.isClaimUsed(claim))) return claimInUse;
+    if (this.#pod.claims.length > 0 && this.#snapshot.exceedsVolumeLimits(this.#pod, slot)) return tooManyVolumes;
     if (failure !== undefined) return failure;
     if (this.#filtersSpread) {
       const skewed = this.spread.check(slot);

@@ -7,6 +7,7 @@ import { NodeTable } from "./node-table.ts";
 import { PodGroups } from "./pod-groups.ts";
 import { createPodReader, type HostPort, isFinished, type PendingPod, type PodInfo, type PodReader, uidOf } from "./pod-info.ts";
 import { Topology } from "./tally.ts";
+import { type Attachment, VolumeLimits } from "./volume-limits.ts";
 import { VolumeCatalog } from "./volumes.ts";
 
 interface PlacedPod {
@@ -44,6 +45,7 @@ export class ClusterSnapshot {
   /** Pods on nodes by priority. */
   readonly #priorities = new Map<number, number>();
   readonly #budgets = new Map<string, PodDisruptionBudget>();
+  readonly #volumeLimits = new VolumeLimits();
   readonly #topologies = new Map<string, Topology>();
 
   constructor() {
@@ -68,8 +70,7 @@ export class ClusterSnapshot {
     if ((pod.spec?.nodeName ?? "") === "") {
       if (placed?.isAssumed) return;
       if (placed) this.#take(placed);
-      const nominated = pod.status?.nominatedNodeName ?? "";
-      if (nominated !== "" || this.#nominated.has(uid)) this.nominate(this.reader.read(pod), nominated);
+      this.#followNomination(pod, uid);
       return;
     }
     const info = this.reader.read(pod);
@@ -94,19 +95,19 @@ export class ClusterSnapshot {
     if (nominated) this.nominate(nominated.info, "");
   }
 
-  /** Namespaces, services, workloads, claims, volumes, classes and disruption budgets; other kinds are passed over. */
+  /** Namespaces, services, workloads, claims, volumes, classes, CSI nodes and disruption budgets; other kinds are passed over. */
   applyObject(object: KubernetesObject): void {
     if (isSelecting(object)) this.selectors.set(object);
     else if (object.kind === "Namespace") this.#setNamespace(object.metadata.name ?? "", object.metadata.labels ?? {});
     else if (object.kind === "PodDisruptionBudget") this.#budgets.set(keyOf(object), object as PodDisruptionBudget);
-    else this.volumes.set(object);
+    else if (!this.#volumeLimits.set(object)) this.volumes.set(object);
   }
 
   removeObject(object: KubernetesObject): void {
     if (isSelecting(object)) this.selectors.remove(object);
     else if (object.kind === "Namespace") this.#setNamespace(object.metadata.name ?? "", undefined);
     else if (object.kind === "PodDisruptionBudget") this.#budgets.delete(keyOf(object));
-    else this.volumes.remove(object);
+    else if (!this.#volumeLimits.remove(object)) this.volumes.remove(object);
   }
 
   /** Places a pending pod, so that the next one finds the room taken. */
@@ -171,6 +172,14 @@ export class ClusterSnapshot {
     return false;
   }
 
+  /** Whether the node's CSI drivers cannot take the pod's volumes beside those that its pods have. */
+  exceedsVolumeLimits(pod: PodInfo, slot: number): boolean {
+    const wanted = this.#attachmentsOf(pod);
+    return this.#volumeLimits.areExceeded(this.nodes.name(slot), wanted, () =>
+      [...this.podsOn(slot).values()].flatMap((other) => this.#attachmentsOf(other)),
+    );
+  }
+
   isClaimUsed(claim: string): boolean {
     return this.#claimUsers.has(claim);
   }
@@ -202,6 +211,18 @@ export class ClusterSnapshot {
   change(info: PodInfo, slot: number, sign: 1 | -1): void {
     this.nodes.change(slot, info.requests, sign);
     this.#count(info, slot, sign);
+  }
+
+  /** A nomination that a plan has made stands until the pod has told it and takes it back. */
+  #followNomination(pod: Pod, uid: string): void {
+    const told = pod.status?.nominatedNodeName ?? "";
+    const known = this.#nominated.get(uid);
+    if (told === "" && (known === undefined || known.info.nominatedNodeName === "")) return;
+    this.nominate(this.reader.read(pod), told);
+  }
+
+  #attachmentsOf({ claims }: PodInfo): Attachment[] {
+    return claims.map((claim) => this.volumes.attachment(claim)).filter((attachment) => attachment !== undefined);
   }
 
   #place(info: PodInfo, nodeName: string, isAssumed: boolean): void {

@@ -7,6 +7,7 @@ import { matchesAnyTerm } from "./node-affinity.ts";
 import type { NodeFacts } from "./node-table.ts";
 import type { PodInfo } from "./pod-info.ts";
 import type { VolumeCheck } from "./static-fit.ts";
+import type { Attachment } from "./volume-limits.ts";
 
 /** What the claims of a pod mean for it: no node at all, or a question to ask of each. */
 export type VolumeDemand = { readonly kind: "refused"; readonly failure: Failure } | { readonly kind: "asks"; readonly check: VolumeCheck };
@@ -78,6 +79,19 @@ export class VolumeCatalog {
       claim: metadata.name ?? "",
       volume: chosen?.[index]?.metadata.name,
     }));
+  }
+
+  /** How a node's CSI driver counts the claim's volume; undefined: it does not, or is not known yet. */
+  attachment(key: string): Attachment | undefined {
+    const claim = this.#claims.get(key);
+    if (claim === undefined) return undefined;
+    const name = claim.spec?.volumeName ?? "";
+    if (name === "") {
+      const driver = this.#classOf(claim)?.provisioner ?? noProvisioner;
+      return driver === noProvisioner ? undefined : { driver, handle: key };
+    }
+    const csi = this.#volumes.get(name)?.spec?.csi;
+    return csi && { driver: csi.driver, handle: csi.volumeHandle };
   }
 
   #change(object: KubernetesObject, act: (map: Map<string, KubernetesObject>, key: string) => void): boolean {

@@ -1,4 +1,5 @@
 import {
+  csiNodes,
   namespaces,
   nodes,
   persistentVolumeClaims,
@@ -21,10 +22,17 @@ import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
 import type { Hint } from "./scheduling-queue.ts";
 
 const hints = {
-  podGone: new Set<FilterPlugin>(["NodePorts", "NodeResourcesFit", "VolumeRestrictions", "PodTopologySpread", "InterPodAffinity"]),
+  podGone: new Set<FilterPlugin>([
+    "NodePorts",
+    "NodeResourcesFit",
+    "VolumeRestrictions",
+    "NodeVolumeLimits",
+    "PodTopologySpread",
+    "InterPodAffinity",
+  ]),
   podCame: new Set<FilterPlugin>(["PodTopologySpread", "InterPodAffinity"]),
   podShrank: new Set<FilterPlugin>(["NodeResourcesFit"]),
-  volumes: new Set<FilterPlugin>(["VolumeRestrictions", "VolumeBinding", "VolumeZone"]),
+  volumes: new Set<FilterPlugin>(["VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone"]),
   namespaces: new Set<FilterPlugin>(["InterPodAffinity"]),
 } as const;
 
@@ -37,6 +45,7 @@ const others = [
   persistentVolumes,
   persistentVolumeClaims,
   storageClasses,
+  csiNodes,
   podDisruptionBudgets,
 ] as const;
 const hintOf = new Map<string, Hint>([
@@ -44,6 +53,7 @@ const hintOf = new Map<string, Hint>([
   [collectionOf(persistentVolumes), hints.volumes],
   [collectionOf(persistentVolumeClaims), hints.volumes],
   [collectionOf(storageClasses), hints.volumes],
+  [collectionOf(csiNodes), hints.volumes],
 ]);
 const otherCollections = new Set(others.map(collectionOf));
 

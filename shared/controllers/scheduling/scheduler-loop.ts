@@ -23,7 +23,7 @@ export interface SchedulerLoop {
   idle(): Promise<void>;
 }
 
-export const schedulerName = "default-scheduler";
+const schedulerName = "default-scheduler";
 /** Pods decided on and bound together, and how long deciding may keep the process from everything else. */
 const batch = { pods: 500, milliseconds: 20 } as const;
 /** Batches that are being bound while the next one is decided on. */
@@ -125,7 +125,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
   };
   const giveUp = ({ pod, plugins, message, nomination, preemption }: Unschedulable): void => {
     queue.fail(pod.uid, plugins, clock.now());
-    recorder.event(pod.pod, "Warning", "FailedScheduling", message.slice(0, longestNote));
+    recorder.event(pod.pod, "Warning", "FailedScheduling", note(message));
     writes.run("report", () => status.reportUnschedulable(pod, message, nomination));
     if (preemption === undefined) return;
     for (const displaced of preemption.displaced) writes.run("clear nomination", () => status.clearNomination(displaced));
@@ -161,6 +161,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
     const stored = view.get(pods, namespace, name);
     const current = stored && objectOf<Pod>(stored);
     if (current === undefined || current.metadata.uid !== uid || !isPending(current)) queue.done(uid);
+    else if (outcome?.kind === "stale") queue.retryChanged(uid, clock.now());
     else queue.retry(uid, clock.now());
     log.debug("pod was not bound", { namespace, name, uid: pod.metadata.uid, outcome: outcome?.kind ?? "failed" });
   };
@@ -258,6 +259,10 @@ function isPending(pod: Pod): boolean {
     pod.metadata.deletionTimestamp === undefined &&
     !isFinished(pod)
   );
+}
+
+function note(message: string): string {
+  return message.length <= longestNote ? message : `${message.slice(0, longestNote - 4)} ...`;
 }
 
 function bindingOf({ pod: { namespace, name, uid }, nodeName }: Placed): Binding {

@@ -6,6 +6,9 @@ export const podBackOff = { firstMs: 1_000, longestMs: 10_000 } as const;
 /** After so long an unschedulable pod is tried again whatever happened (`podMaxInUnschedulablePodsDuration`). */
 export const unschedulableMs = 300_000;
 
+/** Attempts that may be repeated without a wait because the pod changed under them. */
+const changesAtOnce = 3;
+
 /** What may have become possible: for pods that these filters refused, or for all of them. */
 export type Hint = ReadonlySet<FilterPlugin> | "any";
 
@@ -27,9 +30,9 @@ export interface SchedulingQueue {
   fail(uid: string, plugins: ReadonlySet<FilterPlugin>, nowMs: number): void;
   /** Something else went wrong: the pod is tried again after its back-off. */
   retry(uid: string, nowMs: number): void;
+  /** The pod changed meanwhile: it is tried again at once, unless that happens over and over. */
+  retryChanged(uid: string, nowMs: number): void;
   hint(hint: Hint, nowMs: number): void;
-  has(uid: string): boolean;
-  readonly size: number;
   readonly readyCount: number;
   /** When the next waiting pod becomes ready by itself. */
   nextDue(): number | undefined;
@@ -52,11 +55,13 @@ interface Entry {
 export function createSchedulingQueue(): SchedulingQueue {
   const entries = new Map<string, Entry>();
   const ready = createHeap<Entry>(isBefore);
+  const unschedulable = new Set<Entry>();
   const waiting = createHeap<{ readonly entry: Entry; readonly dueMs: number }>((a, b) => a.dueMs < b.dueMs);
   let sequence = 0;
   let readyCount = 0;
 
   const makeReady = (entry: Entry): void => {
+    unschedulable.delete(entry);
     entry.state = "ready";
     readyCount++;
     ready.push(entry);
@@ -64,6 +69,8 @@ export function createSchedulingQueue(): SchedulingQueue {
   const wait = (entry: Entry, state: "backing-off" | "unschedulable", dueMs: number): void => {
     entry.state = state;
     entry.dueMs = dueMs;
+    if (state === "unschedulable") unschedulable.add(entry);
+    else unschedulable.delete(entry);
     waiting.push({ entry, dueMs });
   };
   const isWaiting = ({ entry, dueMs }: { readonly entry: Entry; readonly dueMs: number }): boolean =>
@@ -122,7 +129,9 @@ export function createSchedulingQueue(): SchedulingQueue {
     },
     remove(uid) {
       const entry = entries.get(uid);
-      if (entry?.state === "ready") readyCount--;
+      if (entry === undefined) return;
+      if (entry.state === "ready") readyCount--;
+      unschedulable.delete(entry);
       entries.delete(uid);
     },
     take(count, nowMs) {
@@ -158,16 +167,17 @@ export function createSchedulingQueue(): SchedulingQueue {
       const entry = back(uid, nowMs);
       if (entry !== undefined) readyAfterBackOff(entry, nowMs);
     },
+    retryChanged(uid, nowMs) {
+      const entry = back(uid, nowMs);
+      if (entry === undefined) return;
+      if (entry.attempts <= changesAtOnce) makeReady(entry);
+      else readyAfterBackOff(entry, nowMs);
+    },
     hint(hint, nowMs) {
-      for (const entry of entries.values()) {
-        if (entry.state !== "unschedulable") continue;
+      for (const entry of unschedulable) {
         const mayHelp = hint === "any" || entry.plugins.size === 0 || !entry.plugins.isDisjointFrom(hint);
         if (mayHelp) readyAfterBackOff(entry, nowMs);
       }
-    },
-    has: (uid) => entries.has(uid),
-    get size() {
-      return entries.size;
     },
     get readyCount() {
       return readyCount;
