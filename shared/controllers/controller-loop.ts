@@ -21,10 +21,16 @@ export interface ControllerLoop {
   idle(): Promise<void>;
   /** When the earliest key is due that waits for its time, in milliseconds since 1970. */
   nextDue(): number | undefined;
+  /** Nothing is under way, nothing is due and nothing waits for its time: the cluster may leave memory until something changes. */
+  readonly atRest: boolean;
 }
 
 /** A conflict is retried at once, but no more often than this in a row: then it waits like any other failure. */
 const conflictsAtOnce = 10;
+/** A key rests so many times as long as its last look took, so that no key takes more than a fifth of the process, … */
+const restFactor = 4;
+/** … but never longer than this: what changes is seen within it. */
+const longestRestMs = 100;
 /** Reconciliations started before others in the process get their turn. */
 const burst = 32;
 
@@ -58,7 +64,8 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     }
     turn();
   };
-  const isQuiet = (): boolean => lanes.every(({ queue }) => queue.taken === 0 && (!running || !queue.hasDue(clock.now())));
+  const isQuiet = (): boolean =>
+    lanes.every(({ queue }) => queue.taken === 0 && (!running || (queue.postponed === 0 && !queue.hasDue(clock.now()))));
   const settle = (): void => {
     if (!isQuiet()) return;
     const resolved = waiters;
@@ -113,14 +120,17 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
   };
   const work = async (lane: Lane, key: string): Promise<void> => {
     const { controller, queue } = lane;
+    const startMs = clock.now();
     try {
       queue.cancel(key);
       const outcome = await controller.reconcile(key, context);
       queue.succeeded(key);
-      if (outcome.kind === "again") queue.addAt(key, clock.now() + outcome.afterMs);
+      const nowMs = clock.now();
+      if (outcome.kind === "again") queue.addAt(key, nowMs + outcome.afterMs);
+      const restMs = Math.min(longestRestMs, restFactor * (nowMs - startMs));
+      queue.done(key, restMs > 0 ? nowMs + restMs : undefined);
     } catch (error) {
       retry(lane, key, error);
-    } finally {
       queue.done(key);
     }
     turn();
@@ -159,6 +169,9 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
       await new Promise<void>((resolve) => waiters.push(resolve));
     },
     nextDue,
+    get atRest() {
+      return isQuiet() && nextDue() === undefined;
+    },
   };
 }
 

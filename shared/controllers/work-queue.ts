@@ -6,7 +6,7 @@ export const backOff = { firstMs: 5, longestMs: 1_000_000 } as const;
  * was added while it is out it comes up again after `done`. Times are milliseconds since 1970.
  */
 export interface WorkQueue {
-  /** Due now. */
+  /** Due now, or when the key has rested. */
   add(key: string): void;
   /** Due at `dueMs`; replaces an earlier appointment of this key. */
   addAt(key: string, dueMs: number): void;
@@ -14,13 +14,16 @@ export interface WorkQueue {
   cancel(key: string): void;
   /** The next key due now, which is out until `done`. */
   take(nowMs: number): string | undefined;
-  done(key: string): void;
+  /** Until `restUntilMs` what is added of this key waits; so a key that costs much and changes often is looked at seldom. */
+  done(key: string, restUntilMs?: number): void;
   /** Counts a failure of the key; answers how long to wait before the next attempt. */
   failed(key: string): number;
   /** How often in a row the key failed. */
   failures(key: string): number;
   succeeded(key: string): void;
   hasDue(nowMs: number): boolean;
+  /** Keys that were added and wait only until they have rested. */
+  readonly postponed: number;
   /** Keys that are out. */
   readonly taken: number;
   /** The earliest appointment. */
@@ -40,6 +43,10 @@ export function createWorkQueue(): WorkQueue {
   const due = new Map<string, number>();
   const heap: Appointment[] = [];
   const failures = new Map<string, number>();
+  /** When each key that is done has rested; entries of the past are dropped now and then. */
+  const rests = new Map<string, number>();
+  let purgeAt = 1000;
+  const postponed = new Set<string>();
 
   const isStale = (appointment: Appointment | undefined): boolean =>
     appointment !== undefined && due.get(appointment.key) !== appointment.dueMs;
@@ -51,28 +58,44 @@ export function createWorkQueue(): WorkQueue {
     for (let next = first(); next !== undefined && next.dueMs <= nowMs; next = first()) {
       pop(heap);
       due.delete(next.key);
+      rests.delete(next.key);
+      postponed.delete(next.key);
       add(next.key);
     }
   };
+  const appoint = (key: string, dueMs: number): void => {
+    if (due.get(key) === dueMs) return;
+    due.set(key, dueMs);
+    push(heap, { key, dueMs });
+    // Replaced appointments stay in the heap until they come up: drop them before they outnumber the valid ones.
+    if (heap.length > 2 * due.size + 64) {
+      heap.length = 0;
+      for (const [key, dueMs] of due) push(heap, { key, dueMs });
+    }
+  };
   const add = (key: string): void => {
-    (out.has(key) ? dirty : ready).add(key);
+    const restedMs = rests.get(key);
+    if (out.has(key)) dirty.add(key);
+    else if (restedMs === undefined) ready.add(key);
+    else {
+      postponed.add(key);
+      appoint(key, Math.min(restedMs, due.get(key) ?? restedMs));
+    }
   };
 
   return {
     add,
-    addAt(key, dueMs) {
-      if (due.get(key) === dueMs) return;
-      due.set(key, dueMs);
-      push(heap, { key, dueMs });
-      // Replaced appointments stay in the heap until they come up: drop them before they outnumber the valid ones.
-      if (heap.length > 2 * due.size + 64) {
-        heap.length = 0;
-        for (const [key, dueMs] of due) push(heap, { key, dueMs });
-      }
+    addAt: appoint,
+    cancel(key) {
+      due.delete(key);
+      postponed.delete(key);
     },
-    cancel: (key) => void due.delete(key),
     take(nowMs) {
       promote(nowMs);
+      if (rests.size > purgeAt) {
+        for (const [key, restedMs] of rests) if (restedMs <= nowMs) rests.delete(key);
+        purgeAt = 2 * rests.size + 1000;
+      }
       for (const key of ready) {
         ready.delete(key);
         out.add(key);
@@ -80,9 +103,10 @@ export function createWorkQueue(): WorkQueue {
       }
       return undefined;
     },
-    done(key) {
+    done(key, restUntilMs) {
       out.delete(key);
-      if (dirty.delete(key)) ready.add(key);
+      if (restUntilMs !== undefined) rests.set(key, restUntilMs);
+      if (dirty.delete(key)) add(key);
     },
     failed(key) {
       const before = failures.get(key) ?? 0;
@@ -94,6 +118,9 @@ export function createWorkQueue(): WorkQueue {
     hasDue(nowMs) {
       promote(nowMs);
       return ready.size > 0;
+    },
+    get postponed() {
+      return postponed.size;
     },
     get taken() {
       return out.size;

@@ -89,6 +89,7 @@ describe("controller loop", () => {
     loop.start();
     await loop.idle();
     expect(loop.nextDue()).toBe(cluster.clock.now() + 5000);
+    expect(loop.atRest).toBe(false);
     cluster.clock.advance(4999);
     await loop.idle();
     expect(controller.seen).toHaveLength(1);
@@ -96,6 +97,7 @@ describe("controller loop", () => {
     await loop.idle();
     expect(controller.seen).toHaveLength(2);
     expect(loop.nextDue()).toBeUndefined();
+    expect(loop.atRest).toBe(true);
   });
 
   it("retries a failure with back-off, a conflict at once, and goes on with other keys", async () => {
@@ -116,5 +118,28 @@ describe("controller loop", () => {
     await loop.idle();
     expect(loop.nextDue()).toBe(cluster.clock.now() + 10);
     expect(controller.seen.filter((key) => key === "broken")).toHaveLength(2);
+  });
+
+  it("looks seldom at a key that takes long and changes often, and counts it as due meanwhile", async () => {
+    const cluster = createFakeCluster();
+    const controller = recorder(async () => {
+      cluster.clock.advance(10);
+      return { kind: "done" };
+    });
+    const loop = createControllerLoop({ controllers: [controller], context: contextOf(cluster) });
+    await cluster.client.create(configMaps, configMap("a"));
+    loop.start();
+    await loop.idle();
+    await cluster.client.delete(configMaps, "default", "a");
+    let isIdle = false;
+    const idle = loop.idle().then(() => {
+      isIdle = true;
+    });
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect([controller.seen.length, isIdle]).toEqual([1, false]);
+    cluster.clock.advance(40);
+    await idle;
+    expect(controller.seen).toHaveLength(2);
   });
 });

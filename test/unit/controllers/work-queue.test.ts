@@ -42,6 +42,24 @@ describe("work queue", () => {
     expect(taken.length).toBe(100);
   });
 
+  it("lets a key rest when it was told to, whatever is added meanwhile", () => {
+    const queue = createWorkQueue();
+    queue.add("a");
+    queue.take(0);
+    queue.add("a");
+    queue.done("a", 40);
+    queue.add("a");
+    expect([queue.postponed, queue.hasDue(39), queue.nextDue()]).toEqual([1, false, 40]);
+    expect(queue.take(40)).toBe("a");
+    queue.done("a", 60);
+    queue.addAt("a", 50);
+    queue.add("a");
+    expect(queue.take(50)).toBe("a");
+    queue.done("a");
+    queue.add("a");
+    expect([queue.postponed, queue.take(50)]).toEqual([0, "a"]);
+  });
+
   it("waits 5 ms after the first failure, twice as long after each further one, at most 1,000 s", () => {
     const queue = createWorkQueue();
     expect([queue.failed("a"), queue.failed("a"), queue.failed("a")]).toEqual([5, 10, 20]);

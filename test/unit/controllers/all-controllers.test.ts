@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createLocalClient } from "../../../shared/api/local-client.ts";
+import type { ObjectClient } from "../../../shared/api/object-client.ts";
+import { concurrencyOf, createControllers } from "../../../shared/controllers/all-controllers.ts";
+import { type ControllerLoop, createControllerLoop } from "../../../shared/controllers/controller-loop.ts";
+import { createEventRecorder } from "../../../shared/controllers/event-recorder.ts";
+import { formatTime } from "../../../shared/controllers/timestamp.ts";
+import {
+  configMaps,
+  deployments,
+  endpointSlices,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  replicaSets,
+  serviceAccounts,
+  services,
+} from "../../../shared/kubernetes/known-resources.ts";
+import type { GroupResource, KubernetesObject } from "../../../shared/kubernetes/object.ts";
+import type { Deployment, EndpointSlice, Endpoints, Node, Pod, ReplicaSet, Service } from "../../../shared/kubernetes/types.ts";
+import { createHarness, type Harness } from "../api/harness.ts";
+import { deployment, node, service } from "./fixtures.ts";
+
+/** All controllers over the real API, mirror and store: what the fake cluster leaves out. */
+describe("all controllers over the API", () => {
+  let harness: Harness;
+  let client: ObjectClient;
+  let loop: ControllerLoop;
+  let flush: () => Promise<void>;
+
+  beforeEach(async () => {
+    harness = await createHarness();
+    const { mirror, clock, log, random } = harness.cluster;
+    client = createLocalClient(harness.served.registry);
+    const recorders = new Map<string, ReturnType<typeof createEventRecorder>>();
+    const recorderOf = (component: string) => {
+      const recorder = createEventRecorder({ client, clock, component });
+      recorders.set(component, recorder);
+      return recorder;
+    };
+    const controllers = createControllers({
+      recorderOf,
+      heartbeats: { lastSeen: () => undefined },
+      caPem: "CA",
+      apiServerAddress: { ip: "192.0.2.1", port: 7443 },
+    });
+    loop = createControllerLoop({ controllers, context: { view: mirror, client, clock, log, random }, concurrency: concurrencyOf });
+    flush = async () => {
+      for (const recorder of recorders.values()) await recorder.flush();
+    };
+    loop.start();
+    const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+    await client.create(nodes, node("node-a", ready));
+    await loop.idle();
+  });
+
+  afterEach(async () => {
+    await loop.stop();
+    await flush();
+    await harness.close();
+  });
+
+  const get = <T extends KubernetesObject>(resource: GroupResource, namespace: string, name: string): T | undefined =>
+    harness.cluster.mirror.get(resource, namespace, name)?.object as T | undefined;
+  const all = <T extends KubernetesObject>(resource: GroupResource, namespace = "default"): T[] =>
+    harness.cluster.mirror.list(resource, namespace).map(({ object }) => object as T);
+
+  /** What the scheduler and a kubelet do, until nothing moves. */
+  async function play(): Promise<void> {
+    for (let round = 0; round < 30; round++) {
+      await loop.idle();
+      let acted = false;
+      for (const pod of all<Pod>(pods)) {
+        const { namespace = "", name = "", uid = "", deletionTimestamp } = pod.metadata;
+        if (deletionTimestamp !== undefined) await client.delete(pods, namespace, name, { gracePeriodSeconds: 0 });
+        else if ((pod.spec?.nodeName ?? "") === "") await client.bind([{ namespace, name, uid, nodeName: "node-a" }]);
+        else if (pod.status?.phase !== "Running") {
+          const conditions = [{ type: "Ready", status: "True", lastTransitionTime: formatTime(harness.cluster.clock.now()) }];
+          const podIP = `10.244.0.${(Number(pod.metadata.resourceVersion) % 250) + 1}`;
+          const status: Pod["status"] = { ...pod.status, phase: "Running", conditions, podIP, podIPs: [{ ip: podIP }] };
+          await client.update(pods, { ...pod, status } as Pod, { subresource: "status" });
+        } else continue;
+        acted = true;
+      }
+      if (!acted) return;
+    }
+    throw new Error("it never comes to rest");
+  }
+
+  it("roll a deployment out behind its service, over to a new version, and clean up after it", async () => {
+    expect(get<Node>(nodes, "", "node-a")?.spec?.taints).toBeUndefined();
+    const { clusterIP: _, clusterIPs: __, ...spec } = service().spec ?? {};
+    await client.create(services, { ...service(), spec } as Service);
+    await client.create(deployments, deployment(3));
+    await play();
+    expect(get<Deployment>(deployments, "default", "web")?.status).toMatchObject({
+      readyReplicas: 3,
+      availableReplicas: 3,
+      updatedReplicas: 3,
+    });
+    expect(get<Deployment>(deployments, "default", "web")?.metadata).toMatchObject({
+      generation: 1,
+      annotations: { "deployment.kubernetes.io/revision": "1" },
+    });
+    expect(get<Endpoints>(endpoints, "default", "web")?.subsets?.[0]?.addresses).toHaveLength(3);
+
+    const body = { spec: { template: { spec: { containers: [{ name: "web", image: "web:2" }] } } } };
+    await client.patch(deployments, "default", "web", { type: "strategic", body });
+    await play();
+    const sizes = all<ReplicaSet>(replicaSets).map(({ spec }) => [spec?.template?.spec?.containers[0]?.image, spec?.replicas]);
+    expect(Object.fromEntries(sizes)).toEqual({ "web:1": 0, "web:2": 3 });
+    expect(get<Deployment>(deployments, "default", "web")?.status?.conditions).toMatchObject([
+      { type: "Available", status: "True" },
+      { type: "Progressing", status: "True", reason: "NewReplicaSetAvailable" },
+    ]);
+    const live = new Set(all<Pod>(pods).map(({ metadata }) => metadata.name));
+    const shown = all<EndpointSlice>(endpointSlices)
+      .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === "web")
+      .flatMap((slice) => slice.endpoints.map(({ targetRef }) => targetRef?.name));
+    expect(new Set(shown)).toEqual(live);
+
+    const before = harness.cluster.mirror.revision;
+    await loop.idle();
+    expect(harness.cluster.mirror.revision).toBe(before);
+
+    await flush();
+    expect(all<KubernetesObject & { reason: string }>(events).map(({ reason }) => reason)).toContain("ScalingReplicaSet");
+    await client.delete(deployments, "default", "web", { propagationPolicy: "Foreground" });
+    await play();
+    expect(get(deployments, "default", "web")).toBeUndefined();
+    expect([all(replicaSets), all(pods)]).toEqual([[], []]);
+  });
+
+  it("furnish a namespace and empty it again", async () => {
+    await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "team" } });
+    await loop.idle();
+    expect(get(serviceAccounts, "team", "default")).toBeDefined();
+    expect(get(configMaps, "team", "kube-root-ca.crt")).toMatchObject({ data: { "ca.crt": "CA" } });
+    await client.delete(namespaces, "", "team");
+    await loop.idle();
+    expect(get(namespaces, "", "team")).toBeUndefined();
+    expect([all(serviceAccounts, "team"), all(configMaps, "team")]).toEqual([[], []]);
+  });
+
+  it("lead the service kubernetes to the API server", async () => {
+    expect(get<Endpoints>(endpoints, "default", "kubernetes")?.subsets?.[0]?.addresses).toEqual([{ ip: "192.0.2.1" }]);
+    const [slice] = all<EndpointSlice>(endpointSlices).filter(({ metadata }) => metadata.name === "kubernetes");
+    expect(slice?.endpoints).toMatchObject([{ addresses: ["192.0.2.1"] }]);
+  });
+});
