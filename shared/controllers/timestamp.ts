@@ -3,11 +3,6 @@ export function formatTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
 }
 
-/** RFC 3339 in UTC with microseconds, as Kubernetes' `metav1.MicroTime` prints it. */
-export function formatMicroTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace("Z", "000Z");
-}
-
 /** Milliseconds since 1970, or undefined for what is absent or no time. */
 export function parseTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -1,5 +1,5 @@
 /** First and longest wait after a failure: client-go's `DefaultControllerRateLimiter`, 5 ms doubling to 1,000 s. */
-export const backOff = { firstMs: 5, longestMs: 1_000_000 } as const;
+const backOff = { firstMs: 5, longestMs: 1_000_000 } as const;
 
 /**
  * Keys that wait to be looked at. A key is in it once however often it was added, is handed out to one taker at a time, and when it

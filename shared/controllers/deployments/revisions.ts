@@ -4,7 +4,7 @@ import type { Deployment, PodTemplateSpec, ReplicaSet } from "../../kubernetes/t
 import { byCreation } from "./sizes.ts";
 
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
-export const revisionHistoryAnnotation = "deployment.kubernetes.io/revision-history";
+const revisionHistoryAnnotation = "deployment.kubernetes.io/revision-history";
 export const desiredReplicasAnnotation = "deployment.kubernetes.io/desired-replicas";
 export const maxReplicasAnnotation = "deployment.kubernetes.io/max-replicas";
 export const templateHashLabel = "pod-template-hash";

@@ -26,7 +26,7 @@ export function withCondition(conditions: readonly DeploymentCondition[], condit
   return [...withoutCondition(conditions, condition.type), { ...condition, ...(kept !== undefined && { lastTransitionTime: kept }) }];
 }
 
-export function withoutCondition(conditions: readonly DeploymentCondition[], type: string): DeploymentCondition[] {
+function withoutCondition(conditions: readonly DeploymentCondition[], type: string): DeploymentCondition[] {
   return conditions.filter((condition) => condition.type !== type);
 }
 

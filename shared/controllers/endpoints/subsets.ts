@@ -8,7 +8,7 @@ export interface EndpointEntry {
 }
 
 /** Most addresses in an Endpoints object; what is beyond is cut off, unready ones first (`maxCapacity`). */
-export const endpointsCapacity = 1000;
+const endpointsCapacity = 1000;
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compareAddresses = (a: EndpointAddress, b: EndpointAddress): number =>

@@ -1,8 +1,8 @@
 import type { Node, Taint } from "../../kubernetes/types.ts";
 import { formatTime } from "../timestamp.ts";
 
-export const notReadyTaint = "node.kubernetes.io/not-ready";
-export const unreachableTaint = "node.kubernetes.io/unreachable";
+const notReadyTaint = "node.kubernetes.io/not-ready";
+const unreachableTaint = "node.kubernetes.io/unreachable";
 
 /** Which taint a condition's status stands for (`nodeConditionToTaintKeyStatusMap`). */
 const taintsOfConditions: Readonly<Record<string, Readonly<Record<string, string>>>> = {

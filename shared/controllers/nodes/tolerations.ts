@@ -1,7 +1,7 @@
 import type { Pod, Taint, Toleration } from "../../kubernetes/types.ts";
 
 /** `v1.Toleration.ToleratesTaint` */
-export function tolerates({ key, operator = "Equal", value = "", effect }: Toleration, taint: Taint): boolean {
+function tolerates({ key, operator = "Equal", value = "", effect }: Toleration, taint: Taint): boolean {
   if (effect !== undefined && effect !== taint.effect) return false;
   if (key !== undefined && key !== "" && key !== taint.key) return false;
   return operator === "Exists" || value === (taint.value ?? "");

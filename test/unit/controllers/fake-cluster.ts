@@ -12,7 +12,7 @@ type Json = Record<string, unknown>;
 type Subresource = "status" | "scale" | "finalize";
 
 /** Answers an error to fail a request before it takes effect. */
-export type Interception = (request: {
+type Interception = (request: {
   verb: "create" | "update" | "patch" | "delete";
   resource: GroupResource;
   object: { namespace: string; name: string };
