@@ -3,6 +3,7 @@ import type { Log } from "../../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "../agent.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { RuntimePod } from "../runtime.ts";
+import { parseIpv4 } from "./ipv4.ts";
 import type { ClusterNetwork, LocalPod } from "./network-state.ts";
 import type { NodeNetwork } from "./node-network.ts";
 
@@ -14,6 +15,7 @@ export interface AgentNetworkOptions {
 }
 
 type Routing = Pick<ClusterNetwork, "services" | "endpointSlices">;
+const isIpv4 = (address: string): boolean => parseIpv4(address) !== undefined;
 const noRouting: Routing = { services: [], endpointSlices: [] };
 
 /** What the agent tells of clusters and of single pods, put together into the states of the node's network. */
@@ -32,7 +34,7 @@ export function createAgentNetwork({ network, running, log }: AgentNetworkOption
   const seed = async (): Promise<void> => {
     try {
       for (const { podUid, cluster, namespace, name, sandbox } of await running()) {
-        const [ip] = sandbox.ips;
+        const ip = sandbox.ips.find(isIpv4);
         if (sandbox.ready && ip !== undefined && !pods.has(podUid)) put(cluster, { uid: podUid, ip, namespace, name });
       }
     } catch (cause) {
@@ -58,7 +60,7 @@ export function createAgentNetwork({ network, running, log }: AgentNetworkOption
     dnsFor: (cluster, pod: Pod) => network.dnsFor({ cluster, namespace: pod.metadata.namespace ?? "", spec: pod.spec ?? {} }),
     async addressed(cluster, pod, ips) {
       const { uid = "", namespace = "", name = "" } = pod.metadata;
-      const [ip] = ips;
+      const ip = ips.find(isIpv4);
       if (ip === undefined || pod.spec?.hostNetwork === true) return;
       if (pods.get(uid)?.ip === ip) return applied;
       put(cluster, { uid, ip, namespace, name });

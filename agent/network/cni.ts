@@ -29,6 +29,8 @@ export interface CniNetworkOptions {
   readonly taken: readonly string[];
   /** Whether the `portmap` plugin can work here; host ports need it. */
   readonly portmap: boolean;
+  /** Whether the machine drops what it forwards, so that each pod must be let through (the `firewall` plugin). */
+  readonly firewall: boolean;
   readonly dataDir: string;
 }
 
@@ -40,6 +42,7 @@ export function cniConfigOf({
   nodeName,
   podCidr,
   portmap,
+  firewall,
   dataDir,
 }: Omit<CniNetworkOptions, "taken" | "podCidr"> & { podCidr: string }): object {
   const bridge = bridgeNameOf(nodeName);
@@ -57,6 +60,7 @@ export function cniConfigOf({
         ipam: { type: "host-local", dataDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: "0.0.0.0/0" }] },
       },
       ...(portmap ? [{ type: "portmap", capabilities: { portMappings: true } }] : []),
+      ...(firewall ? [{ type: "firewall", backend: "iptables" }] : []),
     ],
   };
 }

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 
 /** The bits of `a.b.c.d` as a number from 0 to 2^32-1; undefined for anything else. */
 export function parseIpv4(address: string): number | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
-  if (match === null) return undefined;
-  const octets = match.slice(1).map(Number);
+  const parts = address.split(".");
+  // A leading zero would mean octal to some readers.
+  if (parts.length !== 4 || parts.some((part) => !/^(0|[1-9]\d{0,2})$/.test(part))) return undefined;
+  const octets = parts.map(Number);
   if (octets.some((octet) => octet > 255)) return undefined;
   return octets.reduce((bits, octet) => bits * 256 + octet, 0);
 }

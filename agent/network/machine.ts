@@ -55,6 +55,14 @@ export async function canMapPorts(binDirs: readonly string[], run: RunCommand): 
   );
 }
 
+/** Does the machine's packet filter drop what it forwards unless told otherwise? Docker sets it up so. */
+export async function dropsForwarded(run: RunCommand): Promise<boolean> {
+  return run("iptables", ["-S", "FORWARD"]).then(
+    ({ exitCode, stdout }) => exitCode === 0 && stdout.startsWith("-P FORWARD DROP"),
+    () => false,
+  );
+}
+
 async function exists(path: string): Promise<boolean> {
   return access(path, constants.F_OK).then(
     () => true,

@@ -9,9 +9,11 @@ import { createApiProxy } from "./api-proxy.ts";
 import { createRulesetApplier } from "./apply.ts";
 import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, removeCniNetwork } from "./cni.ts";
 import { createConntrackCleaner } from "./conntrack.ts";
+import { parseIpv4 } from "./ipv4.ts";
 import {
   addLoopbackAddress,
   canMapPorts,
+  dropsForwarded,
   enableBridgeFiltering,
   enableForwarding,
   machineCidrs,
@@ -152,6 +154,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         podCidr: options.podCidr,
         taken: machineCidrs(bridgeNameOf(nodeName)),
         portmap: await canMapPorts(options.cniBinDirs ?? defaultCniBinDirs, run),
+        firewall: await dropsForwarded(run),
         dataDir: options.cniDataDir ?? defaultCniDataDir,
       });
       log.info("pod network ready", { kind: network.kind, podCidr: ownRange(), address });
@@ -162,7 +165,10 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     async update(state) {
       const onMachine = new Set(machineCidrs().map((cidr) => cidr.split("/")[0]));
       latest = {
-        clusters: state.clusters.map((cluster) => ({ ...cluster, pods: cluster.pods.filter(({ ip }) => ip !== "" && !onMachine.has(ip)) })),
+        clusters: state.clusters.map((cluster) => ({
+          ...cluster,
+          pods: cluster.pods.filter(({ ip }) => parseIpv4(ip) !== undefined && !onMachine.has(ip)),
+        })),
       };
       dns.update(latest);
       if (bridged) await applyLatest();

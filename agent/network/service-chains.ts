@@ -89,5 +89,5 @@ function affinityRules(
 /** Unique by the hash in front, readable behind; names of nft objects may have 255 characters. */
 function identityOf(cluster: string, { namespace, service, protocol, portName, port }: ServicePortRoute): string {
   const readable = `${namespace}/${service}/${protocol}/${portName === "" ? port : portName}`;
-  return `${shortHash(`${cluster}\n${readable}`)}-${readable}`.slice(0, 180);
+  return `${shortHash(`${cluster}\n${readable}`)}-${readable.replaceAll(/[^A-Za-z0-9/._-]/g, "_")}`.slice(0, 180);
 }

@@ -1,5 +1,5 @@
 import type { Endpoint, EndpointSlice, Service, ServiceSpec } from "../../shared/kubernetes/types.ts";
-import { parseIpv4 } from "./ipv4.ts";
+import { parseIpv4, rangeOfInterface } from "./ipv4.ts";
 import type { ClusterNetwork } from "./network-state.ts";
 
 export type TransportProtocol = "tcp" | "udp" | "sctp";
@@ -66,27 +66,33 @@ export function servicePortRoutes(cluster: ClusterNetwork, place: NodePlace): Se
 function routesOf(service: Service, slices: readonly EndpointSlice[], place: NodePlace, localIps: ReadonlySet<string>): ServicePortRoute[] {
   const spec = service.spec ?? {};
   const outward = spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.externalIPs ?? []).length > 0;
-  return (spec.ports ?? []).map((port) => {
-    const protocol = protocolOf(port.protocol);
-    const endpoints = endpointsOf(slices, port.name ?? "", protocol, place, localIps);
-    const destinations = destinationsOf(spec, endpoints, outward, place.zone);
-    return {
-      namespace: service.metadata.namespace ?? "",
-      service: service.metadata.name ?? "",
-      portName: port.name ?? "",
-      protocol,
-      port: port.port,
-      clusterIps: clusterIpsOf(spec),
-      externalIps: (spec.externalIPs ?? []).filter(isIpv4),
-      loadBalancerIps: loadBalancerIpsOf(service),
-      loadBalancerSourceRanges: (spec.loadBalancerSourceRanges ?? []).map((range) => range.trim()).filter((range) => !range.includes(":")),
-      nodePort: port.nodePort === undefined || port.nodePort === 0 ? undefined : port.nodePort,
-      affinitySeconds:
-        spec.sessionAffinity === "ClientIP" ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds) : undefined,
-      ...destinations,
-      externalLocal: spec.externalTrafficPolicy === "Local",
-    };
-  });
+  return (spec.ports ?? [])
+    .filter(({ port, nodePort = 0 }) => isPort(port) && (nodePort === 0 || isPort(nodePort)))
+    .map((port) => {
+      const protocol = protocolOf(port.protocol);
+      const endpoints = endpointsOf(slices, port.name ?? "", protocol, place, localIps);
+      const destinations = destinationsOf(spec, endpoints, outward, place.zone);
+      return {
+        namespace: service.metadata.namespace ?? "",
+        service: service.metadata.name ?? "",
+        portName: port.name ?? "",
+        protocol,
+        port: port.port,
+        clusterIps: clusterIpsOf(spec),
+        externalIps: (spec.externalIPs ?? []).filter(isIpv4),
+        loadBalancerIps: loadBalancerIpsOf(service),
+        loadBalancerSourceRanges: (spec.loadBalancerSourceRanges ?? [])
+          .map((range) => range.trim())
+          .filter((range) => rangeOfInterface(range) !== undefined),
+        nodePort: port.nodePort === undefined || port.nodePort === 0 ? undefined : port.nodePort,
+        affinitySeconds:
+          spec.sessionAffinity === "ClientIP"
+            ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
+            : undefined,
+        ...destinations,
+        externalLocal: spec.externalTrafficPolicy === "Local",
+      };
+    });
 }
 
 interface NodeEndpoint extends EndpointTarget {
@@ -107,7 +113,7 @@ function endpointsOf(
   const found = new Map<string, NodeEndpoint>();
   for (const slice of slices.filter(({ addressType }) => addressType === "IPv4")) {
     const port = (slice.ports ?? []).find((one) => (one.name ?? "") === portName && protocolOf(one.protocol) === protocol)?.port;
-    if (port === undefined) continue;
+    if (port === undefined || !isPort(port)) continue;
     for (const endpoint of slice.endpoints) {
       const ip = endpoint.addresses[0];
       if (ip === undefined || !isIpv4(ip)) continue;
@@ -194,6 +200,8 @@ function protocolOf(protocol: "TCP" | "UDP" | "SCTP" | undefined): TransportProt
   return protocol === "UDP" ? "udp" : protocol === "SCTP" ? "sctp" : "tcp";
 }
 
+/** What the API validated is checked again: one wrong value would make the kernel refuse the rules of every service. */
+const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65_536;
 const isIpv4 = (address: string): boolean => parseIpv4(address) !== undefined;
 const keyOfService = ({ metadata }: Service): string => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 const keyOfSlice = ({ metadata }: EndpointSlice): string => `${metadata.namespace ?? ""}/${metadata.labels?.[serviceNameLabel] ?? ""}`;

@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +11,7 @@ import { systemClock } from "../../shared/clock.ts";
 import type { EndpointSlice, Service, ServiceSpec } from "../../shared/kubernetes/types.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
 import { type ContainerdFixture, containerdUnavailable, interfaceNames, startContainerd, testImage } from "./containerd-fixture.ts";
-import { sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
+import { eventually, sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
 
 const unavailable = containerdUnavailable();
 const nodeName = `e2e-net-${process.pid}`;
@@ -94,6 +95,11 @@ describe.skipIf(unavailable !== undefined)(
     const serverScript = (answer: string): string => `mkdir /www; echo ${answer} > /www/index.html; exec httpd -f -p 8080 -h /www`;
     const fetchFrom = (key: string, host: string, port = 80, path = "/"): Promise<string> =>
       shell(runtime, pods.get(key)?.container ?? "", `fetch ${host} ${port} ${path}`);
+
+    const machineAddress = async (): Promise<string> => {
+      const { stdout } = await runCommand("ip", ["-4", "-o", "address", "show", "scope", "global"]);
+      return /inet (\d+\.\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "";
+    };
 
     beforeAll(async () => {
       api = createServer((request, response) => response.end(`api ${request.url}`));
@@ -207,6 +213,42 @@ describe.skipIf(unavailable !== undefined)(
     it("leads the service kubernetes of every cluster to the server", async () => {
       expect(await fetchFrom("one-client", "kubernetes.default.svc", 443, "/version")).toBe("api /version");
       expect(await fetchFrom("two-client", "10.97.0.1", 443, "/version")).toBe("api /version");
+    });
+
+    it("leads UDP clients of an endpoint that is gone to another, although they never pause", async ({ skip }) => {
+      if ((await runCommand("conntrack", ["--version"]).catch(() => undefined)) === undefined) skip("no conntrack");
+      const address = await machineAddress();
+      const servers = await Promise.all(
+        ["first", "second"].map(async (answer) => {
+          const server = createSocket("udp4");
+          server.on("message", (_message, remote) => server.send(answer, remote.port, remote.address));
+          await new Promise<void>((resolve) => server.bind(0, address, resolve));
+          return server;
+        }),
+      );
+      const [first = 0, second = 0] = servers.map((server) => server.address().port);
+      const udpState = (port: number): NetworkState => {
+        const [one, two] = stateWith(ipsOf("one-a", "one-b")).clusters;
+        if (one === undefined || two === undefined) throw new Error("no clusters");
+        const extra = { ...slice("udp", [address]), ports: [{ name: "echo", port, protocol: "UDP" as const }] };
+        const services = [
+          ...one.services,
+          service("udp", { clusterIP: "10.97.0.14", ports: [{ name: "echo", port: 5300, protocol: "UDP" }] }),
+        ];
+        return { clusters: [{ ...one, services, endpointSlices: [...one.endpointSlices, extra] }, two] };
+      };
+      await network.update(udpState(first));
+      const socket = createSocket("udp4");
+      const answers: string[] = [];
+      socket.on("message", (message) => answers.push(message.toString().trim()));
+      const sending = setInterval(() => socket.send("?", 5300, "10.97.0.14", () => {}), 50);
+      expect(await eventually(async () => answers.includes("first"), 5_000)).toBe(true);
+      await network.update(udpState(second));
+      expect(await eventually(async () => answers.includes("second"), 5_000)).toBe(true);
+      clearInterval(sending);
+      socket.close();
+      for (const server of servers) server.close();
+      await network.update(stateWith(ipsOf("one-a", "one-b")));
     });
 
     it("does not fail a request while every endpoint is replaced, one after the other", async () => {

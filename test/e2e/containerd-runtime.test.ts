@@ -42,6 +42,7 @@ describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable 
       podCidr: `10.65.${process.pid % 256}.0/24`,
       taken: [],
       portmap: false,
+      firewall: false,
       dataDir: fixture.cniDataDir,
     });
     runtime = open(nodeName);

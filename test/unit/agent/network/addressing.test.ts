@@ -58,7 +58,7 @@ describe("names and addresses of a node", () => {
 });
 
 describe("IPv4", () => {
-  it.each(["1.2.3", "1.2.3.256", "1.2.3.4.5", "::1", "a.b.c.d", ""])("%j is no address", (text) => {
+  it.each(["1.2.3", "1.2.3.256", "1.2.3.4.5", "::1", "a.b.c.d", "010.0.0.1", "1.2.3.4\n", ""])("%j is no address", (text) => {
     expect(parseIpv4(text)).toBeUndefined();
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bridgeNameOf, derivePodCidr } from "../../../../agent/network/addressing.ts";
-import { ensureCniNetwork, removeCniNetwork } from "../../../../agent/network/cni.ts";
+import { type CniNetworkOptions, ensureCniNetwork, removeCniNetwork } from "../../../../agent/network/cni.ts";
 
 let directory = "";
 beforeEach(async () => {
@@ -11,8 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const ensure = (nodeName: string, change: { podCidr?: string; taken?: readonly string[]; portmap?: boolean } = {}) =>
-  ensureCniNetwork(directory, { nodeName, podCidr: undefined, taken: [], portmap: false, dataDir: "/d", ...change });
+const ensure = (nodeName: string, change: Partial<CniNetworkOptions> = {}) =>
+  ensureCniNetwork(directory, { nodeName, podCidr: undefined, taken: [], portmap: false, firewall: false, dataDir: "/d", ...change });
 const written = async (): Promise<{ plugins: Record<string, unknown>[] }> =>
   JSON.parse(await readFile(join(directory, "05-coracle.conflist"), "utf8"));
 
@@ -31,9 +31,13 @@ describe("ensureCniNetwork", () => {
     expect(await readdir(directory)).toEqual(["05-coracle.conflist"]);
   });
 
-  it("maps ports where the machine can", async () => {
-    await ensure("n1", { portmap: true });
-    expect((await written()).plugins).toMatchObject([{ type: "bridge" }, { type: "portmap", capabilities: { portMappings: true } }]);
+  it("maps ports where the machine can, and lets pods through where it drops what it forwards", async () => {
+    await ensure("n1", { portmap: true, firewall: true });
+    expect((await written()).plugins).toMatchObject([
+      { type: "bridge" },
+      { type: "portmap", capabilities: { portMappings: true } },
+      { type: "firewall" },
+    ]);
   });
 
   it("keeps the range of a node that was here before, unless it is given another", async () => {

@@ -188,6 +188,23 @@ describe("masquerading", () => {
 });
 
 describe("the whole", () => {
+  it("is not broken by values that no API server would have let in", () => {
+    const services = [
+      serviceOf("evil }\nflush ruleset\n", {
+        externalIPs: ["1.2.3.4 }\nflush ruleset", "010.0.0.1"],
+        loadBalancerSourceRanges: ["; drop"],
+      }),
+      serviceOf("range", { clusterIP: "10.96.0.6", ports: [{ port: 70_000 }, { port: 80, nodePort: -1 }, { port: 81 }] }),
+    ];
+    const { chains, sets } = rulesetOf(input([clusterOf("c\n1", services, [sliceOf("range", two)])]));
+    const text = [...chains.keys(), ...sets.keys(), ...[...chains.values()].flatMap(({ rules }) => rules)];
+    expect(text.filter((line) => /[\n;]|flush/.test(line.replaceAll("evil_flush", "")) && !line.includes("evil"))).toEqual([]);
+    expect([...chains.keys()].every((name) => /^[A-Za-z0-9/._-]+$/.test(name))).toBe(true);
+    const elements = [...sets.values()].flatMap((set) => [...elementsOf(set)].flat());
+    expect(elements.some((element) => /70000|-1$|flush ruleset|010/.test(element))).toBe(false);
+    expect(elements.some((element) => element.includes(". 81"))).toBe(true);
+  });
+
   it("refers only to chains and sets that are there", () => {
     const service = serviceOf("web", {
       type: "NodePort",
