@@ -6,6 +6,7 @@ import { createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
 import { createClusterSurface } from "../shared/api/surface.ts";
+import { apiKeyScopes } from "../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
@@ -197,6 +198,6 @@ async function writeCredentials(data: DataDirectory, platform: Platform, url: st
   data.writePrivate("kubeconfig", renderKubeconfig({ name: localCluster, server, caPem: data.caPem, user: { kind: "token", token } }));
   const known = JSON.parse(data.readPrivate("admin.json") ?? "{}") as { apiKey?: string };
   const valid = known.apiKey !== undefined && (await platform.keys.authenticate(known.apiKey)) !== undefined;
-  const apiKey = valid ? known.apiKey : (await platform.keys.create(localTenant, { name: "embedded-host", scopes: ["operator"] })).key;
+  const apiKey = valid ? known.apiKey : (await platform.keys.create(localTenant, { name: "embedded-host", scopes: apiKeyScopes })).key;
   data.writePrivate("admin.json", `${JSON.stringify({ url, apiKey, ca: data.caPem }, undefined, 2)}\n`);
 }

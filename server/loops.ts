@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import type { ObjectClient } from "../shared/api/object-client.ts";
 import type { Clock } from "../shared/clock.ts";
 import { concurrencyOf, createControllers } from "../shared/controllers/all-controllers.ts";
@@ -29,11 +30,21 @@ export interface LoopsOptions {
 
 const poolLabel = "coracle.dev/pool";
 
+/**
+ * The address that the endpoints of the `kubernetes` Service show: Kubernetes allows no loopback there. Pods get to the server through
+ * their agent, whatever stands here.
+ */
+function machineAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
+}
+
 /** The controllers and the scheduler of one cluster, turned by this process. */
 export function createLoops(options: LoopsOptions): Loops {
   const { ref, mirror, client, clock, random, heartbeats } = options;
   const log = options.log.with({ cluster: ref.cluster });
   const context = { view: mirror, client, clock, log, random };
+  const advertised = machineAddress();
   const controllers = createControllers({
     recorderOf: (component) => createEventRecorder({ client, clock, component, random }),
     heartbeats: {
@@ -45,7 +56,7 @@ export function createLoops(options: LoopsOptions): Loops {
     },
     listeningSinceMs: clock.now(),
     caPem: options.caPem,
-    apiServerAddress: { ip: "127.0.0.1", port: options.apiServerPort },
+    ...(advertised !== undefined && { apiServerAddress: { ip: advertised, port: options.apiServerPort } }),
   });
   const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
   const scheduler = createSchedulerLoop(context);
