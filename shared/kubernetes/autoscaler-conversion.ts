@@ -53,8 +53,11 @@ const conditionsAnnotation = z.array(
 );
 
 export function autoscalerToV1(autoscaler: HorizontalPodAutoscaler): KubernetesObject {
-  const { metrics = [], behavior, ...spec } = autoscaler.spec ?? { scaleTargetRef: undefined, maxReplicas: 0 };
-  const { currentMetrics = [], conditions = [], ...status } = autoscaler.status ?? {};
+  const { metrics: givenMetrics, behavior, ...spec } = autoscaler.spec ?? { scaleTargetRef: undefined, maxReplicas: 0 };
+  const { currentMetrics: givenStatuses, conditions: givenConditions, ...status } = autoscaler.status ?? {};
+  const metrics = givenMetrics ?? [];
+  const currentMetrics = givenStatuses ?? [];
+  const conditions = givenConditions ?? [];
   const others = metrics.filter((metric) => !isCpuUtilization(metric));
   const target = metrics.find(isCpuUtilization)?.resource?.target.averageUtilization;
   const current = currentMetrics.findLast(hasCpuUtilization)?.resource?.current.averageUtilization;
@@ -68,7 +71,11 @@ export function autoscalerToV1(autoscaler: HorizontalPodAutoscaler): KubernetesO
       ...(conditions.length > 0 && { [annotation.conditions]: JSON.stringify(conditions) }),
     }),
     spec: { ...spec, ...(target !== undefined && { targetCPUUtilizationPercentage: target }) },
-    ...(autoscaler.status && { status: { ...status, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) } }),
+    status: {
+      ...{ currentReplicas: 0, desiredReplicas: 0 },
+      ...status,
+      ...(current !== undefined && { currentCPUUtilizationPercentage: current }),
+    },
   };
   return converted;
 }
@@ -77,30 +84,35 @@ export function autoscalerToV1(autoscaler: HorizontalPodAutoscaler): KubernetesO
 export function autoscalerFromV1(autoscaler: AutoscalingV1HorizontalPodAutoscaler): KubernetesObject {
   const annotations = autoscaler.metadata.annotations ?? {};
   const { targetCPUUtilizationPercentage, ...spec } = autoscaler.spec ?? { maxReplicas: 0 };
-  const { currentCPUUtilizationPercentage, ...status } = autoscaler.status ?? {};
+  const { currentCPUUtilizationPercentage, currentReplicas, desiredReplicas, ...status } = autoscaler.status ?? {};
   const others = parsed(metricSpecsV1, annotations[annotation.metrics])?.map(metricSpecFromV1) ?? [];
-  const metrics = targetCPUUtilizationPercentage === undefined ? others : [...others, cpuSpec(targetCPUUtilizationPercentage)];
+  const metrics = typeof targetCPUUtilizationPercentage !== "number" ? others : [...others, cpuSpec(targetCPUUtilizationPercentage)];
   const behavior = decodeBehavior(annotations[annotation.behavior]);
-  const cpuStatus = currentCPUUtilizationPercentage === undefined ? undefined : [cpuCurrent(currentCPUUtilizationPercentage)];
+  const cpuStatus = typeof currentCPUUtilizationPercentage !== "number" ? undefined : [cpuCurrent(currentCPUUtilizationPercentage)];
   const currentMetrics = parsed(metricStatusesV1, annotations[annotation.currentMetrics])?.map(metricStatusFromV1) ?? cpuStatus;
   const conditions = parsed(conditionsAnnotation, annotations[annotation.conditions]);
-  const withStatus = autoscaler.status !== undefined || currentMetrics !== undefined || conditions !== undefined;
   const converted = {
     kind: "HorizontalPodAutoscaler",
     apiVersion: "autoscaling/v2",
     metadata: withAnnotations(autoscaler.metadata, {}),
     spec: { ...spec, metrics: metrics.length > 0 ? metrics : [cpuSpec(defaultCpuUtilization)], ...(behavior && { behavior }) },
-    ...(withStatus && { status: { ...status, ...(currentMetrics && { currentMetrics }), ...(conditions && { conditions }) } }),
+    status: {
+      ...status,
+      ...(currentReplicas && { currentReplicas }),
+      desiredReplicas: desiredReplicas ?? 0,
+      currentMetrics: currentMetrics ?? null,
+      ...(conditions && { conditions }),
+    },
   };
   return converted;
 }
 
 function isCpuUtilization({ type, resource }: MetricSpec): boolean {
-  return type === "Resource" && resource?.name === "cpu" && resource.target.averageUtilization !== undefined;
+  return type === "Resource" && resource?.name === "cpu" && typeof resource.target.averageUtilization === "number";
 }
 
 function hasCpuUtilization({ type, resource }: MetricStatus): boolean {
-  return type === "Resource" && resource?.name === "cpu" && resource.current.averageUtilization !== undefined;
+  return type === "Resource" && resource?.name === "cpu" && typeof resource.current.averageUtilization === "number";
 }
 
 function cpuSpec(averageUtilization: number): MetricSpec {

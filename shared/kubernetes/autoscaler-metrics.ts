@@ -231,7 +231,7 @@ export function metricStatusFromV1({ type, object, pods, resource, containerReso
   return metric as MetricStatus;
 }
 
-/** The same object without the fields that have no value. */
+/** The same object without the fields that have no value; null is none. */
 function present<T extends object>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as T;
 }

@@ -11,7 +11,7 @@ interface GroupVersionForDiscovery {
   readonly version: string;
 }
 
-export interface ApiGroup {
+interface ApiGroup {
   readonly name: string;
   readonly versions: readonly GroupVersionForDiscovery[];
   readonly preferredVersion: GroupVersionForDiscovery;
@@ -71,7 +71,7 @@ export function aggregatedMediaType(version: DiscoveryVersion): string {
 }
 
 /** An opaque name of the version in which objects are stored: clients see by it that the encoding changed (KEP-2339). */
-export function storageVersionHash({ group, storageVersion, kind }: Pick<ResourceDefinition, "group" | "storageVersion" | "kind">): string {
+function storageVersionHash({ group, storageVersion, kind }: Pick<ResourceDefinition, "group" | "storageVersion" | "kind">): string {
   return createHash("sha256").update(`${group}/${storageVersion}/${kind}`).digest().subarray(0, 8).toString("base64");
 }
 

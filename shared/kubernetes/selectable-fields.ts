@@ -108,16 +108,17 @@ function unsupportedMessage(resource: ResourceDefinition, field: string): string
 }
 
 /**
- * The value of a selectable field of an object in its storage version; empty where it has none.
+ * The value of a selectable field of an object in its storage version; empty where it has none. The field is named as
+ * `selectableField` answered it, or in one of the ways that it takes.
  * @throws StatusError `BadRequest` when the resource cannot be selected by the field.
  */
 export function fieldValue(resource: ResourceDefinition, object: KubernetesObject, field: string): string {
-  return readField(resource, object, selectableField(resource, field)) ?? "";
+  const read = readerOf(resource, field) ?? readerOf(resource, selectableField(resource, field));
+  return (read ? read(object) : valueAt(object, field)) ?? "";
 }
 
-function readField(resource: ResourceDefinition, object: KubernetesObject, field: string): string | undefined {
-  const read = metadataFields.get(field) ?? ownFields.get(resource.collection)?.get(field);
-  return read ? read(object) : valueAt(object, field);
+function readerOf(resource: ResourceDefinition, field: string): FieldReader | undefined {
+  return metadataFields.get(field) ?? ownFields.get(resource.collection)?.get(field);
 }
 
 /** The scalar at a dotted path, as custom resources declare theirs (`spec.colour`). */

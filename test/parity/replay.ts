@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isRecord, mask } from "./mask.ts";
 import type { Exchange, Scenario } from "./recording.ts";
 
-export interface SentRequest {
+interface SentRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

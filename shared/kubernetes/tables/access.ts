@@ -39,7 +39,7 @@ export const certificateSigningRequestCells: Printer = (object, nowMs) => {
     age(request, nowMs),
     spec?.signerName || "<none>",
     spec?.username ?? "",
-    spec?.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000),
+    spec?.expirationSeconds ? humanDuration(spec.expirationSeconds * 1000) : "<none>",
     requestCondition(request),
   ];
 };
@@ -79,13 +79,13 @@ export const validatingAdmissionPolicyBindingCells: Printer = (object, nowMs) =>
 };
 
 /** A selector as Go's generated `String` method shows it: that is what kube-apiserver prints here. */
-function goText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
-  const labels = Object.entries(matchLabels)
+function goText({ matchLabels, matchExpressions }: LabelSelector): string {
+  const labels = Object.entries(matchLabels ?? {})
     .map(([key, value]) => `${key}: ${value},`)
     .sort()
     .join("");
-  const expressions = matchExpressions
-    .map(({ key, operator, values = [] }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(" ")}],},`)
+  const expressions = (matchExpressions ?? [])
+    .map(({ key, operator, values }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${(values ?? []).join(" ")}],},`)
     .join("");
   return `&LabelSelector{MatchLabels:map[string]string{${labels}},MatchExpressions:[]LabelSelectorRequirement{${expressions}},}`;
 }

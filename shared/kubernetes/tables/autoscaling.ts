@@ -44,7 +44,7 @@ function target(spec: MetricSpec, status: MetricStatus | undefined): string {
 }
 
 function averageOrValue(wanted: MetricTarget, current: MetricValueStatus | undefined): string {
-  if (wanted.averageValue !== undefined) return `${current?.averageValue ?? "<unknown>"}/${wanted.averageValue} (avg)`;
+  if (isGiven(wanted.averageValue)) return `${current?.averageValue ?? "<unknown>"}/${wanted.averageValue} (avg)`;
   return `${current ? (current.value ?? "0") : "<unknown>"}/${wanted.value ?? "0"}`;
 }
 
@@ -53,7 +53,15 @@ function average(current: MetricValueStatus | undefined): string | number {
 }
 
 function resource(wanted: MetricTarget, current: MetricValueStatus | undefined): string {
-  if (wanted.averageValue !== undefined) return `${average(current)}/${wanted.averageValue}`;
-  const used = current?.averageUtilization === undefined ? "<unknown>" : `${current.averageUtilization}%`;
-  return `${used}/${wanted.averageUtilization === undefined ? "<auto>" : `${wanted.averageUtilization}%`}`;
+  if (isGiven(wanted.averageValue)) return `${average(current)}/${wanted.averageValue}`;
+  return `${percent(current?.averageUtilization) ?? "<unknown>"}/${percent(wanted.averageUtilization) ?? "<auto>"}`;
+}
+
+function percent(value: number | undefined): string | undefined {
+  return isGiven(value) ? `${value}%` : undefined;
+}
+
+/** JSON's null is as good as nothing. */
+function isGiven<T>(value: T | undefined | null): value is T {
+  return value !== undefined && value !== null;
 }

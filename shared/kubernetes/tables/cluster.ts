@@ -97,7 +97,8 @@ export const componentStatusCells: Printer = (object) => {
 
 export const resourceQuotaCells: Printer = (object, nowMs) => {
   const quota = object as ResourceQuota;
-  const { hard = {}, used = {} } = quota.status ?? {};
+  const hard = quota.status?.hard ?? {};
+  const used = quota.status?.used ?? {};
   const requests: string[] = [];
   const limits: string[] = [];
   for (const resource of Object.keys(hard).sort()) {

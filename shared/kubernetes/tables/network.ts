@@ -50,9 +50,10 @@ function portText({ port, nodePort, protocol }: ServicePort): string {
 export const endpointsCells: Printer = (object, nowMs) => {
   const endpoints = object as Endpoints;
   const subsets = endpoints.subsets ?? [];
-  const addresses = subsets.flatMap(({ addresses: ready = [], ports = [] }) =>
-    ports.length === 0 ? ready.map(({ ip }) => ip) : ports.flatMap(({ port }) => ready.map(({ ip }) => hostPort(ip, port))),
-  );
+  const addresses = subsets.flatMap(({ addresses: ready, ports }) => {
+    const ips = (ready ?? []).map(({ ip }) => ip);
+    return ports && ports.length > 0 ? ports.flatMap(({ port }) => ips.map((ip) => hostPort(ip, port))) : ips;
+  });
   return [endpoints.metadata.name, subsets.length === 0 ? "<none>" : firstFew(addresses, shown), age(endpoints, nowMs)];
 };
 
@@ -99,7 +100,7 @@ function hosts(rules: readonly IngressRule[]): string {
 export const ingressClassCells: Printer = (object, nowMs) => {
   const ingressClass = object as IngressClass;
   const parameters = ingressClass.spec?.parameters;
-  const kind = parameters?.apiGroup === undefined ? parameters?.kind : `${parameters.kind}.${parameters.apiGroup}`;
+  const kind = parameters?.apiGroup ? `${parameters.kind}.${parameters.apiGroup}` : parameters?.kind;
   return [
     ingressClass.metadata.name,
     ingressClass.spec?.controller ?? "",

@@ -46,15 +46,16 @@ describe("conversion of HorizontalPodAutoscalers", () => {
   it("turns the CPU target of version 1 into a resource metric", () => {
     const given = autoscaler("autoscaling/v1", { scaleTargetRef, minReplicas: 1, maxReplicas: 5, targetCPUUtilizationPercentage: 60 });
     const converted = convert(given, "autoscaling/v1", v2);
-    expect(converted).toEqual(
-      autoscaler("autoscaling/v2", {
-        scaleTargetRef,
-        minReplicas: 1,
-        maxReplicas: 5,
-        metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } }],
-      }),
-    );
-    expect(convert(converted, "autoscaling/v2", v1)).toEqual(given);
+    const metrics = [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } }];
+    const status = { desiredReplicas: 0, currentMetrics: null };
+    expect(converted).toEqual(autoscaler("autoscaling/v2", { scaleTargetRef, minReplicas: 1, maxReplicas: 5, metrics }, status));
+    expect(convert(converted, "autoscaling/v2", v1)).toEqual({ ...given, status: { currentReplicas: 0, desiredReplicas: 0 } });
+  });
+
+  it("takes null for nothing", () => {
+    const status = { currentMetrics: null, desiredReplicas: 0 };
+    const old = convert(autoscaler("autoscaling/v2", { scaleTargetRef, maxReplicas: 5, metrics: null }, status), "autoscaling/v2", v1);
+    expect(old).toEqual(autoscaler("autoscaling/v1", { scaleTargetRef, maxReplicas: 5 }, { currentReplicas: 0, desiredReplicas: 0 }));
   });
 
   it("assumes 80 % where version 1 names no metric at all", () => {
@@ -112,7 +113,7 @@ describe("conversion of HorizontalPodAutoscalers", () => {
       v2,
     );
     expect(converted.metadata).toEqual({ name: "web", namespace: "default" });
-    expect(converted).not.toHaveProperty("status");
+    expect(converted).toHaveProperty("status", { desiredReplicas: 0, currentMetrics: null });
   });
 });
 

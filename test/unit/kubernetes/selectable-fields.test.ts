@@ -54,6 +54,7 @@ describe("selectable fields", () => {
       reportingComponent: "kubelet",
     };
     expect(fieldValue(groupEvents, event, "regarding.kind")).toBe("Pod");
+    expect(fieldValue(groupEvents, event, selectableField(groupEvents, "regarding.kind"))).toBe("Pod");
     expect(fieldValue(groupEvents, event, "reportingController")).toBe("kubelet");
     expect(fieldValue(resource("", "events"), event, "source")).toBe("kubelet");
   });
