@@ -12,7 +12,6 @@ import type { Mirror } from "../shared/store/mirror.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
 import { objectOf } from "../shared/store/view.ts";
 import type { Log } from "../shared/telemetry/log.ts";
-import { advertisedAddress } from "./advertised-address.ts";
 import type { Loops } from "./cluster-runtime.ts";
 
 export interface LoopsOptions {
@@ -46,7 +45,6 @@ export function createLoops(options: LoopsOptions): Loops {
   const log = options.log.with({ cluster: ref.cluster });
   const context = { view: mirror, client, clock, log, random };
   const advertised = machineAddress();
-  const ip = advertisedAddress();
   const controllers = createControllers({
     recorderOf: (component) => createEventRecorder({ client, clock, component, random }),
     heartbeats: {
