@@ -1,6 +1,7 @@
 import type { ClusterDirectory } from "../shared/api/surface.ts";
 import type { Clock } from "../shared/clock.ts";
 import { type ClusterRef, isStoreError } from "../shared/store/store.ts";
+import { type ActiveClusters, createActiveClusters } from "./active-clusters.ts";
 import { type ClusterRuntime, type ClusterRuntimeOptions, openClusterRuntime } from "./cluster-runtime.ts";
 
 /** A cluster that nobody asked for so long, and that has nothing to do, leaves the memory. */
@@ -17,6 +18,7 @@ interface Entry {
 export class ClusterHost implements ClusterDirectory {
   readonly #options: ClusterRuntimeOptions;
   readonly #clock: Clock;
+  readonly #active: ActiveClusters;
   readonly #entries = new Map<string, Entry>();
   #cancelSweep: () => void;
   /** Called when a cluster came or went. */
@@ -25,6 +27,7 @@ export class ClusterHost implements ClusterDirectory {
   constructor(options: ClusterRuntimeOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#active = createActiveClusters(options.store, options.log);
     this.#cancelSweep = this.#clock.after(sweepMs, () => this.#sweep());
   }
 
@@ -40,6 +43,7 @@ export class ClusterHost implements ClusterDirectory {
       opening.then(
         (runtime) => {
           opened.runtime = runtime;
+          this.#active.opened(ref);
         },
         () => this.#entries.delete(key),
       );
@@ -66,6 +70,12 @@ export class ClusterHost implements ClusterDirectory {
     this.#entries.delete(key);
     const runtime = await entry.opening.catch(() => undefined);
     await runtime?.close();
+    this.#active.rested(ref);
+  }
+
+  /** Opens what the last run held, one after another: it may have been killed in the middle of something. */
+  async resume(): Promise<void> {
+    for (const ref of await this.#active.list()) if (!(await this.open(ref))) this.#active.rested(ref);
   }
 
   onEvict(listener: (ref: ClusterRef) => void): () => void {
@@ -83,6 +93,7 @@ export class ClusterHost implements ClusterDirectory {
     const entry = this.#entries.get(key);
     this.#entries.delete(key);
     void entry?.opening.then((runtime) => {
+      this.#active.rested(runtime.ref);
       for (const listener of this.#listeners) listener(runtime.ref);
       return runtime.close();
     });

@@ -12,6 +12,7 @@ import type { Clock } from "../shared/clock.ts";
 import { Mirror } from "../shared/store/mirror.ts";
 import type { ClusterRef, Store } from "../shared/store/store.ts";
 import type { Log } from "../shared/telemetry/log.ts";
+import { keepHistory } from "./history.ts";
 
 /** What turns a cluster: its controllers and its scheduler. */
 export interface Loops {
@@ -58,6 +59,7 @@ export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntim
   const client = createLocalClient(registry);
   const loops = options.loopsOf({ ref, mirror, client });
   loops.start();
+  const stopHistory = keepHistory(store, ref, clock, log);
   return {
     ref,
     cluster,
@@ -70,6 +72,7 @@ export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntim
     tokens: createClusterTokens(tokens, ref, mirror, clock),
     encoders: new Map(),
     async close() {
+      stopHistory();
       await loops.stop();
       authorizer.close();
       mirror.close();

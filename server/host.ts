@@ -130,7 +130,10 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     url,
     kubeconfig: join(settings.dataDirectory, "kubeconfig"),
     admin: join(settings.dataDirectory, "admin.json"),
-    startAgents: () => agents.startKnown(platform),
+    async startAgents() {
+      await host.resume();
+      await agents.startKnown(platform);
+    },
     async close() {
       await agents.close();
       agentApi.close();
