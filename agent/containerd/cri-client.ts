@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
 import type { z } from "zod";
+import { socketPathOf } from "./endpoint.ts";
 
-export type CriService = "RuntimeService" | "ImageService";
+type CriService = "RuntimeService" | "ImageService";
 
 /** What a call of the container runtime interface ended with when it did not succeed; `code` is gRPC's. */
 export class CriError extends Error {
@@ -46,7 +47,7 @@ export interface CriClient {
   close(): void;
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Default: two minutes, as the kubelet's `--runtime-request-timeout`. */
   readonly timeoutMs?: number;
   /** Fail at once when the runtime cannot be reached. */
@@ -112,11 +113,6 @@ export function createCriClient(endpoint: string): CriClient {
     },
     close: () => client.close(),
   };
-}
-
-/** `/run/x.sock`, `unix:/run/x.sock` and `unix:///run/x.sock` all name the same socket. */
-export function socketPathOf(endpoint: string): string {
-  return endpoint.replace(/^unix:(\/\/)?/, "");
 }
 
 const socketTarget = (endpoint: string): string => `unix:${socketPathOf(endpoint)}`;

@@ -9,14 +9,6 @@ export const empty = z.object({});
 
 export const versionResponse = z.object({ runtime_name: z.string(), runtime_version: z.string() });
 
-export const runtimeStatusResponse = z.object({
-  status: z
-    .object({
-      conditions: z.array(z.object({ type: z.string(), status: z.boolean(), reason: z.string(), message: z.string() })),
-    })
-    .nullish(),
-});
-
 const sandbox = z.object({
   id: z.string(),
   metadata: z.object({ name: z.string(), uid: z.string(), namespace: z.string(), attempt: z.number() }),

@@ -68,7 +68,7 @@ export function resolveInZone(zone: Zone, question: { readonly name: string; rea
 }
 
 /** Lower case, without the final dot: names compare without regard to case (RFC 4343). */
-export function normalized(name: string): string {
+function normalized(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
@@ -149,7 +149,7 @@ function targetsOf(zone: Zone, target: string): Answer[] {
 }
 
 /** RFC 2308: how long an absence may be remembered. The values are the reference implementation's. */
-export function soaOf(domain: string): Answer {
+function soaOf(domain: string): Answer {
   return {
     type: "SOA",
     name: domain,

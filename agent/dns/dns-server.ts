@@ -14,7 +14,7 @@ export interface DnsServerOptions {
 }
 
 /** Which cluster a question belongs to, by the address it came from; undefined: nobody's, and it is not answered. */
-export type ZoneOf = (remoteAddress: string) => Zone | undefined;
+type ZoneOf = (remoteAddress: string) => Zone | undefined;
 
 export interface DnsServer {
   /** Answers over UDP and TCP there. Port 0 takes a free one. Rejects when the address cannot be bound. */

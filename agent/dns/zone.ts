@@ -21,7 +21,7 @@ export type ZoneRecord =
     };
 
 /** `unknown`: not of this zone, someone else may know. A name that exists may have no record of a type. */
-export type ZoneAnswer =
+type ZoneAnswer =
   | { readonly kind: "records"; readonly records: readonly ZoneRecord[] }
   | { readonly kind: "alias"; readonly target: string }
   | { readonly kind: "missing" }

@@ -38,7 +38,7 @@ export interface CniNetworkOptions {
  * The network of a node's pods: a bridge whose gateway is the node, addresses by `host-local`, host ports by `portmap`. The runtime itself adds
  * the loopback interface. Masquerading is left to the node's nft table. CNI specification 0.4.0, which containerd 1.6 reads.
  */
-export function cniConfigOf({
+function cniConfigOf({
   nodeName,
   podCidr,
   portmap,

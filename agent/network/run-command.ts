@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-export interface CommandResult {
+interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -2,7 +2,7 @@ import type { Endpoint, EndpointSlice, Service, ServiceSpec } from "../../shared
 import { parseIpv4, rangeOfInterface } from "./ipv4.ts";
 import type { ClusterNetwork } from "./network-state.ts";
 
-export type TransportProtocol = "tcp" | "udp" | "sctp";
+type TransportProtocol = "tcp" | "udp" | "sctp";
 
 export interface EndpointTarget {
   readonly ip: string;
