@@ -1,5 +1,5 @@
 /** What client-go's `EventCorrelator` is built with by default (tools/record/events_cache.go). */
-export const correlation = {
+const correlation = {
   /** So many different messages of one reason about one object within the interval are combined into one event. */
   similarEvents: 10,
   similarIntervalMs: 600_000,
@@ -10,7 +10,7 @@ export const correlation = {
   remembered: 4096,
 } as const;
 
-export interface Occurrence {
+interface Occurrence {
   /** Identifies source, object and type: what the spam filter counts by. */
   readonly subject: string;
   readonly reason: string;
@@ -26,7 +26,7 @@ export interface ObservedEvent {
 }
 
 /** `event` is the same object for every occurrence of the same event; `isSpam`: counted, but not worth a write. */
-export interface Correlated<T extends ObservedEvent> {
+interface Correlated<T extends ObservedEvent> {
   readonly event: T;
   readonly isSpam: boolean;
 }

@@ -81,7 +81,7 @@ export function isFinished({ status }: Pod): boolean {
 }
 
 /** The claims of `persistentVolumeClaim` and `ephemeral` volumes; the latter's are named after pod and volume (KEP-1698). */
-export function claimNames({ metadata, spec }: Pod): string[] {
+function claimNames({ metadata, spec }: Pod): string[] {
   const claims: string[] = [];
   for (const { name, persistentVolumeClaim, ephemeral } of spec?.volumes ?? []) {
     if (persistentVolumeClaim) claims.push(persistentVolumeClaim.claimName);

@@ -147,6 +147,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
       });
       bindsUnderWay--;
       turn();
+      settle();
     }
   };
   const settleBinding = (placement: Placed, outcome: BindOutcome | undefined): void => {

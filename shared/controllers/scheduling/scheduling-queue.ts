@@ -4,7 +4,7 @@ import type { PendingPod } from "../../scheduler/pod-info.ts";
 /** Waits after the first and every further failed attempt (`podInitialBackoffSeconds`, `podMaxBackoffSeconds`). */
 export const podBackOff = { firstMs: 1_000, longestMs: 10_000 } as const;
 /** After so long an unschedulable pod is tried again whatever happened (`podMaxInUnschedulablePodsDuration`). */
-export const unschedulableMs = 300_000;
+const unschedulableMs = 300_000;
 
 /** Attempts that may be repeated without a wait because the pod changed under them. */
 const changesAtOnce = 3;

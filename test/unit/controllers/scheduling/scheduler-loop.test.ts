@@ -198,6 +198,60 @@ describe("the scheduler loop", () => {
     expect([nodeNameOf(cluster, "high"), nodeNameOf(cluster, "low")]).toEqual(["n1", undefined]);
   });
 
+  it("ends what is under way before it stops, binds nothing afterwards, and can be started again", async () => {
+    const cluster = createFakeCluster();
+    await cluster.client.create(nodes, nodeOf("n1"));
+    await cluster.client.create(pods, podOf("before"));
+    const context = contextOf(cluster);
+    let release = (): void => {};
+    const begun = new Promise<void>((bindBegan) => {
+      const bind: typeof cluster.client.bind = async (bindings) => {
+        bindBegan();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        return cluster.client.bind(bindings);
+      };
+      loop = createSchedulerLoop({ ...context, client: { ...cluster.client, bind } });
+    });
+    loop?.start();
+    await begun;
+    const stopped = loop?.stop();
+    release();
+    await stopped;
+    expect(nodeNameOf(cluster, "before")).toBe("n1");
+    await cluster.client.create(pods, podOf("after"));
+    await loop?.idle();
+    expect(nodeNameOf(cluster, "after")).toBeUndefined();
+    const again = await run(cluster);
+    await again.idle();
+    expect(nodeNameOf(cluster, "after")).toBe("n1");
+  });
+
+  it("clears a nomination that nothing came of", async () => {
+    const cluster = createFakeCluster();
+    await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
+    const pod = podOf("p", "2");
+    await cluster.client.create(pods, { ...pod, status: { phase: "Pending", nominatedNodeName: "n1" } } as Pod);
+    await run(cluster);
+    expect(cluster.get<Pod>(pods, "default", "p")?.status?.nominatedNodeName).toBeUndefined();
+  });
+
+  it("spreads a burst over binds of bounded size", async () => {
+    const cluster = createFakeCluster();
+    for (const name of ["n1", "n2"]) await cluster.client.create(nodes, nodeOf(name, { cpu: "100", pods: "1000" }));
+    for (let i = 0; i < 620; i++) await cluster.client.create(pods, podOf(`p${i}`));
+    const sizes: number[] = [];
+    const bind: typeof cluster.client.bind = (bindings) => {
+      sizes.push(bindings.length);
+      return cluster.client.bind(bindings);
+    };
+    loop = createSchedulerLoop({ ...contextOf(cluster), client: { ...cluster.client, bind } });
+    loop.start();
+    await loop.idle();
+    expect(sizes).toEqual([500, 120]);
+  });
+
   it("asks for the volume of a claim that waits for its first consumer before it binds the pod", async () => {
     const cluster = createFakeCluster();
     await cluster.client.create(nodes, nodeOf("n1"));
