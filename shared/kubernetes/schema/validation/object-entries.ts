@@ -1,4 +1,169 @@
-import type { KindEntry } from "./kind-rules.ts";
+import type {
+  APIService,
+  Binding,
+  CertificateSigningRequest,
+  ClusterRole,
+  ClusterRoleBinding,
+  ConfigMap,
+  CSIDriver,
+  CSINode,
+  CustomResourceDefinition,
+  Event,
+  EventsV1Event,
+  FlowSchema,
+  HorizontalPodAutoscaler,
+  Ingress,
+  IngressClass,
+  IPAddress,
+  Lease,
+  LimitRange,
+  LocalSubjectAccessReview,
+  MutatingWebhookConfiguration,
+  Namespace,
+  NetworkPolicy,
+  Node,
+  PersistentVolume,
+  PodDisruptionBudget,
+  PriorityClass,
+  PriorityLevelConfiguration,
+  ResourceQuota,
+  Role,
+  RoleBinding,
+  RuntimeClass,
+  Secret,
+  SelfSubjectAccessReview,
+  ServiceCIDR,
+  StorageClass,
+  SubjectAccessReview,
+  ValidatingWebhookConfiguration,
+} from "../../types.ts";
+import {
+  validateClusterRole,
+  validateClusterRoleBinding,
+  validateClusterRoleBindingUpdate,
+  validateRole,
+  validateRoleBinding,
+  validateRoleBindingUpdate,
+} from "./access.ts";
+import { validateAutoscaler, validateAutoscalerStatus, validateScaling } from "./autoscaling.ts";
+import {
+  checkQuotaStatus,
+  validateLimitRange,
+  validateNamespace,
+  validateNamespaceStatus,
+  validateNode,
+  validateNodeUpdate,
+  validateResourceQuota,
+  validateResourceQuotaUpdate,
+} from "./cluster-objects.ts";
+import { validateConfigMap, validateConfigMapUpdate, validateSecret, validateSecretUpdate } from "./configuration.ts";
+import { validateDefinition, validateDefinitionUpdate } from "./custom-resource-definition.ts";
+import { validateEvent, validateNewEvent, validateNewEventUpdate } from "./events.ts";
+import { type KindEntry, rules } from "./kind-rules.ts";
+import {
+  validateIngress,
+  validateIngressClass,
+  validateIngressClassUpdate,
+  validateIngressSpec,
+  validateIngressStatus,
+  validateNetworkPolicy,
+} from "./networking.ts";
+import {
+  validateDisruptionBudget,
+  validateDisruptionBudgetStatus,
+  validateLease,
+  validatePriorityClass,
+  validatePriorityClassUpdate,
+  validateRuntimeClass,
+  validateRuntimeClassUpdate,
+} from "./policy.ts";
+import {
+  validateBinding,
+  validateLocalSubjectAccessReview,
+  validateSelfSubjectAccessReview,
+  validateSubjectAccessReview,
+  validateTokenRequest,
+} from "./reviews.ts";
+import {
+  ipAddressNameProblems,
+  validateApiService,
+  validateFlowSchema,
+  validatePriorityLevel,
+  validateServiceCidr,
+  validateServiceCidrUpdate,
+  validateSigningRequest,
+  validateSigningRequestUpdate,
+  validateWebhooks,
+} from "./server-objects.ts";
+import {
+  validateCsiDriver,
+  validateCsiNode,
+  validateStorageClass,
+  validateStorageClassUpdate,
+  validateVolume,
+  validateVolumeUpdate,
+} from "./storage.ts";
 
-/** The rules of all other kinds. */
-export const objectEntries: readonly KindEntry[] = [];
+/** The rules of configuration, access, networking, storage, policy, and of what is asked and never stored. */
+export const objectEntries: readonly KindEntry[] = [
+  rules<ConfigMap>("/ConfigMap", { create: validateConfigMap, update: validateConfigMapUpdate }),
+  rules<Secret>("/Secret", { create: validateSecret, update: validateSecretUpdate }),
+  rules<Namespace>("/Namespace", { name: "dnsLabel", create: validateNamespace, update: () => [], status: validateNamespaceStatus }),
+  rules<Node>("/Node", { create: validateNode, update: validateNodeUpdate, status: validateNodeUpdate }),
+  rules<LimitRange>("/LimitRange", { create: validateLimitRange }),
+  rules<ResourceQuota>("/ResourceQuota", {
+    create: validateResourceQuota,
+    update: validateResourceQuotaUpdate,
+    status: ({ status }) => checkQuotaStatus(status),
+  }),
+  rules<Event>("/Event", { create: validateEvent }),
+  rules<EventsV1Event>("events.k8s.io/Event", { create: validateNewEvent, update: validateNewEventUpdate }),
+  rules<PersistentVolume>("/PersistentVolume", { create: validateVolume, update: validateVolumeUpdate }),
+  rules<StorageClass>("storage.k8s.io/StorageClass", { create: validateStorageClass, update: validateStorageClassUpdate }),
+  rules<CSIDriver>("storage.k8s.io/CSIDriver", { create: validateCsiDriver }),
+  rules<CSINode>("storage.k8s.io/CSINode", { create: validateCsiNode }),
+  rules<Role>("rbac.authorization.k8s.io/Role", { name: "pathSegment", create: validateRole }),
+  rules<ClusterRole>("rbac.authorization.k8s.io/ClusterRole", { name: "pathSegment", create: validateClusterRole }),
+  rules<RoleBinding>("rbac.authorization.k8s.io/RoleBinding", {
+    name: "pathSegment",
+    create: validateRoleBinding,
+    update: validateRoleBindingUpdate,
+  }),
+  rules<ClusterRoleBinding>("rbac.authorization.k8s.io/ClusterRoleBinding", {
+    name: "pathSegment",
+    create: validateClusterRoleBinding,
+    update: validateClusterRoleBindingUpdate,
+  }),
+  rules<Ingress>("networking.k8s.io/Ingress", { create: validateIngress, update: validateIngressSpec, status: validateIngressStatus }),
+  rules<IngressClass>("networking.k8s.io/IngressClass", { create: validateIngressClass, update: validateIngressClassUpdate }),
+  rules<NetworkPolicy>("networking.k8s.io/NetworkPolicy", { create: validateNetworkPolicy }),
+  rules<HorizontalPodAutoscaler>("autoscaling/v2/HorizontalPodAutoscaler", {
+    create: validateAutoscaler,
+    status: validateAutoscalerStatus,
+  }),
+  rules<Parameters<typeof validateScaling>[0]>("autoscaling/v1/HorizontalPodAutoscaler", { create: validateScaling }),
+  rules<PriorityClass>("scheduling.k8s.io/PriorityClass", { create: validatePriorityClass, update: validatePriorityClassUpdate }),
+  rules<Lease>("coordination.k8s.io/v1/Lease", { create: validateLease }),
+  rules<PodDisruptionBudget>("policy/PodDisruptionBudget", { create: validateDisruptionBudget, status: validateDisruptionBudgetStatus }),
+  rules<RuntimeClass>("node.k8s.io/RuntimeClass", { create: validateRuntimeClass, update: validateRuntimeClassUpdate }),
+  rules<CustomResourceDefinition>("apiextensions.k8s.io/CustomResourceDefinition", {
+    create: validateDefinition,
+    update: validateDefinitionUpdate,
+  }),
+  rules<APIService>("apiregistration.k8s.io/APIService", { name: "pathSegment", create: validateApiService }),
+  rules<IPAddress>("networking.k8s.io/IPAddress", { name: ipAddressNameProblems }),
+  rules<ServiceCIDR>("networking.k8s.io/ServiceCIDR", { create: validateServiceCidr, update: validateServiceCidrUpdate }),
+  rules<CertificateSigningRequest>("certificates.k8s.io/CertificateSigningRequest", {
+    create: validateSigningRequest,
+    update: validateSigningRequestUpdate,
+  }),
+  rules<FlowSchema>("flowcontrol.apiserver.k8s.io/FlowSchema", { create: validateFlowSchema }),
+  rules<PriorityLevelConfiguration>("flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration", { create: validatePriorityLevel }),
+  rules<ValidatingWebhookConfiguration>("admissionregistration.k8s.io/ValidatingWebhookConfiguration", { create: validateWebhooks }),
+  rules<MutatingWebhookConfiguration>("admissionregistration.k8s.io/MutatingWebhookConfiguration", { create: validateWebhooks }),
+  rules<Parameters<typeof validateTokenRequest>[0]>("authentication.k8s.io/TokenRequest", { create: validateTokenRequest }),
+  rules<SubjectAccessReview>("authorization.k8s.io/SubjectAccessReview", { create: validateSubjectAccessReview }),
+  rules<SelfSubjectAccessReview>("authorization.k8s.io/SelfSubjectAccessReview", { create: validateSelfSubjectAccessReview }),
+  rules<LocalSubjectAccessReview>("authorization.k8s.io/LocalSubjectAccessReview", { create: validateLocalSubjectAccessReview }),
+  rules<Binding>("/Binding", { create: validateBinding }),
+];
