@@ -111,7 +111,7 @@ function apiServerIpAddress(address: string): IPAddress {
       name: address,
       labels: { "ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" },
     },
-    spec: { parentRef: { group: "", resource: "services", namespace: "default", name: "kubernetes" } },
+    spec: { parentRef: { resource: "services", namespace: "default", name: "kubernetes" } },
   };
 }
 
