@@ -89,12 +89,15 @@ export function nodeConditions(memoryPressure: boolean): Condition[] {
   ];
 }
 
-function hostAddresses(name: string): NodeDescription["addresses"] {
+/** The machine's first outside IPv4 address, or loopback. */
+export function hostAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const outside = all.filter(({ internal, address }) => !internal && !address.startsWith("fe80:"));
-  const ipv4 = outside.find(({ family }) => family === "IPv4")?.address ?? "127.0.0.1";
+  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+}
+
+function hostAddresses(name: string): NodeDescription["addresses"] {
   return [
-    { type: "InternalIP", address: ipv4 },
+    { type: "InternalIP", address: hostAddress() },
     { type: "Hostname", address: name },
   ];
 }

@@ -30,8 +30,21 @@ export interface AgentTransport {
   refuseStream(id: string, problem: Problem): Promise<void>;
 }
 
-/** `fetch` as the standard has it: undici's with the server's CA, or an application's own in a test. */
-export type Fetch = (request: Request) => Promise<Response>;
+export interface PostInit {
+  readonly method: "POST";
+  readonly headers: Record<string, string>;
+  readonly body: string | ReadableStream<Uint8Array>;
+  readonly signal?: AbortSignal;
+  readonly duplex?: "half";
+}
+
+export interface PostAnswer {
+  readonly status: number;
+  text(): Promise<string>;
+}
+
+/** What the agent needs of `fetch`: its HTTP client (`http-client.ts`), or an application's own in a test. */
+export type Fetch = (url: string, init: PostInit) => Promise<PostAnswer>;
 
 export interface HttpTransportOptions {
   /** Without a path. */
@@ -52,13 +65,11 @@ export function createHttpTransport(options: HttpTransportOptions, credential: s
       return parse(await post(options, agentPaths.sync, JSON.stringify(request), { credential, seconds }), syncResponse);
     },
     async answerStream(id, body) {
-      await (await post(options, agentPaths.stream(id), body, { credential })).body?.cancel();
+      await post(options, agentPaths.stream(id), body, { credential });
     },
     async refuseStream(id, problem) {
       const type = "application/problem+json";
-      await (
-        await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds })
-      ).body?.cancel();
+      await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds });
     },
   };
 }
@@ -83,32 +94,29 @@ async function post(
   path: string,
   body: string | ReadableStream<Uint8Array>,
   { credential, seconds, type }: { credential?: string; seconds?: number; type?: string },
-): Promise<Response> {
-  const headers = new Headers({ "content-type": type ?? (typeof body === "string" ? "application/json" : "application/octet-stream") });
-  if (credential !== undefined) headers.set("authorization", `Bearer ${credential}`);
-  const signal = seconds === undefined ? undefined : AbortSignal.timeout(seconds * 1000);
-  const init = {
-    method: "POST",
-    headers,
-    body,
-    ...(signal && { signal }),
-    ...(typeof body === "string" ? {} : { duplex: "half" as const }),
+): Promise<string> {
+  const headers: Record<string, string> = {
+    "content-type": type ?? (typeof body === "string" ? "application/json" : "application/octet-stream"),
+    ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
   };
-  let response: Response;
+  const signal = seconds === undefined ? {} : { signal: AbortSignal.timeout(seconds * 1000) };
+  let status: number;
+  let text: string;
   try {
-    response = await fetch(new Request(new URL(path, serverUrl), init));
+    const duplex = typeof body === "string" ? {} : { duplex: "half" as const };
+    const response = await fetch(new URL(path, serverUrl).href, { method: "POST", headers, body, ...signal, ...duplex });
+    status = response.status;
+    text = await response.text();
   } catch (error) {
     throw new TransportError(`the server at ${serverUrl} cannot be reached`, undefined, error);
   }
-  if (response.ok) return response;
-  const text = await response.text().catch(() => "");
+  if (status >= 200 && status < 300) return text;
   const problem = problemSchema.safeParse(parseJson(text));
-  const said = problem.success ? (problem.data.detail ?? problem.data.title) : `HTTP ${response.status}`;
-  throw new TransportError(said, response.status);
+  throw new TransportError(problem.success ? (problem.data.detail ?? problem.data.title) : `HTTP ${status}`, status);
 }
 
-async function parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {
-  const result = schema.safeParse(parseJson(await response.text().catch(() => "")));
+function parse<T extends z.ZodType>(text: string, schema: T): z.output<T> {
+  const result = schema.safeParse(parseJson(text));
   if (!result.success) throw new TransportError(`the server's answer is not as the protocol says: ${result.error.issues[0]?.message}`);
   return result.data;
 }

@@ -25,9 +25,9 @@ export async function createAgentBed(given: { runtime?: ContainerRuntime; files?
   const tokens = { issue: async () => ({ token: `jwt-${++ids}`, expiresAtMs: clock.now() + 3_600_000 }) };
   const server = () => createAgentApi({ pool, tokens, streams, clock, log: silentLog, newId });
   let current: ReturnType<typeof server> | undefined = server();
-  const fetch: Fetch = async (request) => {
+  const fetch: Fetch = async (url, init) => {
     if (current === undefined) throw new TypeError("fetch failed");
-    return current.app.fetch(request);
+    return current.app.request(url, init);
   };
   const runtime = given.runtime ?? createHollowRuntime({ nodeIndex: 0, clock });
   const description = describedNode("n1", runtime.kind);

@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { lineSplitter, type ShimRequest, shimMessage, shimSocket } from "./shim-protocol.ts";
+
+type Plain<T> = T extends { id: number } ? Omit<T, "id"> : never;
+
+/** The agent's end of the supervisor: starts one when there is none, and finds the one that is there. */
+export interface ShimClient {
+  /** @throws Error as the supervisor refuses, or when none can be reached. */
+  call(request: Plain<ShimRequest>): Promise<readonly string[]>;
+  close(): void;
+}
+
+const startTries = 250;
+const tryMs = 20;
+/** A Unix socket's path must fit in 108 bytes; a longer one is reached through the supervisor's working directory. */
+const longestPath = 100;
+
+export function createShimClient(directory: string, onExited: (containerId: string) => void): ShimClient {
+  const waiting = new Map<number, { resolve(ids: readonly string[]): void; reject(error: Error): void }>();
+  let connecting: Promise<Socket> | undefined;
+  let lastId = 0;
+  let closed = false;
+
+  const attach = (socket: Socket): void => {
+    socket.setEncoding("utf8");
+    const split = lineSplitter((line) => {
+      const parsed = shimMessage.safeParse(JSON.parse(line));
+      if (!parsed.success) return;
+      const message = parsed.data;
+      if ("event" in message) {
+        onExited(message.containerId);
+        return;
+      }
+      const entry = waiting.get(message.id);
+      waiting.delete(message.id);
+      if (message.ok) entry?.resolve(message.containerIds ?? []);
+      else entry?.reject(new Error(message.error));
+    });
+    socket.on("data", (chunk) => split(String(chunk)));
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      connecting = undefined;
+      for (const { reject } of waiting.values()) reject(new Error("the supervisor of processes went away"));
+      waiting.clear();
+    });
+  };
+
+  const reach = async (): Promise<Socket | undefined> => {
+    const path = join(directory, shimSocket);
+    const pid = path.length > longestPath ? (await readFile(join(directory, "shim.pid"), "utf8").catch(() => "")).trim() : "";
+    if (path.length > longestPath && pid === "") return undefined;
+    return new Promise((resolve) => {
+      const socket = connect(pid === "" ? path : `/proc/${pid}/cwd/${shimSocket}`);
+      socket.once("connect", () => resolve(socket));
+      socket.once("error", () => resolve(undefined));
+    });
+  };
+
+  const open = async (): Promise<Socket> => {
+    let socket = await reach();
+    if (socket === undefined) {
+      const main = fileURLToPath(new URL("./shim-main.ts", import.meta.url));
+      const env = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+      spawn(process.execPath, [main], { cwd: directory, detached: true, stdio: "ignore", env }).unref();
+    }
+    for (let tries = 0; socket === undefined && tries < startTries; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, tryMs));
+      socket = await reach();
+    }
+    if (socket === undefined) throw new Error("the supervisor of processes does not start");
+    attach(socket);
+    return socket;
+  };
+
+  return {
+    async call(request) {
+      if (closed) throw new Error("the runtime is closed");
+      connecting ??= open().catch((error: unknown) => {
+        connecting = undefined;
+        throw error;
+      });
+      const socket = await connecting;
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        socket.write(`${JSON.stringify({ id, ...request })}\n`);
+      });
+    },
+    close() {
+      closed = true;
+      void connecting?.then(
+        (socket) => socket.destroy(),
+        () => undefined,
+      );
+    },
+  };
+}

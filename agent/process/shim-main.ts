@@ -1,0 +1,154 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server, Socket } from "node:net";
+import { constants as osConstants } from "node:os";
+import { join } from "node:path";
+import { createLogWriter } from "./log-writer.ts";
+import { startTicksOf } from "./process-facts.ts";
+import {
+  type ExitRecord,
+  lineSplitter,
+  type ShimMessage,
+  type ShimRequest,
+  type StartRecord,
+  shimRequest,
+  shimSocket,
+} from "./shim-protocol.ts";
+
+/**
+ * The supervisor of a process node: the parent of its containers' processes, which outlives the agent. It writes their output in CRI
+ * format and how they ended to disk, so that an agent that comes back knows both. Run as `node shim-main.ts` in its state directory;
+ * it ends by itself when it has neither children nor an agent.
+ */
+const idleMs = 60_000;
+/** Output may follow the end of its process; a descendant that keeps the pipe open is not waited for longer than this. */
+const drainMs = 500;
+
+const children = new Map<string, ChildProcess>();
+const agents = new Set<Socket>();
+let idleTimer: NodeJS.Timeout | undefined;
+
+function send(socket: Socket, message: ShimMessage): void {
+  socket.write(`${JSON.stringify(message)}\n`);
+}
+
+function endWhenIdle(): void {
+  clearTimeout(idleTimer);
+  if (children.size > 0 || agents.size > 0) return;
+  idleTimer = setTimeout(() => process.exit(0), idleMs);
+}
+
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/**
+ * A named pipe in place of an anonymous one: programs may open /dev/stdout again, which Node's socket pairs refuse. The child's end is
+ * opened for both directions, so that it never sees a broken pipe should this process die.
+ */
+function openPipe(path: string): { read: number; write: number } {
+  rmSync(path, { force: true });
+  execFileSync("mkfifo", ["-m", "600", path]);
+  const read = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const write = openSync(path, constants.O_RDWR);
+  return { read, write };
+}
+
+function start(request: Extract<ShimRequest, { kind: "start" }>): void {
+  const { containerId, directory } = request;
+  if (children.has(containerId)) throw new Error(`container ${containerId} runs already`);
+  const writer = createLogWriter(request.logPath, Date.now);
+  const pipes = { stdout: openPipe(join(directory, "stdout")), stderr: openPipe(join(directory, "stderr")) };
+  const child = spawn(request.file, request.args, {
+    cwd: request.workingDirectory,
+    env: request.environment,
+    detached: true,
+    stdio: ["ignore", pipes.stdout.write, pipes.stderr.write],
+  });
+  closeSync(pipes.stdout.write);
+  closeSync(pipes.stderr.write);
+  const drained = (["stdout", "stderr"] as const).map((stream) => {
+    const socket = new Socket({ fd: pipes[stream].read, readable: true, writable: false });
+    socket.on("data", (chunk: Buffer) => writer.write(stream, chunk));
+    socket.on("error", () => socket.destroy());
+    return { socket, ended: new Promise<void>((resolve) => socket.once("close", () => resolve())) };
+  });
+  const startedAtMs = Date.now();
+  const finish = async (exitCode: number, signal: number, reason: string): Promise<void> => {
+    const finishedAtMs = Date.now();
+    await Promise.race([Promise.all(drained.map(({ ended }) => ended)), new Promise((resolve) => setTimeout(resolve, drainMs))]);
+    for (const { socket } of drained) socket.destroy();
+    writer.end();
+    for (const stream of ["stdout", "stderr"]) rmSync(join(directory, stream), { force: true });
+    const record: ExitRecord = { startedAtMs, finishedAtMs, exitCode, signal, reason };
+    try {
+      writeJson(join(directory, "exit.json"), record);
+    } catch {
+      // The container's directory was removed: nobody asks any more.
+    }
+    children.delete(containerId);
+    for (const agent of agents) send(agent, { event: "exited", containerId });
+    endWhenIdle();
+  };
+  child.once("error", () => void finish(128, 0, "StartError"));
+  child.once("exit", (code, signalName) => {
+    const signal = signalName === null ? 0 : osConstants.signals[signalName];
+    const exitCode = code ?? 128 + signal;
+    void finish(exitCode, signal, exitCode === 0 ? "Completed" : "Error");
+  });
+  if (child.pid === undefined) return;
+  children.set(containerId, child);
+  const record: StartRecord = { pid: child.pid, startedAtMs, startTicks: startTicksOf(child.pid) };
+  writeJson(join(directory, "started.json"), record);
+}
+
+function handle(socket: Socket, line: string): void {
+  const parsed = shimRequest.safeParse(JSON.parse(line));
+  if (!parsed.success) return;
+  const request = parsed.data;
+  try {
+    if (request.kind === "start") start(request);
+    if (request.kind === "signal") {
+      const pid = children.get(request.containerId)?.pid;
+      if (pid !== undefined) process.kill(-pid, request.signal);
+    }
+    send(socket, { id: request.id, ok: true, ...(request.kind === "list" ? { containerIds: [...children.keys()] } : {}) });
+  } catch (error) {
+    send(socket, { id: request.id, ok: false, error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function serve(): Server {
+  const server = createServer((socket) => {
+    agents.add(socket);
+    clearTimeout(idleTimer);
+    socket.setEncoding("utf8");
+    const split = lineSplitter((line) => handle(socket, line));
+    socket.on("data", (chunk) => split(String(chunk)));
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      agents.delete(socket);
+      endWhenIdle();
+    });
+  });
+  return server;
+}
+
+const server = serve();
+server.on("error", () => {
+  // The socket is there: either another supervisor serves this node, or one died and left it.
+  const probe = connect(shimSocket);
+  probe.once("connect", () => process.exit(0));
+  probe.once("error", () => {
+    rmSync(shimSocket, { force: true });
+    server.listen(shimSocket);
+  });
+});
+process.umask(0o077);
+server.listen(shimSocket, () => {
+  process.umask(0o022);
+  writeFileSync("shim.pid", String(process.pid), { mode: 0o600 });
+  endWhenIdle();
+});
+for (const signal of ["SIGINT", "SIGHUP", "SIGPIPE"] as const) process.on(signal, () => {});

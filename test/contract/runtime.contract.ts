@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { parseCriLine } from "../../agent/logs/cri-line.ts";
+import type { ContainerRuntime, ContainerSpec, RuntimeContainer, SandboxSpec } from "../../agent/runtime.ts";
+
+export interface RuntimeUnderTest {
+  /** Opens the runtime over the same state each time: a second call is the agent's restart. */
+  open(): Promise<ContainerRuntime>;
+  /** An image with a shell, or any text where images are not used. */
+  readonly image: string;
+  /** Called at the end. */
+  close?(): Promise<void>;
+}
+
+/** What every container runtime owes the agent. `prepare` is called once; `skip` names why the suite cannot run here. */
+export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnderTest>, skip?: string): void {
+  describe.skipIf(skip !== undefined)(skip === undefined ? `${name} runtime` : `${name} runtime (${skip})`, () => {
+    let under: RuntimeUnderTest;
+    let runtime: ContainerRuntime;
+    let directory: string;
+    const made = new Set<string>();
+
+    beforeAll(async () => {
+      under = await prepare();
+      runtime = await under.open();
+      directory = await mkdtemp(join(tmpdir(), "runtime-"));
+    });
+    afterEach(async () => {
+      for (const id of made) await runtime.removeSandbox(id);
+      made.clear();
+    });
+    afterAll(async () => {
+      await runtime?.close();
+      await under?.close?.();
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    const sandboxSpec = (change: Partial<SandboxSpec> = {}): SandboxSpec => ({
+      podUid: randomUUID(),
+      namespace: "default",
+      name: "pod",
+      cluster: "c1",
+      attempt: 0,
+      hostname: "pod",
+      hostNetwork: true,
+      hostPid: false,
+      hostIpc: false,
+      shareProcessNamespace: false,
+      dns: undefined,
+      portMappings: [],
+      labels: {},
+      annotations: {},
+      sysctls: {},
+      logDirectory: join(directory, "logs"),
+      ...change,
+    });
+    const containerSpec = (script: string, change: Partial<ContainerSpec> = {}): ContainerSpec => ({
+      name: "main",
+      attempt: 0,
+      image: under.image,
+      imageId: under.image,
+      command: ["/bin/sh", "-c", script],
+      args: [],
+      workingDirectory: undefined,
+      environment: [],
+      mounts: [],
+      logPath: `${randomUUID()}/0.log`,
+      tty: false,
+      stdin: false,
+      security: {
+        runAsUser: undefined,
+        runAsGroup: undefined,
+        supplementalGroups: [],
+        privileged: false,
+        readOnlyRootFilesystem: false,
+        addCapabilities: [],
+        dropCapabilities: [],
+        noNewPrivileges: false,
+      },
+      resources: { cpuRequestMillis: 0, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 0 },
+      ...change,
+    });
+    const runSandbox = async (change: Partial<SandboxSpec> = {}) => {
+      const spec = sandboxSpec(change);
+      const sandbox = await runtime.runSandbox(spec);
+      made.add(sandbox.id);
+      return { ...sandbox, podUid: spec.podUid, spec };
+    };
+    const start = async (sandboxId: string, spec: ContainerSpec): Promise<string> => {
+      await mkdir(dirname(join(directory, "logs", spec.logPath)), { recursive: true });
+      const { imageId } = await runtime.ensureImage(spec.image, "IfNotPresent");
+      return runtime.startContainer(sandboxId, { ...spec, imageId });
+    };
+    const find = async (containerId: string): Promise<RuntimeContainer | undefined> =>
+      (await runtime.list()).flatMap(({ containers }) => containers).find(({ id }) => id === containerId);
+    const exited = async (containerId: string) => {
+      await expect.poll(async () => (await find(containerId))?.state.kind, { timeout: 10_000, interval: 20 }).toBe("exited");
+      const state = (await find(containerId))?.state;
+      if (state?.kind !== "exited") throw new Error("not exited");
+      return state;
+    };
+    const output = async (spec: ContainerSpec): Promise<string> => {
+      const text = await readFile(join(directory, "logs", spec.logPath), "utf8");
+      const lines = text.split("\n").flatMap((line) => parseCriLine(Buffer.from(line)) ?? []);
+      return lines.map(({ stream, text: said }) => `${stream}: ${said}\n`).join("");
+    };
+    const run = async (script: string, change: Partial<ContainerSpec> = {}) => {
+      const { id } = await runSandbox();
+      const spec = containerSpec(script, change);
+      const state = await exited(await start(id, spec));
+      return { state, output: await output(spec) };
+    };
+
+    test("a sandbox is ready, has an address and is listed as the pod's", async () => {
+      const sandbox = await runSandbox();
+      expect(sandbox.ready).toBe(true);
+      expect(sandbox.ips.length).toBeGreaterThan(0);
+      const listed = (await runtime.list()).filter(({ podUid }) => podUid === sandbox.podUid);
+      expect(listed).toMatchObject([
+        { namespace: "default", name: "pod", cluster: "c1", attempt: 0, sandbox: { id: sandbox.id, ready: true } },
+      ]);
+    });
+
+    test("running the same sandbox again finds it", async () => {
+      const { id, spec } = await runSandbox();
+      expect((await runtime.runSandbox(spec)).id).toBe(id);
+    });
+
+    test("a started container is running, with its name and attempt", async () => {
+      const { id } = await runSandbox();
+      const containerId = await start(id, containerSpec("sleep 60", { attempt: 3 }));
+      expect(await find(containerId)).toMatchObject({ name: "main", attempt: 3, state: { kind: "running" } });
+    });
+
+    test("stopping ends a container and repeating it does no harm; removing forgets it", async () => {
+      const { id } = await runSandbox();
+      const containerId = await start(id, containerSpec("trap 'exit 0' TERM; sleep 60 & wait"));
+      await runtime.stopContainer(containerId, 5);
+      expect((await find(containerId))?.state.kind).toBe("exited");
+      await runtime.stopContainer(containerId, 5);
+      await runtime.removeContainer(containerId);
+      await runtime.removeContainer(containerId);
+      expect(await find(containerId)).toBeUndefined();
+    });
+
+    test("stopping a sandbox ends what runs in it and takes its readiness; removing forgets it", async () => {
+      const sandbox = await runSandbox();
+      const containerId = await start(sandbox.id, containerSpec("sleep 60"));
+      await runtime.stopSandbox(sandbox.id);
+      await runtime.stopSandbox(sandbox.id);
+      expect((await find(containerId))?.state.kind).toBe("exited");
+      expect((await runtime.list()).find(({ podUid }) => podUid === sandbox.podUid)?.sandbox.ready).toBe(false);
+      await runtime.removeSandbox(sandbox.id);
+      await runtime.removeSandbox(sandbox.id);
+      expect((await runtime.list()).some(({ podUid }) => podUid === sandbox.podUid)).toBe(false);
+    });
+
+    test("a watcher hears of the end of a container", async () => {
+      const heard: string[] = [];
+      const unwatch = runtime.watch((podUid) => heard.push(podUid));
+      const sandbox = await runSandbox({ annotations: { "hollow.coracle.dev/ends-after-ms": "main=10" } });
+      await start(sandbox.id, containerSpec("true"));
+      await expect.poll(() => heard.includes(sandbox.podUid), { timeout: 10_000, interval: 20 }).toBe(true);
+      unwatch();
+    });
+
+    // Hollow containers are gone with their process, as they are nothing else.
+    test.skipIf(name === "hollow")("what runs is found again after a restart of the agent, and how it ended is known", async () => {
+      const { id } = await runSandbox();
+      const longer = await start(id, containerSpec("sleep 60"));
+      const shorter = await start(id, containerSpec("sleep 0.2; exit 5", { name: "short" }));
+      await runtime.close();
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      runtime = await under.open();
+      expect((await find(longer))?.state.kind).toBe("running");
+      expect((await exited(shorter)).exitCode).toBe(5);
+    });
+
+    describe.skipIf(name === "hollow")(name === "hollow" ? "that runs commands (hollow runs none)" : "that runs commands", () => {
+      test("exit codes and their reasons are kept", async () => {
+        expect((await run("exit 0")).state).toMatchObject({ exitCode: 0, reason: "Completed" });
+        expect((await run("exit 3")).state).toMatchObject({ exitCode: 3, reason: "Error" });
+      });
+
+      test("output goes to the log in CRI format, both streams", async () => {
+        const { output: said } = await run("echo out; echo err >&2; printf tail");
+        expect(said).toContain("stdout: out\n");
+        expect(said).toContain("stderr: err\n");
+        expect(said).toContain("stdout: tail\n");
+      });
+
+      test("environment and working directory are the container's", async () => {
+        const { output: said } = await run('echo "$GREETING in $(pwd)"', {
+          environment: [{ name: "GREETING", value: "a 'quoted' word" }],
+          workingDirectory: "/tmp",
+        });
+        expect(said).toBe("stdout: a 'quoted' word in /tmp\n");
+      });
+
+      test("what ignores SIGTERM is killed after its grace", async () => {
+        const { id } = await runSandbox();
+        const containerId = await start(id, containerSpec("trap '' TERM; while :; do sleep 0.05; done"));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await runtime.stopContainer(containerId, 1);
+        expect((await exited(containerId)).exitCode).toBe(137);
+      });
+
+      test("commands run inside with their exit code and output, and time out", async () => {
+        const { id } = await runSandbox();
+        const containerId = await start(id, containerSpec("sleep 60", { environment: [{ name: "WHO", value: "inside" }] }));
+        const shell = (script: string) => ["/bin/sh", "-c", script];
+        expect(await runtime.exec(containerId, shell('echo "$WHO"; exit 4'), 5)).toEqual({
+          exitCode: 4,
+          output: "inside\n",
+          timedOut: false,
+        });
+        expect((await runtime.exec(containerId, shell("sleep 30"), 1)).timedOut).toBe(true);
+      });
+
+      test("a program that is not there cannot be started", async () => {
+        const { id } = await runSandbox();
+        await expect(start(id, containerSpec("", { command: ["/no/such/program"] }))).rejects.toMatchObject({
+          reason: "RunContainerError",
+        });
+      });
+
+      test("mounts appear where the pod expects them, read-only where it says so", async (context) => {
+        if (process.getuid?.() !== 0) context.skip("needs root");
+        const source = await mkdtemp(join(tmpdir(), "mount-"));
+        await writeFile(join(source, "key"), "value");
+        const mount = { hostPath: source, readOnly: true, propagation: "None" } as const;
+        const spec = { mounts: [{ ...mount, containerPath: "/var/run/secrets/coracle-test" }] };
+        const { output: said } = await run("cat /var/run/secrets/coracle-test/key; echo; echo x > /var/run/secrets/coracle-test/no", spec);
+        expect(said).toContain("stdout: value");
+        expect(said).toMatch(/stderr: .*[Rr]ead-only/);
+        await expect(readFile("/var/run/secrets/coracle-test/key")).rejects.toThrow();
+        await rm(source, { recursive: true });
+      });
+
+      test("runs as the user it is told to", async (context) => {
+        if (process.getuid?.() !== 0) context.skip("needs root");
+        const security = { ...containerSpec("").security, runAsUser: 1234, runAsGroup: 4321 };
+        expect((await run("id -u; id -g", { security })).output).toBe("stdout: 1234\nstdout: 4321\n");
+      });
+    });
+  });
+}
