@@ -25,8 +25,14 @@ export interface ControllerLoop {
   readonly atRest: boolean;
 }
 
-/** A conflict is retried at once, but no more often than this in a row: then it waits like any other failure. */
-const conflictsAtOnce = 10;
+/**
+ * Somebody else's write was faster: the view will show it in a moment, at the latest when it is durable. So the first attempts follow
+ * at once, and later ones after 5 ms doubling to this.
+ */
+const longestConflictMs = 160;
+const conflictsAtOnce = 2;
+/** Conflicts of one key in a row that are worth a line in the log. */
+const notableConflicts = 20;
 /** A key rests so many times as long as its last look took, so that no key takes more than a fifth of the process, … */
 const restFactor = 4;
 /** … but never longer than this: what changes is seen within it. */
@@ -137,14 +143,18 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     settle();
   };
   const retry = ({ queue, log }: Lane, key: string, error: unknown): void => {
-    const delayMs = queue.failed(key);
-    if (isStatus(error, "Conflict") && queue.failures(key) <= conflictsAtOnce) {
+    const backOffMs = queue.failed(key);
+    const failures = queue.failures(key);
+    const isConflict = isStatus(error, "Conflict");
+    if (isConflict && failures <= conflictsAtOnce) {
       queue.add(key);
       return;
     }
+    const delayMs = isConflict ? Math.min(backOffMs / 2 ** conflictsAtOnce, longestConflictMs) : backOffMs;
     queue.addAt(key, clock.now() + delayMs);
+    if (isConflict && failures < notableConflicts) return;
     if (isStatus(error))
-      log.warn("reconciliation refused, will be retried", { key, reason: error.reason, message: error.message, delayMs });
+      log.warn("reconciliation refused, will be retried", { key, reason: error.reason, refusal: error.message, delayMs });
     else log.error("reconciliation failed, will be retried", error, { key, delayMs });
   };
 

@@ -120,6 +120,24 @@ describe("controller loop", () => {
     expect(controller.seen.filter((key) => key === "broken")).toHaveLength(2);
   });
 
+  it("does not let conflicts in a row wait long", async () => {
+    const cluster = createFakeCluster();
+    const controller = recorder(async () => {
+      throw new StatusError("Conflict", "changed");
+    });
+    await cluster.client.create(configMaps, configMap("a"));
+    const loop = createControllerLoop({ controllers: [controller], context: contextOf(cluster) });
+    loop.start();
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      await loop.idle();
+      const waitMs = (loop.nextDue() ?? 0) - cluster.clock.now();
+      waits.push(waitMs);
+      cluster.clock.advance(waitMs);
+    }
+    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 160, 160]);
+  });
+
   it("looks seldom at a key that takes long and changes often, and counts it as due meanwhile", async () => {
     const cluster = createFakeCluster();
     const controller = recorder(async () => {
