@@ -28,22 +28,30 @@ export async function startServer(): Promise<ServerFixture> {
     env: { ...process.env, CORACLE_DATA_DIR: folder, CORACLE_PORT: "0", CORACLE_NODES: "0" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  await ready(child);
-  const { clusters, users } = kubeconfig.parse(parse(await readFile(join(folder, "kubeconfig"), "utf8")));
-  const [cluster] = clusters;
-  const [user] = users;
-  if (!cluster || !user) throw new Error("the kubeconfig names no cluster");
-  const ca = Buffer.from(cluster.cluster["certificate-authority-data"], "base64").toString();
-  const agent = new Agent({ keepAlive: true, ca });
-  return {
-    send: createSend(cluster.cluster.server, user.user.token, agent),
-    async stop() {
-      agent.destroy();
-      child.kill("SIGTERM");
-      if (child.exitCode === null) await once(child, "exit");
-      await rm(folder, { recursive: true, force: true });
-    },
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    await ready(child);
+    const { clusters, users } = kubeconfig.parse(parse(await readFile(join(folder, "kubeconfig"), "utf8")));
+    const [cluster] = clusters;
+    const [user] = users;
+    if (!cluster || !user) throw new Error("the kubeconfig names no cluster");
+    const ca = Buffer.from(cluster.cluster["certificate-authority-data"], "base64").toString();
+    const agent = new Agent({ keepAlive: true, ca });
+    return {
+      send: createSend(cluster.cluster.server, user.user.token, agent),
+      async stop() {
+        agent.destroy();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function ready(child: ChildProcess): Promise<void> {
