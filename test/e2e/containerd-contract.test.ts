@@ -1,0 +1,26 @@
+import { createContainerdRuntime } from "../../agent/containerd/containerd-runtime.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { silentLog } from "../../shared/telemetry/log.ts";
+import { runtimeContract } from "../contract/runtime.contract.ts";
+import { containerdUnavailable, startContainerd, testImage } from "./containerd-fixture.ts";
+
+runtimeContract(
+  "containerd",
+  async () => {
+    const fixture = await startContainerd();
+    const nodeName = `e2e-contract-${process.pid}`;
+    return {
+      open: async () =>
+        createContainerdRuntime({
+          endpoint: fixture.endpoint,
+          nodeName,
+          hostAddresses: ["127.0.0.1"],
+          clock: systemClock,
+          log: silentLog,
+        }),
+      image: testImage,
+      close: () => fixture.stop(),
+    };
+  },
+  containerdUnavailable(),
+);
