@@ -3,6 +3,7 @@ import { apiKeyScopes } from "../auth/api-key.ts";
 import type { RecordKey, RecordOperation, Store, StoredRecord } from "../store/store.ts";
 import { isStoreError } from "../store/store.ts";
 import { labelMap, poolRuntime, taint } from "./fields.ts";
+import { clusterStates } from "./resources.ts";
 
 /** The records as they lie in the store; times in milliseconds since 1970. What the API shows is made of them. */
 export const tenantRecord = z.object({
@@ -24,8 +25,6 @@ export const apiKeyRecord = z.object({
   expiresAtMs: z.number().optional(),
 });
 export type ApiKeyRecord = z.infer<typeof apiKeyRecord>;
-
-export const clusterStates = ["provisioning", "ready", "deleting"] as const;
 
 export const clusterRecord = z.object({
   id: z.string(),

@@ -1,16 +1,8 @@
 import { z } from "zod";
 import { apiKeyScopes } from "../auth/api-key.ts";
-import { dnsLabel, identifier, labelMap, labelPatch, nodeCount, poolRuntime, taint, timestamp, toTimestamp } from "./fields.ts";
-import { stateOf } from "./join-tokens.ts";
-import {
-  type ApiKeyRecord,
-  type ClusterRecord,
-  clusterStates,
-  type JoinTokenRecord,
-  type NodeRecord,
-  type PoolRecord,
-  type TenantRecord,
-} from "./records.ts";
+import { dnsLabel, identifier, labelMap, labelPatch, nodeCount, poolRuntime, taint, timestamp } from "./fields.ts";
+
+export const clusterStates = ["provisioning", "ready", "deleting"] as const;
 
 /** What the platform API takes and shows. These schemas are the only declaration: types, checks and the OpenAPI document come of them. */
 const displayName = z.string().trim().min(1).max(100);
@@ -164,76 +156,3 @@ export const whoamiResource = z.object({
 });
 
 export const healthResource = z.object({ status: z.literal("ok") });
-
-/** A node that was silent for this long is shown as unreachable: the node controller's grace period (kube-controller-manager, 40 s). */
-const unreachableMs = 40_000;
-const optionalTime = (ms: number | undefined) => (ms === undefined ? null : toTimestamp(ms));
-
-export const showTenant = ({ id, name, limits, createdAtMs }: TenantRecord): z.infer<typeof tenantResource> => ({
-  id,
-  name,
-  maxClusters: limits.clusters,
-  createdAt: toTimestamp(createdAtMs),
-});
-
-export const showApiKey = ({ id, name, prefix, scopes, createdAtMs, expiresAtMs }: ApiKeyRecord): z.infer<typeof apiKeyResource> => ({
-  id,
-  name,
-  prefix,
-  scopes,
-  createdAt: toTimestamp(createdAtMs),
-  expiresAt: optionalTime(expiresAtMs),
-});
-
-export const showCluster = (
-  cluster: ClusterRecord,
-  pool: PoolRecord | undefined,
-  server: { readonly url: string; readonly kubernetesVersion: string },
-): z.infer<typeof clusterResource> => ({
-  id: cluster.id,
-  name: cluster.name,
-  state: cluster.state,
-  kubernetesVersion: server.kubernetesVersion,
-  endpoint: endpointOf(cluster.id, server.url),
-  nodes: pool?.size ?? 0,
-  pool: cluster.pool,
-  ownsPool: cluster.ownsPool,
-  labels: cluster.labels,
-  createdAt: toTimestamp(cluster.createdAtMs),
-  updatedAt: toTimestamp(cluster.updatedAtMs),
-});
-
-export const endpointOf = (cluster: string, serverUrl: string): string => `${serverUrl.replace(/\/$/, "")}/clusters/${cluster}`;
-
-export const showPool = (pool: PoolRecord): z.infer<typeof poolResource> => ({
-  id: pool.id,
-  name: pool.name,
-  size: pool.size,
-  runtime: pool.runtime,
-  labels: pool.labels,
-  taints: pool.taints,
-  cluster: pool.ownerCluster ?? null,
-  createdAt: toTimestamp(pool.createdAtMs),
-  updatedAt: toTimestamp(pool.updatedAtMs),
-});
-
-export const showNode = (node: NodeRecord, lastSeenMs: number | undefined, nowMs: number): z.infer<typeof nodeResource> => ({
-  name: node.name,
-  pool: node.pool,
-  state: node.drain !== "none" ? node.drain : lastSeenMs !== undefined && nowMs - lastSeenMs < unreachableMs ? "ready" : "unreachable",
-  runtime: node.runtime,
-  machineId: node.machineId,
-  joinedAt: toTimestamp(node.joinedAtMs),
-  lastSeenAt: optionalTime(lastSeenMs),
-});
-
-export const showJoinToken = (token: JoinTokenRecord, nowMs: number): z.infer<typeof joinTokenResource> => ({
-  id: token.id,
-  pool: token.pool,
-  prefix: token.prefix,
-  state: stateOf(token, nowMs),
-  uses: token.uses,
-  maxUses: token.maxUses ?? null,
-  createdAt: toTimestamp(token.createdAtMs),
-  expiresAt: toTimestamp(token.expiresAtMs),
-});

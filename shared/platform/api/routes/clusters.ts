@@ -3,15 +3,8 @@ import { identifier, toTimestamp } from "../../fields.ts";
 import { renderKubeconfig } from "../../kubeconfig.ts";
 import { PlatformError } from "../../problem.ts";
 import type { ClusterRecord } from "../../records.ts";
-import {
-  clusterCreate,
-  clusterResource,
-  clusterUpdate,
-  credentialsCreate,
-  credentialsResource,
-  endpointOf,
-  showCluster,
-} from "../../resources.ts";
+import { clusterCreate, clusterResource, clusterUpdate, credentialsCreate, credentialsResource } from "../../resources.ts";
+import { endpointOf, showCluster } from "../../show.ts";
 import { showPage } from "../list.ts";
 import { defineRoute, nothing, pageOf, pageQuery, type Route } from "../route.ts";
 import type { PlatformServices } from "../services.ts";

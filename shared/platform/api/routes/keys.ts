@@ -2,16 +2,8 @@ import { z } from "zod";
 import { allows } from "../../../auth/api-key.ts";
 import { identifier } from "../../fields.ts";
 import { PlatformError } from "../../problem.ts";
-import {
-  apiKeyCreate,
-  apiKeyResource,
-  createdApiKey,
-  showApiKey,
-  showTenant,
-  tenantCreate,
-  tenantResource,
-  whoamiResource,
-} from "../../resources.ts";
+import { apiKeyCreate, apiKeyResource, createdApiKey, tenantCreate, tenantResource, whoamiResource } from "../../resources.ts";
+import { showApiKey, showTenant } from "../../show.ts";
 import { showPage } from "../list.ts";
 import { type Caller, defineRoute, nothing, pageOf, pageQuery, type Route } from "../route.ts";
 import type { PlatformServices } from "../services.ts";

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { identifier } from "../../fields.ts";
 import type { NodeRecord } from "../../records.ts";
-import { createdJoinToken, joinTokenCreate, joinTokenResource, nodeResource, showJoinToken, showNode } from "../../resources.ts";
+import { createdJoinToken, joinTokenCreate, joinTokenResource, nodeResource } from "../../resources.ts";
+import { showJoinToken, showNode } from "../../show.ts";
 import { showPage } from "../list.ts";
 import { defineRoute, nothing, pageOf, pageQuery, type Route } from "../route.ts";
 import type { PlatformServices } from "../services.ts";

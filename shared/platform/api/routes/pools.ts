@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { identifier } from "../../fields.ts";
-import { poolCreate, poolResource, poolUpdate, showPool } from "../../resources.ts";
+import { poolCreate, poolResource, poolUpdate } from "../../resources.ts";
+import { showPool } from "../../show.ts";
 import { showPage } from "../list.ts";
 import { defineRoute, nothing, pageOf, pageQuery, type Route } from "../route.ts";
 import type { PlatformServices } from "../services.ts";
