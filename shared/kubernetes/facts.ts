@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 
 /** What a kube-apiserver 1.33 publishes, kept as data beside this file. */
-export type FactsName = "bootstrap-objects" | "column-descriptions" | "columns" | "discovery" | "field-selectors" | "go-types" | "protobuf" | "schemas";
+export type FactsName =
+  | "bootstrap-objects"
+  | "column-descriptions"
+  | "columns"
+  | "discovery"
+  | "field-selectors"
+  | "go-types"
+  | "protobuf"
+  | "schemas";
 
 /**
  * Reads one file of facts. Every call reads and parses anew: callers keep what they made of it. This is the only place that
