@@ -19,7 +19,7 @@ const attempts = 20;
 export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]): Promise<BindOutcome[]> {
   const outcomes: BindOutcome[] = bindings.map(() => ({ kind: "stale" }));
   const keys = bindings.map(({ namespace, name }) => ({ group: "", resource: "pods", namespace, name }));
-  const found = await cluster.store.latest(cluster.ref, keys);
+  const found = await cluster.store.latest(cluster.ref, keys, (key) => cluster.mirror.get(key, key.namespace, key.name));
   const candidates: Candidate[] = [];
   for (const [index, binding] of bindings.entries()) {
     const live = found[index];

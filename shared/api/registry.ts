@@ -144,7 +144,8 @@ export class Registry {
 
   /** The newest state, possibly ahead of what readers see. */
   async latest(key: ObjectKey): Promise<StoredObject | undefined> {
-    const [found] = await this.cluster.store.latest(this.cluster.ref, [key]);
+    const { store, mirror, ref } = this.cluster;
+    const [found] = await store.latest(ref, [key], ({ namespace, name }) => mirror.get(key, namespace, name));
     return found;
   }
 

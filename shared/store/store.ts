@@ -24,8 +24,13 @@ export interface Store {
   /**
    * The newest state of each key that a commit would be checked against, in the order asked; absent keys are `undefined`.
    * It may run ahead of what is durable: build the next state from it, but show it to a client only behind a commit that succeeded.
+   * `known` answers the caller's own copy of a key, if any: where its revision is still the newest, it may be answered without reading it again.
    */
-  latest(cluster: ClusterRef, keys: readonly ObjectKey[]): Promise<(StoredObject | undefined)[]>;
+  latest(
+    cluster: ClusterRef,
+    keys: readonly ObjectKey[],
+    known?: (key: ObjectKey) => StoredObject | undefined,
+  ): Promise<(StoredObject | undefined)[]>;
   /** The newest durable revision, and the floor below which the log is compacted. A cluster without a write has revision 1. @throws `NoSuchCluster` */
   head(cluster: ClusterRef): Promise<Head>;
   /** Every object of the cluster (or of one collection) exactly as of one revision, the settled head. Order: collection, namespace, name. */

@@ -110,6 +110,16 @@ export function storeContract(name: string, open: () => Promise<Bench>): void {
       expect(now?.object).toMatchObject({ data: { value: "2" } });
     });
 
+    it("answers the caller's own copy only while it is the newest state", async () => {
+      const [first] = await store.commit(cluster, [put("a", 0)]);
+      const known = () => first;
+      expect((await store.latest(cluster, [keyOf("a")], known))[0]?.revision).toBe(first?.revision);
+      const [second] = await store.commit(cluster, [put("a", first?.revision ?? 0, "2")]);
+      expect((await store.latest(cluster, [keyOf("a")], known))[0]?.object).toMatchObject({ data: { value: "2" } });
+      await store.commit(cluster, [remove("a", second?.revision ?? 0)]);
+      expect(await store.latest(cluster, [keyOf("a")], known)).toEqual([undefined]);
+    });
+
     it("deletes, logs the last state and allows the name again", async () => {
       const [created] = await store.commit(cluster, [put("a", 0)]);
       const [deleted] = await store.commit(cluster, [remove("a", created?.revision ?? 0)]);

@@ -126,12 +126,18 @@ export class LmdbStore implements Store {
     }
   }
 
-  async latest(cluster: ClusterRef, keys: readonly ObjectKey[]): Promise<(StoredObject | undefined)[]> {
+  async latest(
+    cluster: ClusterRef,
+    keys: readonly ObjectKey[],
+    known?: (key: ObjectKey) => StoredObject | undefined,
+  ): Promise<(StoredObject | undefined)[]> {
     const state = this.#cluster(cluster);
     return keys.map((key) => {
       const path = objectPath(key);
       const pending = state.pending.get(path);
       if (pending) return pending.stored;
+      const copy = known?.(key);
+      if (copy && this.#revision(state, path) === copy.revision) return copy;
       const value = this.#objects.getBinary(joinKey(state.scope, path));
       return value ? this.#encoding.decodeObject(state.scope, key, value) : this.#base(state, path);
     });
