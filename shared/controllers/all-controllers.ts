@@ -13,6 +13,7 @@ import { createPodDisruptionController } from "./pod-disruption.ts";
 import { createPodGarbageController } from "./pod-gc.ts";
 import { createReplicaSetController } from "./replica-set.ts";
 import { createReplicationControllerController } from "./replication-controller.ts";
+import { createResourceQuotaController } from "./resource-quota.ts";
 import { createRootCaController } from "./root-ca.ts";
 import { createServiceAccountController } from "./service-account.ts";
 import { createTaintEvictionController } from "./taint-eviction.ts";
@@ -49,6 +50,7 @@ export function createControllers({ recorderOf, heartbeats, listeningSinceMs, ca
     createTaintEvictionController(events("taint-eviction-controller")),
     createPodGarbageController(),
     createPodDisruptionController(events("controllermanager")),
+    createResourceQuotaController(),
     createGarbageCollector(),
     createEventTtlController(),
     ...(caPem !== undefined ? [createRootCaController({ caPem })] : []),
