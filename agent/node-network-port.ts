@@ -1,13 +1,16 @@
 import type { Clock } from "../shared/clock.ts";
-import { deepEqual } from "../shared/kubernetes/deep-equal.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "./agent.ts";
-import type { ClusterState } from "./cluster-state.ts";
-import type { LocalPod } from "./network/network-state.ts";
+import { createAgentNetwork } from "./network/agent-network.ts";
+import type { RuntimePod } from "./runtime.ts";
 
 export interface ConnectNetworkOptions {
   readonly nodeName: string;
   readonly runtimeKind: "containerd" | "process";
+  /** CRI socket, default `unix:///run/containerd/containerd.sock`. */
+  readonly runtimeEndpoint?: string | undefined;
+  /** What runs already: it keeps its services while the agent learns of it anew. */
+  readonly running: () => Promise<readonly RuntimePod[]>;
   readonly podCidr?: string;
   readonly serverUrl: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -30,7 +33,18 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
   const { createNodeNetwork } = await import("./network/node-network.ts");
   const zone = labels?.["topology.kubernetes.io/zone"];
   const mode = options.runtimeKind === "containerd" ? "bridge" : "host";
-  const network = createNodeNetwork({ nodeName, mode, podCidr, serverUrl, clock, log, random, ...(zone === undefined ? {} : { zone }) });
+  const cni = mode === "bridge" ? await cniDirectoriesOf(options.runtimeEndpoint) : undefined;
+  const network = createNodeNetwork({
+    nodeName,
+    mode,
+    podCidr,
+    serverUrl,
+    clock,
+    log,
+    random,
+    ...(zone === undefined ? {} : { zone }),
+    ...(cni === undefined ? {} : { cniConfDir: cni.confDir, cniBinDirs: [cni.binDir] }),
+  });
   try {
     await network.start();
   } catch (error) {
@@ -39,46 +53,16 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
     return undefined;
   }
 
-  let clusters: readonly ClusterState[] = [];
-  const pods = new Map<string, LocalPod & { readonly cluster: string }>();
-  const apply = async (): Promise<void> => {
-    const ids = new Set([...clusters.map(({ id }) => id), ...[...pods.values()].map(({ cluster }) => cluster)]);
-    const known = new Map(clusters.map((state) => [state.id, state]));
-    try {
-      await network.update({
-        clusters: [...ids].map((id) => ({
-          id,
-          services: [...(known.get(id)?.services.values() ?? [])],
-          endpointSlices: [...(known.get(id)?.endpointSlices.values() ?? [])],
-          pods: [...pods.values()].filter(({ cluster }) => cluster === id),
-        })),
-      });
-    } catch (error) {
-      log.error("node network not brought up to date", error, { node: nodeName });
-    }
-  };
+  const port = createAgentNetwork({
+    network,
+    running: options.running,
+    podsHaveAddresses: mode === "bridge",
+    log: log.with({ node: nodeName }),
+  });
+  return { ...port, podCidr: () => network.podCidr(), stop: (how) => network.stop(how) };
+}
 
-  return {
-    podCidr: () => network.podCidr(),
-    stop: (how) => network.stop(how),
-    update(next) {
-      clusters = next;
-      void apply();
-    },
-    async dnsFor(cluster, pod) {
-      return network.dnsFor({ cluster, namespace: pod.metadata.namespace ?? "", spec: pod.spec ?? { containers: [] } });
-    },
-    async addressed(cluster, pod, ips) {
-      const [ip] = ips;
-      if (ip === undefined || pod.spec?.hostNetwork === true) return;
-      const { uid = "", namespace = "", name = "" } = pod.metadata;
-      const entry = { cluster, uid, ip, namespace, name };
-      if (deepEqual(pods.get(uid), entry)) return;
-      pods.set(uid, entry);
-      await apply();
-    },
-    released(_cluster, podUid) {
-      if (pods.delete(podUid)) void apply();
-    },
-  };
+async function cniDirectoriesOf(endpoint: string | undefined) {
+  const { readCniDirectories } = await import("./containerd/cni-directories.ts");
+  return readCniDirectories(endpoint);
 }

@@ -11,6 +11,8 @@ export interface AgentNetworkOptions {
   readonly network: Pick<NodeNetwork, "update" | "dnsFor">;
   /** The runtime's pods: those that outlived the last agent keep their services while this one learns of them. */
   readonly running: () => Promise<readonly RuntimePod[]>;
+  /** Where pods share the machine's address they are no concern of the network. */
+  readonly podsHaveAddresses: boolean;
   readonly log: Log;
 }
 
@@ -19,7 +21,7 @@ const isIpv4 = (address: string): boolean => parseIpv4(address) !== undefined;
 const noRouting: Routing = { services: [], endpointSlices: [] };
 
 /** What the agent tells of clusters and of single pods, put together into the states of the node's network. */
-export function createAgentNetwork({ network, running, log }: AgentNetworkOptions): NodeNetworkPort {
+export function createAgentNetwork({ network, running, podsHaveAddresses, log }: AgentNetworkOptions): NodeNetworkPort {
   let routing = new Map<string, Routing>();
   const pods = new Map<string, LocalPod & { readonly cluster: string }>();
   let seeding: Promise<void> | undefined;
@@ -32,6 +34,7 @@ export function createAgentNetwork({ network, running, log }: AgentNetworkOption
   };
 
   const seed = async (): Promise<void> => {
+    if (!podsHaveAddresses) return;
     try {
       for (const { podUid, cluster, namespace, name, sandbox } of await running()) {
         const ip = sandbox.ips.find(isIpv4);
@@ -61,7 +64,7 @@ export function createAgentNetwork({ network, running, log }: AgentNetworkOption
     async addressed(cluster, pod, ips) {
       const { uid = "", namespace = "", name = "" } = pod.metadata;
       const ip = ips.find(isIpv4);
-      if (ip === undefined || pod.spec?.hostNetwork === true) return;
+      if (!podsHaveAddresses || ip === undefined || pod.spec?.hostNetwork === true) return;
       if (pods.get(uid)?.ip === ip) return applied;
       put(cluster, { uid, ip, namespace, name });
       await apply();

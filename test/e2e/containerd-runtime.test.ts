@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readCniDirectories } from "../../agent/containerd/cni-directories.ts";
 import { createContainerdRuntime } from "../../agent/containerd/containerd-runtime.ts";
 import { detectContainerd } from "../../agent/containerd/detect.ts";
 import { bridgeNameOf } from "../../agent/network/addressing.ts";
@@ -57,6 +58,11 @@ describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable 
   it("is found where it listens", async () => {
     expect(await detectContainerd(fixture.endpoint)).toMatchObject({ kind: "usable", version: await runtime.version() });
     expect(await runtime.version()).toMatch(/^containerd:\/\/\d/);
+  });
+
+  it("says where it reads its network configuration", async () => {
+    expect(await readCniDirectories(fixture.endpoint)).toMatchObject({ confDir: fixture.cniConfDir });
+    expect(await readCniDirectories(`${fixture.directory}/none.sock`)).toBeUndefined();
   });
 
   it("makes a sandbox once for a pod and attempt", async () => {

@@ -23,11 +23,12 @@ const survivor: RuntimePod = {
   containers: [],
 };
 
-function create(running: () => Promise<readonly RuntimePod[]> = async () => []) {
+function create(running: () => Promise<readonly RuntimePod[]> = async () => [], podsHaveAddresses = true) {
   const states: NetworkState[] = [];
   const network = createAgentNetwork({
     network: { update: async (state) => void states.push(state), dnsFor: async () => undefined },
     running,
+    podsHaveAddresses,
     log: silentLog,
   });
   const podsNow = () => (states.at(-1)?.clusters ?? []).flatMap(({ id, pods }) => pods.map(({ uid, ip }) => `${id} ${uid} ${ip}`)).sort();
@@ -74,6 +75,13 @@ describe("createAgentNetwork", () => {
     expect(states[0]?.clusters[0]?.services).toHaveLength(1);
   });
 
+  it("does not count pods that share the machine's address", async () => {
+    const { network, states } = create(async () => [survivor], false);
+    await network.addressed("c1", pod("u1"), ["192.0.2.2"]);
+    await network.addressed("c1", pod("u2"), ["192.0.2.2"]);
+    expect(states).toEqual([]);
+  });
+
   it("goes on when the runtime cannot be listed or the rules cannot be written", async () => {
     const network = createAgentNetwork({
       network: {
@@ -85,6 +93,7 @@ describe("createAgentNetwork", () => {
       running: async () => {
         throw new Error("runtime");
       },
+      podsHaveAddresses: true,
       log: silentLog,
     });
     await expect(network.addressed("c1", pod("u1"), ["10.128.0.2"])).resolves.toBeUndefined();
