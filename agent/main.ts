@@ -71,7 +71,8 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const identity = await identify(options, transportOptions, () => describe(undefined));
     const { nodeName } = identity;
     const { kind } = runtime;
-    network = kind === "hollow" ? undefined : await connectNetwork({ ...options, nodeName, runtimeKind: kind });
+    network =
+      kind === "hollow" ? undefined : await connectNetwork({ ...options, nodeName, runtimeKind: kind, running: () => runtime.list() });
     const connected = network;
     const agent = createNodeAgent({
       nodeName,
