@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Hono } from "hono";
@@ -10,6 +10,7 @@ import { apiKeyScopes } from "../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { isPlatformError } from "../shared/platform/problem.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
@@ -22,7 +23,6 @@ import { createLocalAgents } from "./local-agents.ts";
 import { createLoops } from "./loops.ts";
 import { createNodeOperations } from "./node-operations.ts";
 import { createNodePool } from "./node-pool.ts";
-import { createPlatform, type Platform } from "./platform.ts";
 import { createPodStreams } from "./pod-logs.ts";
 import { createLocalProvisioner } from "./provisioner.ts";
 import type { Settings } from "./settings.ts";
@@ -89,6 +89,8 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     store,
     clock,
     log,
+    randomBytes,
+    uid: randomUUID,
     tokens,
     provisioner: createLocalProvisioner({ clock, host: () => host, agents }),
     operations: createNodeOperations(host, () => platform.pools),
@@ -124,8 +126,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     data.release();
     throw error;
   }
-  platform.reaper.start();
-  platform.drainer.start();
+  platform.start();
   return {
     url,
     kubeconfig: join(settings.dataDirectory, "kubeconfig"),
@@ -137,8 +138,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     async close() {
       await agents.close();
       agentApi.close();
-      await platform.reaper.stop();
-      await platform.drainer.stop();
+      await platform.stop();
       server.close();
       server.closeAllConnections();
       await host.close();

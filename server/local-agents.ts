@@ -5,10 +5,10 @@ import type { RunningAgent, RunningFleet } from "../agent/main.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { JoinTokens } from "../shared/platform/join-tokens.ts";
 import type { NodeRegistry } from "../shared/platform/nodes.ts";
+import type { Platform } from "../shared/platform/platform.ts";
 import { isPlatformError } from "../shared/platform/problem.ts";
 import type { PoolRecord } from "../shared/platform/records.ts";
 import type { Log } from "../shared/telemetry/log.ts";
-import type { Platform } from "./platform.ts";
 import type { LocalAgents } from "./provisioner.ts";
 
 export interface LocalAgentsOptions {

@@ -29,7 +29,7 @@ export interface PlatformOptions {
   readonly uid: () => string;
   readonly tokens: Pick<TokenIssuer, "issueClusterToken">;
   readonly provisioner: ClusterProvisioner;
-  readonly nodeOperations: NodeOperations;
+  readonly operations: NodeOperations;
   readonly server: () => ServerFacts;
   /** 32 bytes that stay the same over restarts: page cursors are signed with it. */
   readonly cursorKey: Buffer;
@@ -42,7 +42,7 @@ export type Platform = ReturnType<typeof createPlatform>;
 
 /** Every service of the platform over one store, its HTTP API, and the loops that finish what requests begin. */
 export function createPlatform(options: PlatformOptions) {
-  const { store, clock, log, randomBytes, provisioner, nodeOperations, uid } = options;
+  const { store, clock, log, randomBytes, provisioner, operations, uid } = options;
   const context = { store, clock, log, randomBytes, makeId: createIdentifiers(clock.now, randomBytes) };
   const news = createPlatformNews();
   const tenants = createTenants(context);
@@ -51,11 +51,11 @@ export function createPlatform(options: PlatformOptions) {
   const clusters = createClusters(context, { tenants, pools, provisioner, news });
   const heartbeats = createHeartbeats({ store, clock, log });
   const joinTokens = createJoinTokens(context, pools);
-  const nodes = createNodeRegistry(context, { joinTokens, heartbeats, operations: nodeOperations, news });
+  const nodes = createNodeRegistry(context, { joinTokens, heartbeats, operations, news });
   const reaper = createClusterReaper(context, { provisioner, news, nodes });
-  const drainer = createNodeDrainer(context, nodes, nodeOperations);
+  const drainer = createNodeDrainer(context, nodes, operations);
   const housekeeping = createHousekeeping(context);
-  const api = createPlatformApi({
+  const app = createPlatformApi({
     services: {
       ...{ clock, tenants, keys, clusters, pools, nodes, joinTokens, heartbeats, tokens: options.tokens },
       cursors: createCursors(options.cursorKey),
@@ -68,7 +68,7 @@ export function createPlatform(options: PlatformOptions) {
   });
   const loops = [reaper, drainer, housekeeping];
   return {
-    ...{ tenants, keys, pools, clusters, heartbeats, joinTokens, nodes, news, reaper, drainer, api },
+    ...{ tenants, keys, pools, clusters, heartbeats, joinTokens, nodes, news, reaper, drainer, housekeeping, app },
     start(): void {
       for (const loop of loops) loop.start();
     },

@@ -52,7 +52,7 @@ export async function openCli() {
             failures--;
             throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
           }
-          return bench.platform.api.request(url, { method, headers, ...(body !== undefined && { body }) });
+          return bench.platform.app.request(url, { method, headers, ...(body !== undefined && { body }) });
         };
       },
       async startAgents(request): Promise<RunningAgents> {

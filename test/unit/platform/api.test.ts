@@ -12,8 +12,8 @@ describe("the platform API", () => {
   afterEach(() => bench.dispose());
 
   it("answers for its health and its description without a key", async () => {
-    expect((await bench.platform.api.request("/v1/healthz")).status).toBe(200);
-    expect((await bench.platform.api.request("/openapi.json")).status).toBe(200);
+    expect((await bench.platform.app.request("/v1/healthz")).status).toBe(200);
+    expect((await bench.platform.app.request("/openapi.json")).status).toBe(200);
   });
 
   it("says who one is", async () => {
@@ -50,7 +50,7 @@ describe("the platform API", () => {
       ["another scheme", "Basic YTpi"],
       ["a key with a wrong checksum", `Bearer ck_live_00000000_${"0".repeat(38)}`],
     ])("%s", async (_, authorization) => {
-      const response = await bench.platform.api.request("/v1/clusters", authorization ? { headers: { authorization } } : {});
+      const response = await bench.platform.app.request("/v1/clusters", authorization ? { headers: { authorization } } : {});
       expect(response.status).toBe(401);
       expect(response.headers.get("www-authenticate")).toBe('Bearer realm="coracle"');
     });
@@ -122,7 +122,7 @@ describe("the platform API", () => {
     it("a body that is not UTF-8", async () => {
       const headers = { authorization: `Bearer ${bench.admin}`, "content-type": "application/json" };
       const body = Buffer.from([0x22, 0xff, 0x22]);
-      expect((await bench.platform.api.request("/v1/clusters", { method: "POST", headers, body })).status).toBe(400);
+      expect((await bench.platform.app.request("/v1/clusters", { method: "POST", headers, body })).status).toBe(400);
     });
   });
 
@@ -250,7 +250,7 @@ describe("the platform API", () => {
       >;
       components: { schemas: Record<string, Schema> };
     }
-    const read = () => bench.expectStatus<Document>(200, Promise.resolve(bench.platform.api.request("/openapi.json")));
+    const read = () => bench.expectStatus<Document>(200, Promise.resolve(bench.platform.app.request("/openapi.json")));
 
     it("describes every route with its parameters and refusals", async () => {
       const { openapi, paths } = await read();

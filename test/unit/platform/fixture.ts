@@ -74,7 +74,7 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
     createPlatform({
       ...{ store: fragile, clock, log: silentLog, randomBytes, uid: randomUUID, tokens, version: "0.0.0" },
       provisioner: world.provisioner(),
-      nodeOperations: world.nodeOperations,
+      operations: world.nodeOperations,
       server: () => ({ url: "https://127.0.0.1:7443", caPem: "CA", kubernetesVersion: "v1.33.0" }),
       cursorKey: Buffer.alloc(32, 1),
       ...options,
@@ -87,7 +87,7 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
 
   async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, key = admin): Promise<Response> {
     const raw = typeof body === "string" ? body : JSON.stringify(body);
-    return platform.api.request(path, {
+    return platform.app.request(path, {
       method,
       headers: { authorization: `Bearer ${key}`, ...(raw !== undefined && { "content-type": "application/json" }), ...headers },
       ...(raw !== undefined && { body: raw }),
