@@ -1,41 +1,6 @@
-import { systemClock } from "../shared/clock.ts";
-import { createJsonLog } from "../shared/telemetry/log.ts";
-import { startHost } from "./host.ts";
-import { readSettings } from "./settings.ts";
+import { enableCompileCache } from "node:module";
 
-try {
-  const settings = readSettings(process.env);
-  const log = createJsonLog(
-    (line) => process.stderr.write(line),
-    () => Date.now(),
-    settings.logLevel,
-  );
-  const host = await startHost(settings, systemClock, log);
-  const seconds = process.uptime().toFixed(1);
-  process.stdout.write(`Coracle is ready on ${host.url} (${seconds} s)
-
-  export KUBECONFIG=${host.kubeconfig}
-  kubectl get nodes
-  npx coracle cluster create dev
-
-State: ${settings.dataDirectory}   API key: ${host.admin}   Stop: Ctrl-C
-`);
-  host.startAgents().catch((error: unknown) => log.error("local agents did not start", error));
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    host.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error("shutdown failed", error);
-        process.exit(1);
-      },
-    );
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
-} catch (error) {
-  process.stderr.write(`coracle: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+// Before anything else is loaded: compiled modules are kept between starts.
+enableCompileCache();
+const { run } = await import("./run.ts");
+await run(process.env);
