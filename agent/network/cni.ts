@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { bridgeNameOf, derivePodCidr } from "./addressing.ts";
@@ -70,35 +70,78 @@ export type CniNetwork =
   | { readonly kind: "own" | "adopted"; readonly bridge: string; readonly podCidr: string }
   | { readonly kind: "foreign"; readonly file: string };
 
+/** Files that are there for other tools than a Kubernetes node: podman's bridge, the loopback that the runtime adds anyway. */
+const notForPods = /podman|loopback/;
+
 /**
  * Settles the pod network of a containerd, which has one directory for its configuration and so one network for all pods: the first agent
  * writes it; others that share that containerd adopt its bridge and range; and where another network plugin was set up before, that one stays.
  */
 export async function ensureCniNetwork(confDir: string, options: CniNetworkOptions): Promise<CniNetwork> {
   await mkdir(confDir, { recursive: true });
-  const files = (await readdir(confDir)).filter((file) => /\.(conf|conflist|json)$/.test(file)).sort();
+  const network = await settleNetwork(confDir, options);
+  if (network.kind !== "foreign") {
+    await mkdir(usersDir(options.dataDir, network.bridge), { recursive: true });
+    await writeFile(join(usersDir(options.dataDir, network.bridge), options.nodeName), "");
+  }
+  return network;
+}
+
+async function settleNetwork(confDir: string, options: CniNetworkOptions): Promise<CniNetwork> {
   const bridge = bridgeNameOf(options.nodeName);
-  const existing = files.includes(fileName) ? await readCniNetwork(confDir) : undefined;
-  if (existing !== undefined && existing.bridge !== bridge) return existing;
+  const existing = await readCniNetwork(confDir);
+  if (existing !== undefined && existing.bridge !== bridge) return { kind: "adopted", ...existing };
+  const files = (await readdir(confDir)).filter((file) => /\.(conf|conflist|json)$/.test(file) && !notForPods.test(file)).sort();
   if (!files.includes(fileName) && files[0] !== undefined) return { kind: "foreign", file: files[0] };
+
   const podCidr = options.podCidr ?? existing?.podCidr ?? derivePodCidr(options.nodeName, options.taken);
-  const temporary = join(confDir, `.${fileName}.${process.pid}`);
+  const [path, temporary] = [join(confDir, fileName), join(confDir, `.${fileName}.${bridge}`)];
   await writeFile(temporary, `${JSON.stringify(cniConfigOf({ ...options, podCidr }), null, 2)}\n`, { mode: 0o644 });
-  await rename(temporary, join(confDir, fileName));
+  // Of two agents that start at once only one may be the first: a link, unlike a rename, does not replace what is there.
+  if (files.includes(fileName)) await rename(temporary, path);
+  else if (!(await linkTo(temporary, path))) return settleNetwork(confDir, options);
   return { kind: "own", bridge, podCidr };
 }
 
-async function readCniNetwork(confDir: string): Promise<(CniNetwork & { kind: "adopted" }) | undefined> {
-  const parsed = conflist.safeParse(parseJson(await readFile(join(confDir, fileName), "utf8")));
-  const plugin = parsed.data?.plugins.find(({ type }) => type === "bridge");
-  const podCidr = plugin?.ipam?.ranges?.[0]?.[0]?.subnet;
-  return plugin?.bridge === undefined || podCidr === undefined ? undefined : { kind: "adopted", bridge: plugin.bridge, podCidr };
+async function linkTo(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(from, { force: true });
+  }
 }
 
-/** Takes back what `ensureCniNetwork` wrote for this node. */
-export async function removeCniNetwork(confDir: string, nodeName: string): Promise<void> {
-  const existing = await readCniNetwork(confDir).catch(() => undefined);
-  if (existing?.bridge === bridgeNameOf(nodeName)) await rm(join(confDir, fileName), { force: true });
+interface BridgeNetwork {
+  readonly bridge: string;
+  readonly podCidr: string;
+}
+
+async function readCniNetwork(confDir: string): Promise<BridgeNetwork | undefined> {
+  const text = await readFile(join(confDir, fileName), "utf8").catch(() => "");
+  const plugin = conflist.safeParse(parseJson(text)).data?.plugins.find(({ type }) => type === "bridge");
+  const podCidr = plugin?.ipam?.ranges?.[0]?.[0]?.subnet;
+  return plugin?.bridge === undefined || podCidr === undefined ? undefined : { bridge: plugin.bridge, podCidr };
+}
+
+/** One empty file for each node that uses the network. */
+const usersDir = (dataDir: string, bridge: string): string => join(dataDir, `users-of-${bridge}`);
+
+/**
+ * The node needs its network no more. When it was the last to use it, the configuration goes, and the answer is the bridge that may be deleted.
+ */
+export async function releaseCniNetwork(confDir: string, dataDir: string, nodeName: string): Promise<string | undefined> {
+  const existing = await readCniNetwork(confDir);
+  if (existing === undefined) return undefined;
+  const users = usersDir(dataDir, existing.bridge);
+  await rm(join(users, nodeName), { force: true });
+  if ((await readdir(users).catch(() => [])).length > 0) return undefined;
+  await rm(users, { recursive: true, force: true });
+  await rm(join(confDir, fileName), { force: true });
+  return existing.bridge;
 }
 
 function parseJson(text: string): unknown {

@@ -7,7 +7,7 @@ import type { ResolverConfig } from "../dns/resolv-conf.ts";
 import { bridgeNameOf, nodeAddressOf, podRange, tableNameOf } from "./addressing.ts";
 import { createApiProxy } from "./api-proxy.ts";
 import { createRulesetApplier } from "./apply.ts";
-import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, removeCniNetwork } from "./cni.ts";
+import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, releaseCniNetwork } from "./cni.ts";
 import { createConntrackCleaner } from "./conntrack.ts";
 import { parseIpv4 } from "./ipv4.ts";
 import {
@@ -80,6 +80,7 @@ const defaultCniBinDirs = ["/opt/cni/bin", "/usr/lib/cni"];
 
 export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const { nodeName, clock, log, mode, run = runCommand, cniConfDir = "/etc/cni/net.d", resolvConfPath = "/etc/resolv.conf" } = options;
+  const { cniDataDir = defaultCniDataDir } = options;
   const bridged = mode === "bridge";
   const address = nodeAddressOf(nodeName);
   const table = tableNameOf(nodeName);
@@ -155,7 +156,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         taken: machineCidrs(bridgeNameOf(nodeName)),
         portmap: await canMapPorts(options.cniBinDirs ?? defaultCniBinDirs, run),
         firewall: await dropsForwarded(run),
-        dataDir: options.cniDataDir ?? defaultCniDataDir,
+        dataDir: cniDataDir,
       });
       log.info("pod network ready", { kind: network.kind, podCidr: ownRange(), address });
       await dns.start();
@@ -185,8 +186,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       if (!remove) return;
       await applier.remove();
       await removeLoopbackAddress(address, run);
-      await removeCniNetwork(cniConfDir, nodeName);
-      if (network?.kind === "own") await removeLink(network.bridge, run);
+      const unused = await releaseCniNetwork(cniConfDir, cniDataDir, nodeName);
+      if (unused !== undefined) await removeLink(unused, run);
     },
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bridgeNameOf, derivePodCidr } from "../../../../agent/network/addressing.ts";
-import { type CniNetworkOptions, ensureCniNetwork, removeCniNetwork } from "../../../../agent/network/cni.ts";
+import { type CniNetworkOptions, ensureCniNetwork, releaseCniNetwork } from "../../../../agent/network/cni.ts";
 
 let directory = "";
 beforeEach(async () => {
@@ -12,7 +12,16 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const ensure = (nodeName: string, change: Partial<CniNetworkOptions> = {}) =>
-  ensureCniNetwork(directory, { nodeName, podCidr: undefined, taken: [], portmap: false, firewall: false, dataDir: "/d", ...change });
+  ensureCniNetwork(directory, {
+    nodeName,
+    podCidr: undefined,
+    taken: [],
+    portmap: false,
+    firewall: false,
+    dataDir: join(directory, "data"),
+    ...change,
+  });
+const configurations = async () => (await readdir(directory)).filter((name) => name !== "data");
 const written = async (): Promise<{ plugins: Record<string, unknown>[] }> =>
   JSON.parse(await readFile(join(directory, "05-coracle.conflist"), "utf8"));
 
@@ -28,7 +37,7 @@ describe("ensureCniNetwork", () => {
         ipam: { type: "host-local", ranges: [[{ subnet: derivePodCidr("n1") }]] },
       },
     ]);
-    expect(await readdir(directory)).toEqual(["05-coracle.conflist"]);
+    expect(await configurations()).toEqual(["05-coracle.conflist"]);
   });
 
   it("maps ports where the machine can, and lets pods through where it drops what it forwards", async () => {
@@ -49,16 +58,29 @@ describe("ensureCniNetwork", () => {
   it("adopts the network of another agent on the same containerd", async () => {
     await ensure("n1", { podCidr: "10.200.1.0/24" });
     expect(await ensure("n2")).toEqual({ kind: "adopted", bridge: bridgeNameOf("n1"), podCidr: "10.200.1.0/24" });
-    await removeCniNetwork(directory, "n2");
-    expect(await readdir(directory)).toHaveLength(1);
-    await removeCniNetwork(directory, "n1");
-    expect(await readdir(directory)).toEqual([]);
+    const release = (nodeName: string) => releaseCniNetwork(directory, join(directory, "data"), nodeName);
+    expect(await release("n1")).toBeUndefined();
+    expect(await configurations()).toHaveLength(1);
+    expect(await release("n2")).toBe(bridgeNameOf("n1"));
+    expect(await configurations()).toEqual([]);
+  });
+
+  it("has one author when agents start at the same time", async () => {
+    const names = ["n1", "n2", "n3", "n4"];
+    const networks = await Promise.all(names.map((name) => ensure(name)));
+    expect(networks.filter(({ kind }) => kind === "own")).toHaveLength(1);
+    expect(new Set(networks.map((network) => ("bridge" in network ? network.bridge : ""))).size).toBe(1);
+  });
+
+  it("is not put off by what is there for podman", async () => {
+    await writeFile(join(directory, "87-podman-bridge.conflist"), "{}");
+    expect(await ensure("n1")).toMatchObject({ kind: "own" });
   });
 
   it("leaves the network of another plugin alone", async () => {
     await writeFile(join(directory, "10-other.conflist"), "{}");
     expect(await ensure("n1")).toEqual({ kind: "foreign", file: "10-other.conflist" });
-    expect(await readdir(directory)).toEqual(["10-other.conflist"]);
+    expect(await configurations()).toEqual(["10-other.conflist"]);
   });
 
   it("replaces a file of its own that nobody can read", async () => {
