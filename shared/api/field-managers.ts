@@ -1,11 +1,12 @@
 import { cloneJson } from "../kubernetes/clone.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import { type AppliedObject, applyConfiguration } from "../kubernetes/managed-fields/apply.ts";
+import { parentManagers, scaleManagers } from "../kubernetes/managed-fields/scale-managers.ts";
 import { sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
 import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
-import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
-import type { ManagedFieldsEntry } from "../kubernetes/types.ts";
+import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
+import type { ManagedFieldsEntry, Scale } from "../kubernetes/types.ts";
 
 /** A write as the managers of fields see it. */
 export interface ManagedWrite {
@@ -59,6 +60,29 @@ export function recordManagers(write: ManagedWrite, live: KubernetesObject | und
     ignored: ignoredPaths(write),
   });
   setManagers(next, managers);
+}
+
+/**
+ * The managers of an object whose Scale is written: whoever changed the number of replicas owns it, at the object's own path
+ * (apimachinery `ScaleHandler`).
+ */
+export function managersAfterScale(write: ManagedWrite, live: KubernetesObject, liveScale: Scale, nextScale: Scale): ManagedFieldsEntry[] {
+  const apiVersion = apiVersionOf(write.definition);
+  const paths = { [apiVersion]: ["spec", "replicas"] };
+  const schema = kindSchema("autoscaling", "v1", "Scale");
+  const managers = scaleManagers(live.metadata.managedFields, paths);
+  const { manager, subresource, timeIso } = write;
+  const scale = trackUpdate({
+    schema: schema?.fields,
+    live: asRecord(liveScale),
+    next: asRecord(nextScale),
+    manager,
+    apiVersion: "autoscaling/v1",
+    subresource,
+    timeIso,
+    managers,
+  });
+  return parentManagers(live.metadata.managedFields, scale, apiVersion, paths);
 }
 
 export function setManagers(object: KubernetesObject, managers: ManagedFieldsEntry[]): void {

@@ -3,10 +3,12 @@ import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { Binding as BindingObject, Pod, Scale } from "../../kubernetes/types.ts";
+import { timestamp } from "../api-cluster.ts";
 import { bindPods } from "../binding.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
 import { evictPod } from "../eviction.ts";
+import { managersAfterScale } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource } from "../registry.ts";
@@ -69,7 +71,15 @@ async function handleScale(call: Call): Promise<ApiResponse> {
         throw conflict(definition.group, definition.resource, target.name);
       const replicas = scale?.spec?.replicas ?? 0;
       if (replicas < 0) throw negativeScale(definition, target.name, replicas);
-      return withReplicas(live, replicas);
+      const object = withReplicas(live, replicas);
+      const write = {
+        definition: stored,
+        schema: undefined,
+        manager: context.fieldManager,
+        subresource: "scale",
+        timeIso: timestamp(served.cluster.clock.now()),
+      };
+      return { object, managers: managersAfterScale(write, live, scaleOf(stored, live), scaleOf(stored, object)) };
     },
     context,
     { subresource: "scale" },
