@@ -27,7 +27,7 @@ const schedulerName = "default-scheduler";
 /** Pods decided on and bound together, and how long deciding may keep the process from everything else. */
 const batch = { pods: 500, milliseconds: 20 } as const;
 /** Batches that are being bound while the next one is decided on. */
-const bindsAtOnce = 2;
+const bindsAtOnce = 4;
 /** How long a node is taken for full after a binding was refused for want of room. */
 const fullMs = podBackOff.longestMs;
 /** Placements told by an event; in a greater burst the rest goes without (client-go's broadcaster drops them too). */

@@ -43,6 +43,7 @@ interface Entry {
   state: "ready" | "out" | "backing-off" | "unschedulable";
   attempts: number;
   readonly sequence: number;
+  readonly createdMs: number;
   /** Since when the pod waits. */
   sinceMs: number;
   /** When it becomes ready by itself, while it backs off or is unschedulable. */
@@ -112,6 +113,7 @@ export function createSchedulingQueue(): SchedulingQueue {
           state: "ready",
           attempts: 0,
           sequence: ++sequence,
+          createdMs: Date.parse(pod.pod.metadata.creationTimestamp ?? "") || 0,
           sinceMs: nowMs,
           dueMs: 0,
           plugins: new Set(),
@@ -190,8 +192,7 @@ export function createSchedulingQueue(): SchedulingQueue {
 function isBefore(a: Entry, b: Entry): boolean {
   if (a.pod.priority !== b.pod.priority) return a.pod.priority > b.pod.priority;
   if (a.sinceMs !== b.sinceMs) return a.sinceMs < b.sinceMs;
-  const [created, createdOther] = [a.pod.pod.metadata.creationTimestamp ?? "", b.pod.pod.metadata.creationTimestamp ?? ""];
-  return created === createdOther ? a.sequence < b.sequence : created < createdOther;
+  return a.createdMs === b.createdMs ? a.sequence < b.sequence : a.createdMs < b.createdMs;
 }
 
 interface Heap<T> {
