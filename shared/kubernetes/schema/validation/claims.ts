@@ -85,7 +85,7 @@ export function validateClaim(claim: PersistentVolumeClaim): StatusCause[] {
 /** A bound claim may grow; everything else of its spec stays (`ValidatePersistentVolumeClaimUpdate`). */
 export function validateClaimUpdate(next: PersistentVolumeClaim, live: PersistentVolumeClaim): StatusCause[] {
   const causes = validateClaim(next);
-  const before = live.spec ?? {};
+  const before: PersistentVolumeClaimSpec = { ...live.spec };
   const after: PersistentVolumeClaimSpec = { ...next.spec };
   const annotation = "volume.beta.kubernetes.io/storage-class";
   if ((next.metadata.annotations?.[annotation] ?? "") !== (live.metadata.annotations?.[annotation] ?? "")) {

@@ -18,7 +18,8 @@ const columnFormats = ["byte", "date", "date-time", "double", "float", "int32", 
 /** `ValidateCustomResourceDefinition`, without the cost and the compilation of CEL rules. */
 export function validateDefinition(definition: CustomResourceDefinition): StatusCause[] {
   const { spec, metadata, status } = definition;
-  const { group, names, versions = [], scope } = spec;
+  const { group, names, scope } = spec;
+  const versions = spec.versions ?? [];
   const causes: StatusCause[] = [];
   if (metadata.name !== `${names?.plural}.${group}`) {
     causes.push(invalid("metadata.name", metadata.name ?? "", 'must be spec.names.plural+"."+spec.group'));
