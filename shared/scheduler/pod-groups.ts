@@ -44,8 +44,7 @@ export class PodGroups {
   }
 
   change(pod: PodInfo, slot: number, delta: 1 | -1): void {
-    const { namespace, labels, isTerminating } = pod;
-    const key = JSON.stringify([namespace, isTerminating, labels]);
+    const { namespace, labels, isTerminating, groupKey: key } = pod;
     let group = this.#groups.get(key);
     if (group === undefined) {
       group = { key, namespace, labels, isTerminating, counts: new Map(), tallies: [] };

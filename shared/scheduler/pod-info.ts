@@ -23,6 +23,8 @@ export interface PodInfo {
   readonly nominatedNodeName: string;
   readonly priority: number;
   readonly isTerminating: boolean;
+  /** Pods with the same key are the same to every label selector. */
+  readonly groupKey: string;
   readonly requests: PodRequests;
   readonly hostPorts: readonly HostPort[];
   /** `namespace/name` of the claims it mounts. */
@@ -45,6 +47,7 @@ export function createPodReader(): PodReader {
   const parse = createQuantityParser();
   const read = (pod: Pod): PodInfo => {
     const { namespace = "", name = "", labels = {}, deletionTimestamp } = pod.metadata;
+    const isTerminating = deletionTimestamp !== undefined;
     return {
       pod,
       uid: uidOf(pod),
@@ -54,7 +57,8 @@ export function createPodReader(): PodReader {
       nodeName: pod.spec?.nodeName ?? "",
       nominatedNodeName: pod.status?.nominatedNodeName ?? "",
       priority: pod.spec?.priority ?? 0,
-      isTerminating: deletionTimestamp !== undefined,
+      isTerminating,
+      groupKey: JSON.stringify([namespace, isTerminating, labels]),
       requests: podRequests(pod, parse),
       hostPorts: hostPorts(pod),
       claims: claimNames(pod).map((claim) => `${namespace}/${claim}`),

@@ -284,5 +284,5 @@ function addTo<K>(counts: Map<K, number>, key: K, delta: 1 | -1): void {
 
 /** Whether two states of a pod on one node weigh the same, so that nothing has to be summed up anew. */
 function countsAlike(a: PodInfo, b: PodInfo): boolean {
-  return a.isTerminating === b.isTerminating && JSON.stringify([a.labels, a.requests]) === JSON.stringify([b.labels, b.requests]);
+  return a.groupKey === b.groupKey && JSON.stringify(a.requests) === JSON.stringify(b.requests);
 }
