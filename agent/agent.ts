@@ -321,6 +321,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         await apply(answer);
         delayMs = answer.nextSyncSeconds * 1000 * (1 + random() * 0.1);
       } catch (error) {
+        if (stopped) return;
         if (withNode) sendNode = true;
         if (error instanceof TransportError && error.status === 410) return leave();
         delayMs = backOff(failures++);
