@@ -1,11 +1,13 @@
 import type { Clock } from "../shared/clock.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "./agent.ts";
+import { agentInstance } from "./instance.ts";
 import { createAgentNetwork } from "./network/agent-network.ts";
 import type { RuntimePod } from "./runtime.ts";
 
 export interface ConnectNetworkOptions {
   readonly nodeName: string;
+  readonly stateDirectory: string;
   readonly runtimeKind: "containerd" | "process";
   /** CRI socket, default `unix:///run/containerd/containerd.sock`. */
   readonly runtimeEndpoint?: string | undefined;
@@ -36,6 +38,7 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
   const cni = mode === "bridge" ? await cniDirectoriesOf(options.runtimeEndpoint) : undefined;
   const network = createNodeNetwork({
     nodeName,
+    instance: agentInstance(nodeName, options.stateDirectory),
     mode,
     podCidr,
     serverUrl,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "../shared/clock.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createHollowRuntime } from "./hollow/hollow-runtime.ts";
+import { agentInstance } from "./instance.ts";
 import { hostAddress } from "./node-facts.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 
@@ -25,7 +26,8 @@ export async function openRuntime(options: OpenRuntimeOptions): Promise<Containe
     const found = await detectContainerd(runtimeEndpoint);
     if (found.kind === "usable") {
       const { createContainerdRuntime } = await import("./containerd/containerd-runtime.ts");
-      return createContainerdRuntime({ endpoint: found.endpoint, nodeName, hostAddresses: [hostAddress()], clock, log });
+      const instance = agentInstance(nodeName, stateDirectory);
+      return createContainerdRuntime({ endpoint: found.endpoint, instance, hostAddresses: [hostAddress()], clock, log });
     }
     if (runtime === "containerd") throw new Error(`containerd cannot be used: ${found.reason}`);
     log.info("no containerd here: pods run as processes", { reason: found.reason });

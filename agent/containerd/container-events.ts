@@ -6,7 +6,7 @@ import { criLabels } from "./pod-config.ts";
 
 export interface WatchOptions {
   readonly cri: CriClient;
-  readonly nodeName: string;
+  readonly instance: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly onEvent: (podUid: string) => void;
@@ -20,13 +20,13 @@ const retryAfterMs = 500;
  * Follows `GetContainerEvents` where the runtime has it (containerd 1.7), else compares two lists every second. After a break of the stream
  * one comparison finds what was missed. The returned function ends it.
  */
-export function watchContainers({ cri, nodeName, clock, log, onEvent }: WatchOptions): () => void {
+export function watchContainers({ cri, instance, clock, log, onEvent }: WatchOptions): () => void {
   let stopped = false;
   let cancel = (): void => {};
   let states: ReadonlyMap<string, string> | undefined;
 
   const compare = async (): Promise<void> => {
-    const filter = { label_selector: { [criLabels.node]: nodeName } };
+    const filter = { label_selector: { [criLabels.instance]: instance } };
     const [{ items }, { containers }] = await Promise.all([
       cri.call("RuntimeService", "ListPodSandbox", { filter }, listSandboxesResponse),
       cri.call("RuntimeService", "ListContainers", { filter }, listContainersResponse),
@@ -64,7 +64,7 @@ export function watchContainers({ cri, nodeName, clock, log, onEvent }: WatchOpt
       (event) => {
         const labels = event.pod_sandbox_status?.labels ?? {};
         const uid = event.pod_sandbox_status?.metadata?.uid;
-        if (uid !== undefined && labels[criLabels.node] === nodeName) onEvent(uid);
+        if (uid !== undefined && labels[criLabels.instance] === instance) onEvent(uid);
       },
       (error: CriError | undefined) => {
         if (stopped) return;

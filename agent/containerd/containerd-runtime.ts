@@ -22,8 +22,8 @@ import { createPodList, sandboxOf } from "./pod-list.ts";
 export interface ContainerdRuntimeOptions {
   /** `unix:///run/containerd/containerd.sock`. */
   readonly endpoint: string;
-  /** Sandboxes of other nodes on the same containerd are left alone. */
-  readonly nodeName: string;
+  /** Names this agent among those that share the containerd (`agentInstance`): the sandboxes of others are left alone. */
+  readonly instance: string;
   /** What pods with host networking report as their address. */
   readonly hostAddresses: readonly string[];
   readonly clock: Clock;
@@ -39,7 +39,7 @@ const stopMarginMs = 30_000;
 export function createContainerdRuntime(options: ContainerdRuntimeOptions): ContainerRuntime {
   const cri = createCriClient(options.endpoint);
   const images = createImageStore(cri);
-  const pods = createPodList(cri, options.nodeName, options.hostAddresses);
+  const pods = createPodList(cri, options.instance, options.hostAddresses);
 
   return {
     kind: "containerd",
@@ -87,7 +87,7 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
       ),
     removeContainer: (containerId) => ignoreMissing(cri.call("RuntimeService", "RemoveContainer", { container_id: containerId }, empty)),
     exec: (containerId, command, timeoutSeconds) => exec(cri, containerId, command, timeoutSeconds),
-    watch: (onEvent) => watchContainers({ cri, nodeName: options.nodeName, clock: options.clock, log: options.log, onEvent }),
+    watch: (onEvent) => watchContainers({ cri, instance: options.instance, clock: options.clock, log: options.log, onEvent }),
     async close() {
       cri.close();
     },
@@ -95,7 +95,7 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
 }
 
 async function runSandbox(cri: CriClient, options: ContainerdRuntimeOptions, spec: SandboxSpec): Promise<RuntimeSandbox> {
-  const selector = { [criLabels.node]: options.nodeName, [criLabels.podUid]: spec.podUid };
+  const selector = { [criLabels.instance]: options.instance, [criLabels.podUid]: spec.podUid };
   const { items } = await cri.call("RuntimeService", "ListPodSandbox", { filter: { label_selector: selector } }, listSandboxesResponse);
   for (const existing of items.filter((item) => item.metadata.attempt === spec.attempt)) {
     if (existing.state === "SANDBOX_READY") return sandboxOf(await statusOf(cri, existing.id), options.hostAddresses);
@@ -104,7 +104,7 @@ async function runSandbox(cri: CriClient, options: ContainerdRuntimeOptions, spe
     await cri.call("RuntimeService", "RemovePodSandbox", { pod_sandbox_id: existing.id }, empty);
   }
   await mkdir(spec.logDirectory, { recursive: true });
-  const config = sandboxConfigOf(spec, options.nodeName);
+  const config = sandboxConfigOf(spec, options.instance);
   const { pod_sandbox_id: id } = await inWords("CreatePodSandboxError", () =>
     cri.call("RuntimeService", "RunPodSandbox", { config }, runSandboxResponse),
   );

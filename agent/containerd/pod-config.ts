@@ -9,7 +9,7 @@ export const criLabels = {
   podUid: "io.kubernetes.pod.uid",
   containerName: "io.kubernetes.container.name",
   cluster: "coracle.dev/cluster",
-  node: "coracle.dev/node",
+  instance: "coracle.dev/instance",
 } as const;
 
 const annotations = { sandbox: "coracle.dev/sandbox", image: "coracle.dev/image" } as const;
@@ -25,7 +25,7 @@ const sandboxFacts = z.object({
 export type SandboxFacts = z.infer<typeof sandboxFacts>;
 
 /** The `PodSandboxConfig` of a pod. */
-export function sandboxConfigOf(spec: SandboxSpec, nodeName: string): object {
+export function sandboxConfigOf(spec: SandboxSpec, instance: string): object {
   const facts: SandboxFacts = {
     logDirectory: spec.logDirectory,
     hostname: spec.hostNetwork ? "" : spec.hostname,
@@ -48,7 +48,7 @@ export function sandboxConfigOf(spec: SandboxSpec, nodeName: string): object {
       [criLabels.podNamespace]: spec.namespace,
       [criLabels.podUid]: spec.podUid,
       [criLabels.cluster]: spec.cluster,
-      [criLabels.node]: nodeName,
+      [criLabels.instance]: instance,
     },
     annotations: {
       ...spec.annotations,
@@ -111,7 +111,7 @@ export function containerConfigOf(
   };
 }
 
-const inheritedLabels = [criLabels.podName, criLabels.podNamespace, criLabels.podUid, criLabels.cluster, criLabels.node];
+const inheritedLabels = [criLabels.podName, criLabels.podNamespace, criLabels.podUid, criLabels.cluster, criLabels.instance];
 
 const propagations = {
   None: "PROPAGATION_PRIVATE",

@@ -14,7 +14,7 @@ import {
 import { criLabels, imageOf, sandboxFactsOf } from "./pod-config.ts";
 
 export interface PodList {
-  /** The sandboxes that carry this node's label, with their containers. */
+  /** The sandboxes that carry this agent's label, with their containers. */
   list(): Promise<RuntimePod[]>;
 }
 
@@ -22,8 +22,8 @@ export interface PodList {
  * Two calls for the whole node, and one more for each sandbox or container whose state is new: what a state says (addresses, times, exit codes)
  * never changes while it lasts.
  */
-export function createPodList(cri: CriClient, nodeName: string, hostAddresses: readonly string[]): PodList {
-  const label_selector = { [criLabels.node]: nodeName };
+export function createPodList(cri: CriClient, instance: string, hostAddresses: readonly string[]): PodList {
+  const label_selector = { [criLabels.instance]: instance };
   let sandboxes = new Map<string, RuntimeSandbox>();
   let containers = new Map<string, RuntimeContainer>();
 

@@ -10,7 +10,7 @@ import { createUpstream } from "./upstream.ts";
 import { createZone, type Zone } from "./zone.ts";
 
 export interface NodeDnsOptions {
-  readonly nodeName: string;
+  readonly instance: string;
   readonly domain: string;
   readonly serviceAddresses: "clusterIp" | "endpoints";
   /** Where pods with addresses of their own ask; undefined when there are none. */
@@ -38,7 +38,7 @@ export interface NodeDns {
 }
 
 export function createNodeDns(options: NodeDnsOptions): NodeDns {
-  const { nodeName, domain, serviceAddresses, nodeAddress, log, port = 53 } = options;
+  const { instance, domain, serviceAddresses, nodeAddress, log, port = 53 } = options;
   const zones = new Map<string, { readonly input: ClusterNetwork; zone: Zone | undefined }>();
   const clusterOfPod = new Map<string, string>();
   const ownAddresses = new Set<string>();
@@ -66,7 +66,7 @@ export function createNodeDns(options: NodeDnsOptions): NodeDns {
   const listenFor = (cluster: string): Promise<(() => Promise<void>) | undefined> => {
     const known = loopbacks.get(cluster);
     if (known !== undefined) return known;
-    const address = loopbackAddressOf(nodeName, cluster);
+    const address = loopbackAddressOf(instance, cluster);
     const listening = server
       .listen(address, port, () => zoneOf(cluster))
       .then(({ close }) => {
@@ -119,7 +119,7 @@ export function createNodeDns(options: NodeDnsOptions): NodeDns {
       if (!onHost) return podDnsOf(spec, context);
       if (nodeAddress !== undefined && policy === "ClusterFirst") return podDnsOf(spec, context);
       if ((await listenFor(cluster)) === undefined) return podDnsOf({ ...spec, dnsPolicy: "Default" }, context);
-      return podDnsOf({ ...spec, hostNetwork: false }, { ...context, clusterServer: loopbackAddressOf(nodeName, cluster) });
+      return podDnsOf({ ...spec, hostNetwork: false }, { ...context, clusterServer: loopbackAddressOf(instance, cluster) });
     },
     stop: () => server.close(),
   };

@@ -22,7 +22,7 @@ const conflist = z.object({
 });
 
 export interface CniNetworkOptions {
-  readonly nodeName: string;
+  readonly instance: string;
   /** undefined: the range that the node had before, else one that follows from its name. */
   readonly podCidr: string | undefined;
   /** Ranges of the machine's own networks. */
@@ -39,13 +39,13 @@ export interface CniNetworkOptions {
  * the loopback interface. Masquerading is left to the node's nft table. CNI specification 0.4.0, which containerd 1.6 reads.
  */
 function cniConfigOf({
-  nodeName,
+  instance,
   podCidr,
   portmap,
   firewall,
   dataDir,
 }: Omit<CniNetworkOptions, "taken" | "podCidr"> & { podCidr: string }): object {
-  const bridge = bridgeNameOf(nodeName);
+  const bridge = bridgeNameOf(instance);
   return {
     cniVersion: "0.4.0",
     name: `coracle-${bridge}`,
@@ -82,19 +82,19 @@ export async function ensureCniNetwork(confDir: string, options: CniNetworkOptio
   const network = await settleNetwork(confDir, options);
   if (network.kind !== "foreign") {
     await mkdir(usersDir(options.dataDir, network.bridge), { recursive: true });
-    await writeFile(join(usersDir(options.dataDir, network.bridge), options.nodeName), "");
+    await writeFile(join(usersDir(options.dataDir, network.bridge), options.instance), "");
   }
   return network;
 }
 
 async function settleNetwork(confDir: string, options: CniNetworkOptions): Promise<CniNetwork> {
-  const bridge = bridgeNameOf(options.nodeName);
+  const bridge = bridgeNameOf(options.instance);
   const existing = await readCniNetwork(confDir);
   if (existing !== undefined && existing.bridge !== bridge) return { kind: "adopted", ...existing };
   const files = (await readdir(confDir)).filter((file) => /\.(conf|conflist|json)$/.test(file) && !notForPods.test(file)).sort();
   if (!files.includes(fileName) && files[0] !== undefined) return { kind: "foreign", file: files[0] };
 
-  const podCidr = options.podCidr ?? existing?.podCidr ?? derivePodCidr(options.nodeName, options.taken);
+  const podCidr = options.podCidr ?? existing?.podCidr ?? derivePodCidr(options.instance, options.taken);
   const [path, temporary] = [join(confDir, fileName), join(confDir, `.${fileName}.${bridge}`)];
   await writeFile(temporary, `${JSON.stringify(cniConfigOf({ ...options, podCidr }), null, 2)}\n`, { mode: 0o644 });
   // Of two agents that start at once only one may be the first: a link, unlike a rename, does not replace what is there.
@@ -133,11 +133,11 @@ const usersDir = (dataDir: string, bridge: string): string => join(dataDir, `use
 /**
  * The node needs its network no more. When it was the last to use it, the configuration goes, and the answer is the bridge that may be deleted.
  */
-export async function releaseCniNetwork(confDir: string, dataDir: string, nodeName: string): Promise<string | undefined> {
+export async function releaseCniNetwork(confDir: string, dataDir: string, instance: string): Promise<string | undefined> {
   const existing = await readCniNetwork(confDir);
   if (existing === undefined) return undefined;
   const users = usersDir(dataDir, existing.bridge);
-  await rm(join(users, nodeName), { force: true });
+  await rm(join(users, instance), { force: true });
   if ((await readdir(users).catch(() => [])).length > 0) return undefined;
   await rm(users, { recursive: true, force: true });
   await rm(join(confDir, fileName), { force: true });

@@ -25,7 +25,10 @@ import { rulesetOf } from "./nftables.ts";
 import { type RunCommand, runCommand } from "./run-command.ts";
 
 export interface NodeNetworkOptions {
+  /** The name of the Node objects: endpoints with this name are local. */
   readonly nodeName: string;
+  /** Names this agent among those of the machine (`agentInstance`): table, bridge and addresses follow from it. Default: the node's name. */
+  readonly instance?: string;
   /**
    * `bridge`: pods have addresses of their own (containerd), services have rules. `host`: pods share the machine's address (processes); only names
    * are served, and they lead to the endpoints.
@@ -79,17 +82,26 @@ const verifyPeriodMs = 60_000;
 const defaultCniBinDirs = ["/opt/cni/bin", "/usr/lib/cni"];
 
 export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
-  const { nodeName, clock, log, mode, run = runCommand, cniConfDir = "/etc/cni/net.d", resolvConfPath = "/etc/resolv.conf" } = options;
+  const {
+    nodeName,
+    instance = nodeName,
+    clock,
+    log,
+    mode,
+    run = runCommand,
+    cniConfDir = "/etc/cni/net.d",
+    resolvConfPath = "/etc/resolv.conf",
+  } = options;
   const { cniDataDir = defaultCniDataDir } = options;
   const bridged = mode === "bridge";
-  const address = nodeAddressOf(nodeName);
-  const table = tableNameOf(nodeName);
+  const address = nodeAddressOf(instance);
+  const table = tableNameOf(instance);
   const place = { nodeName, zone: options.zone };
   const applier = createRulesetApplier(table, run, log);
   const conntrack = createConntrackCleaner(place, run, log);
   const proxy = createApiProxy({ serverUrl: options.serverUrl, clock, log });
   const dns = createNodeDns({
-    nodeName,
+    instance,
     domain: options.clusterDomain ?? "cluster.local",
     serviceAddresses: bridged ? "clusterIp" : "endpoints",
     nodeAddress: bridged ? address : undefined,
@@ -151,9 +163,9 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       await enableForwarding();
       bridgeFiltering = await enableBridgeFiltering(run);
       network = await ensureCniNetwork(cniConfDir, {
-        nodeName,
+        instance,
         podCidr: options.podCidr,
-        taken: machineCidrs(bridgeNameOf(nodeName)),
+        taken: machineCidrs(bridgeNameOf(instance)),
         portmap: await canMapPorts(options.cniBinDirs ?? defaultCniBinDirs, run),
         firewall: await dropsForwarded(run),
         dataDir: cniDataDir,
@@ -186,7 +198,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       if (!remove) return;
       await applier.remove();
       await removeLoopbackAddress(address, run);
-      const unused = await releaseCniNetwork(cniConfDir, cniDataDir, nodeName);
+      const unused = await releaseCniNetwork(cniConfDir, cniDataDir, instance);
       if (unused !== undefined) await removeLink(unused, run);
     },
   };

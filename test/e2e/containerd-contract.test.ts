@@ -13,7 +13,7 @@ runtimeContract(
       open: async () =>
         createContainerdRuntime({
           endpoint: fixture.endpoint,
-          nodeName,
+          instance: nodeName,
           hostAddresses: ["127.0.0.1"],
           clock: systemClock,
           log: silentLog,

@@ -120,7 +120,7 @@ describe.skipIf(unavailable !== undefined)(
       await network.start();
       runtime = createContainerdRuntime({
         endpoint: fixture.endpoint,
-        nodeName,
+        instance: nodeName,
         hostAddresses: [],
         clock: systemClock,
         log: silentLog,

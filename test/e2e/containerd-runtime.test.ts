@@ -24,7 +24,7 @@ describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable 
   const open = (node: string): ContainerRuntime =>
     createContainerdRuntime({
       endpoint: fixture.endpoint,
-      nodeName: node,
+      instance: node,
       hostAddresses: ["192.0.2.9"],
       clock: systemClock,
       log: silentLog,
@@ -39,7 +39,7 @@ describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable 
   beforeAll(async () => {
     fixture = await startContainerd();
     await ensureCniNetwork(fixture.cniConfDir, {
-      nodeName,
+      instance: nodeName,
       podCidr: `10.65.${process.pid % 256}.0/24`,
       taken: [],
       portmap: false,

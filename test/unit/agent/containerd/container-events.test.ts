@@ -50,7 +50,7 @@ describe("watchContainers on a runtime without events", () => {
   it("tells which pods changed between two looks, and nothing else", async () => {
     const { state, clock, cri, settle, second } = fakeRuntime();
     const changed: string[] = [];
-    const end = watchContainers({ cri, nodeName: "n", clock, log: silentLog, onEvent: (uid) => changed.push(uid) });
+    const end = watchContainers({ cri, instance: "n", clock, log: silentLog, onEvent: (uid) => changed.push(uid) });
     await settle();
     await second();
     expect(changed).toEqual([]);
@@ -67,7 +67,7 @@ describe("watchContainers on a runtime without events", () => {
     const { state, clock, cri, settle, second } = fakeRuntime();
     const changed: string[] = [];
     state.available = false;
-    const end = watchContainers({ cri, nodeName: "n", clock, log: silentLog, onEvent: (uid) => changed.push(uid) });
+    const end = watchContainers({ cri, instance: "n", clock, log: silentLog, onEvent: (uid) => changed.push(uid) });
     await settle();
     state.available = true;
     await second();

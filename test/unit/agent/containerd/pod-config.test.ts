@@ -62,7 +62,7 @@ describe("sandboxConfigOf", () => {
         "io.kubernetes.pod.namespace": "shop",
         "io.kubernetes.pod.uid": "u1",
         "coracle.dev/cluster": "c1",
-        "coracle.dev/node": "n1",
+        "coracle.dev/instance": "n1",
       },
       port_mappings: [{ protocol: "TCP", container_port: 80, host_port: 8080, host_ip: "" }],
       linux: { sysctls: { "net.core.somaxconn": "1024" } },

@@ -8,14 +8,14 @@ import { systemClock } from "../../../../shared/clock.ts";
 import { silentLog } from "../../../../shared/telemetry/log.ts";
 import { clusterOf, endpointOf, serviceOf, sliceOf } from "../network/cluster-fixture.ts";
 
-const nodeName = `dns-${process.pid}`;
+const instance = `dns-${process.pid}`;
 const port = 20_000 + (process.pid % 10_000);
 let dns: NodeDns | undefined;
 afterEach(() => dns?.stop());
 
 const create = (change: Partial<NodeDnsOptions> = {}): NodeDns => {
   dns = createNodeDns({
-    nodeName,
+    instance,
     domain: "cluster.local",
     serviceAddresses: "endpoints",
     nodeAddress: undefined,
@@ -54,9 +54,9 @@ describe("DNS of a process node", () => {
       ["c2", "192.0.2.2"],
     ] as const) {
       const config = await node.configFor(cluster, "shop", {});
-      expect(config?.servers).toEqual([loopbackAddressOf(nodeName, cluster)]);
+      expect(config?.servers).toEqual([loopbackAddressOf(instance, cluster)]);
       expect(config?.searches[0]).toBe("shop.svc.cluster.local");
-      expect(await ask(loopbackAddressOf(nodeName, cluster))).toEqual([endpoint]);
+      expect(await ask(loopbackAddressOf(instance, cluster))).toEqual([endpoint]);
     }
   });
 
@@ -64,14 +64,14 @@ describe("DNS of a process node", () => {
     const node = create();
     node.update(state(["c1", "192.0.2.1"]));
     await node.configFor("c1", "shop", {});
-    expect(await ask(loopbackAddressOf(nodeName, "c1"))).toEqual(["192.0.2.1"]);
+    expect(await ask(loopbackAddressOf(instance, "c1"))).toEqual(["192.0.2.1"]);
     node.update(state(["c1", "192.0.2.7"]));
-    expect(await ask(loopbackAddressOf(nodeName, "c1"))).toEqual(["192.0.2.7"]);
+    expect(await ask(loopbackAddressOf(instance, "c1"))).toEqual(["192.0.2.7"]);
   });
 
   it("leaves pods to the machine's resolvers where it cannot listen", async () => {
     const taken = createSocket("udp4");
-    await new Promise<void>((resolve) => taken.bind(port, loopbackAddressOf(nodeName, "c1"), resolve));
+    await new Promise<void>((resolve) => taken.bind(port, loopbackAddressOf(instance, "c1"), resolve));
     expect(await create().configFor("c1", "shop", {})).toBeUndefined();
     taken.close();
   });
@@ -84,6 +84,6 @@ describe("DNS of a node whose pods have addresses", () => {
     expect((await node.configFor("c1", "shop", {}))?.servers).toEqual(["127.0.0.1"]);
     expect(await node.configFor("c1", "shop", { hostNetwork: true })).toBeUndefined();
     const onHost = await node.configFor("c1", "shop", { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" });
-    expect(onHost?.servers).toEqual([loopbackAddressOf(nodeName, "c1")]);
+    expect(onHost?.servers).toEqual([loopbackAddressOf(instance, "c1")]);
   });
 });

@@ -13,7 +13,7 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const ensure = (nodeName: string, change: Partial<CniNetworkOptions> = {}) =>
   ensureCniNetwork(directory, {
-    nodeName,
+    instance: nodeName,
     podCidr: undefined,
     taken: [],
     portmap: false,
