@@ -57,10 +57,6 @@ export function tooMany(field: string, actual: number, maximum: number): StatusC
   return cause("FieldValueTooMany", `Too many: ${actual}`, field, `must have at most ${maximum} items`);
 }
 
-export function typeInvalid(field: string, value: BadValue, detail: string): StatusCause {
-  return cause("FieldValueTypeInvalid", `Invalid value: ${printed(value)}`, field, detail);
-}
-
 /** `parent.child`, or `child` alone under an empty parent. */
 export function child(parent: string, name: string): string {
   return parent === "" ? name : `${parent}.${name}`;

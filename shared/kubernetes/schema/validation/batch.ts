@@ -1,10 +1,8 @@
-import { parseCronSchedule } from "../../cron-schedule.ts";
 import { labelSelectorProblems } from "../../label-selector.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
   Affinity,
-  CronJob,
   Job,
   JobSpec,
   PodFailurePolicyOnExitCodesRequirement,
@@ -14,7 +12,7 @@ import type {
 } from "../../types.ts";
 import { duplicate, invalid, notSupported, required, tooLong, tooMany } from "../field-error.ts";
 import { goLabelSelector, goQuote } from "../go-text.ts";
-import { checkImmutable, checkNonnegative, checkOneOf, checkQualifiedName, checkSupported, goLiteral } from "./checks.ts";
+import { checkImmutable, checkNonnegative, checkQualifiedName, checkSupported, goLiteral } from "./checks.ts";
 import { same } from "./object-meta.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkTemplateLabels } from "./workloads.ts";
@@ -25,7 +23,6 @@ const maximumRules = 20;
 const maximumExitCodes = 255;
 const maximumManagedBy = 63;
 const maximumSucceededIndexes = 64 * 1024;
-const maximumCronJobName = 52;
 
 /** `ValidateJob`. A selector that is not there yet is generated when the job is stored and not asked for here. */
 export function validateJob(job: Job): StatusCause[] {
@@ -87,7 +84,8 @@ function withPlacement(live: PodTemplateSpec, next: PodTemplateSpec): PodTemplat
   };
 }
 
-function checkJobSpec(spec: JobSpec | undefined, path: string): StatusCause[] {
+/** A job's spec, of a job or of a template (`validateJobSpec`). */
+export function checkJobSpec(spec: JobSpec | undefined, path: string): StatusCause[] {
   if (spec === undefined) return [required(`${path}.template`)];
   const causes: StatusCause[] = [];
   const numbers = [
@@ -248,64 +246,4 @@ export function validateJobStatus({ status }: Job): StatusCause[] {
   return (["active", "succeeded", "failed", "ready", "terminating"] as const).flatMap((field) =>
     checkNonnegative(status?.[field], `status.${field}`),
   );
-}
-
-export function validateCronJob(cronJob: CronJob): StatusCause[] {
-  const causes = checkCronJobSpec(cronJob, undefined);
-  const { name = "" } = cronJob.metadata;
-  if (name.length > maximumCronJobName)
-    causes.push(invalid("metadata.name", name, `must be no more than ${maximumCronJobName} characters`));
-  return causes;
-}
-
-export function validateCronJobUpdate(next: CronJob, live: CronJob): StatusCause[] {
-  return checkCronJobSpec(next, live);
-}
-
-function checkCronJobSpec({ spec }: CronJob, live: CronJob | undefined): StatusCause[] {
-  const { schedule = "", timeZone, jobTemplate } = spec ?? {};
-  const causes =
-    schedule === "" ? [required("spec.schedule")] : checkSchedule(schedule, timeZone, live?.spec?.schedule.includes("TZ") === true);
-  causes.push(...checkNonnegative(spec?.startingDeadlineSeconds, "spec.startingDeadlineSeconds"));
-  if (timeZone !== undefined && timeZone !== live?.spec?.timeZone) causes.push(...checkTimeZone(timeZone, "spec.timeZone"));
-  causes.push(...checkOneOf(spec?.concurrencyPolicy, ["Allow", "Forbid", "Replace"], "spec.concurrencyPolicy"));
-  causes.push(...checkJobSpec(jobTemplate?.spec, "spec.jobTemplate.spec"));
-  const selector = jobTemplate?.spec?.selector;
-  if (selector !== undefined)
-    causes.push(invalid("spec.jobTemplate.spec.selector", { go: goLabelSelector(selector) }, "`selector` will be auto-generated"));
-  if (jobTemplate?.spec?.manualSelector === true) causes.push(notSupported("spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]));
-  causes.push(...checkNonnegative(spec?.successfulJobsHistoryLimit, "spec.successfulJobsHistoryLimit"));
-  return [...causes, ...checkNonnegative(spec?.failedJobsHistoryLimit, "spec.failedJobsHistoryLimit")];
-}
-
-function checkSchedule(schedule: string, timeZone: string | undefined, hadTimeZone: boolean): StatusCause[] {
-  const causes: StatusCause[] = [];
-  const refuse = (text: string) => causes.push(invalid("spec.schedule", schedule, text));
-  try {
-    parseCronSchedule(schedule);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    refuse(error.message);
-  }
-  if (!schedule.includes("TZ")) return causes;
-  if (!hadTimeZone) refuse("cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-  else if (timeZone !== undefined) refuse("cannot use both timeZone field and TZ or CRON_TZ in schedule");
-  return causes;
-}
-
-function checkTimeZone(timeZone: string, path: string): StatusCause[] {
-  if (timeZone === "") return [invalid(path, timeZone, "timeZone must be nil or non-empty string")];
-  const parts = timeZone.split("/");
-  if (parts.some((part) => part === "." || part === ".." || !/^[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}$/.test(part))) {
-    return [invalid(path, timeZone, `unknown time zone ${timeZone}`)];
-  }
-  if (timeZone.toLowerCase() === "local")
-    return [invalid(path, timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")];
-  try {
-    new Intl.DateTimeFormat("en", { timeZone });
-    return [];
-  } catch (error) {
-    if (error instanceof RangeError) return [invalid(path, timeZone, `unknown time zone ${timeZone}`)];
-    throw error;
-  }
 }

@@ -45,10 +45,6 @@ export function checkSupported(value: string | undefined, supported: readonly st
   return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)];
 }
 
-export function checkRequired(value: unknown, path: string, detail = ""): StatusCause[] {
-  return value === undefined || value === null || value === "" ? [required(path, detail)] : [];
-}
-
 /** `printed` is how Go prints the new value when it is neither a string nor a number. */
 export function checkImmutable(next: unknown, live: unknown, path: string, printed?: string): StatusCause[] {
   if (same(next, live)) return [];

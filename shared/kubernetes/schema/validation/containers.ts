@@ -2,12 +2,12 @@ import { portNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { Container, ContainerPort, EphemeralContainer, PodSpec, VolumeDevice, VolumeMount } from "../../types.ts";
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from "../field-error.ts";
-import { checkDnsLabel, checkOneOf, checkPortNumber, checkSupported, goLiteral, invalidEach } from "./checks.ts";
+import { checkDescendingPath, checkDnsLabel, checkOneOf, checkPortNumber, checkSupported, goLiteral, invalidEach } from "./checks.ts";
 import { checkEnvironment, checkEnvironmentFrom } from "./environment.ts";
 import { checkLifecycle, checkLivenessProbe, checkReadinessProbe } from "./probes.ts";
 import { checkResourceRequirements } from "./resources.ts";
 import { checkSecurityContext } from "./security-context.ts";
-import { checkSubPath, type VolumeMap } from "./volumes.ts";
+import type { VolumeMap } from "./volumes.ts";
 
 /** What the containers of a pod must agree with. */
 export interface PodContext {
@@ -163,10 +163,10 @@ function checkMounts(
     if (devices.some((device) => device.devicePath === mountPath)) {
       causes.push(invalid(`${at}.mountPath`, mountPath, "must not already exist as a path in volumeDevices"));
     }
-    if (subPath !== "") causes.push(...checkSubPath(subPath, `${path}.subPath`));
+    if (subPath !== "") causes.push(...checkDescendingPath(subPath, `${path}.subPath`));
     if (subPathExpr !== "") {
       if (subPath !== "") causes.push(invalid(`${at}.subPathExpr`, subPathExpr, "subPathExpr and subPath are mutually exclusive"));
-      causes.push(...checkSubPath(subPathExpr, `${path}.subPathExpr`));
+      causes.push(...checkDescendingPath(subPathExpr, `${path}.subPathExpr`));
     }
     return [...causes, ...checkPropagation(mount, container.securityContext?.privileged === true, path)];
   });

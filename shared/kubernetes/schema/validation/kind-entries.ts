@@ -29,8 +29,9 @@ import {
   validateStatefulSetStatus,
   validateStatefulSetUpdate,
 } from "./apps.ts";
-import { validateCronJob, validateCronJobUpdate, validateJob, validateJobStatus, validateJobUpdate } from "./batch.ts";
+import { validateJob, validateJobStatus, validateJobUpdate } from "./batch.ts";
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from "./claims.ts";
+import { validateCronJob, validateCronJobUpdate } from "./cron-job.ts";
 import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints, validateEndpointsUpdate } from "./endpoints.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";

@@ -14,7 +14,7 @@ import type {
 } from "../../types.ts";
 import { forbidden, invalid, notSupported, required } from "../field-error.ts";
 import { goQuote } from "../go-text.ts";
-import { checkDescendingPath, checkDnsLabel, checkNoBacksteps, checkNonReservedPath, invalidEach, sorted } from "./checks.ts";
+import { checkDnsLabel, checkNoBacksteps, checkNonReservedPath, invalidEach, sorted } from "./checks.ts";
 import { checkClaimSpec, checkDriverName } from "./claims.ts";
 import { checkObjectField, checkResourceField, volumeFields } from "./environment.ts";
 import { validateAnnotations, validateLabels } from "./object-meta.ts";
@@ -243,6 +243,3 @@ function checkEphemeral(source: EphemeralVolumeSource, name: string, podName: st
   }
   return causes;
 }
-
-/** A path inside a volume, as mounts name it. */
-export const checkSubPath = checkDescendingPath;
