@@ -5,6 +5,7 @@ import type { KubernetesObject } from "../kubernetes/object.ts";
 import { isStatus } from "../kubernetes/status-error.ts";
 import type { Event } from "../kubernetes/types.ts";
 import { createEventCorrelator, type ObservedEvent } from "./event-correlator.ts";
+import { formatTime } from "./timestamp.ts";
 
 export interface EventRecorderOptions {
   readonly client: ObjectClient;
@@ -66,7 +67,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const write = async (event: WrittenEvent): Promise<void> => {
     const namespace = event.object.metadata.namespace ?? "default";
     if (event.isCreated) {
-      const body = { count: event.count, lastTimestamp: timestamp(event.lastMs), message: event.message };
+      const body = { count: event.count, lastTimestamp: formatTime(event.lastMs), message: event.message };
       try {
         await client.patch(events, namespace, event.name, { type: "merge", body }, { fieldManager: component });
         return;
@@ -137,11 +138,6 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 }
 
-/** `metav1.Time`: whole seconds. */
-function timestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
 function isPassing(error: unknown): boolean {
   return !isStatus(error) || error.code >= 500 || error.code === 429;
 }
@@ -165,8 +161,8 @@ function eventObject(event: WrittenEvent, namespace: string, component: string):
     message: event.message,
     type: event.type,
     count: event.count,
-    firstTimestamp: timestamp(event.firstMs),
-    lastTimestamp: timestamp(event.lastMs),
+    firstTimestamp: formatTime(event.firstMs),
+    lastTimestamp: formatTime(event.lastMs),
     source: { component },
     reportingComponent: component,
     reportingInstance: "",

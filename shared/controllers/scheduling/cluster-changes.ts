@@ -12,13 +12,14 @@ import {
   statefulSets,
   storageClasses,
 } from "../../kubernetes/known-resources.ts";
-import { collectionOf, type GroupResource } from "../../kubernetes/object.ts";
+import { collectionOf } from "../../kubernetes/object.ts";
 import type { Node, Pod } from "../../kubernetes/types.ts";
 import type { FilterPlugin } from "../../scheduler/failure.ts";
 import { isFinished, uidOf } from "../../scheduler/pod-info.ts";
 import { podRequests } from "../../scheduler/requests.ts";
 import type { ClusterSnapshot } from "../../scheduler/snapshot.ts";
 import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
+import { isOf } from "../same-resource.ts";
 import type { Hint } from "./scheduling-queue.ts";
 
 const hints = {
@@ -66,8 +67,8 @@ export function load(snapshot: ClusterSnapshot, view: ClusterView): void {
 
 /** Brings the snapshot up to date with one change; answers which refused pods it may help (QueueingHints, KEP-4247). */
 export function follow(snapshot: ClusterSnapshot, change: Change): Hint | undefined {
-  if (is(change.key, pods)) return followPod(snapshot, change);
-  if (is(change.key, nodes)) return followNode(snapshot, change);
+  if (isOf(pods, change.key)) return followPod(snapshot, change);
+  if (isOf(nodes, change.key)) return followNode(snapshot, change);
   const collection = collectionOf(change.key);
   if (!otherCollections.has(collection)) return undefined;
   if (change.type === "DELETED") snapshot.removeObject(change.object);
@@ -76,11 +77,7 @@ export function follow(snapshot: ClusterSnapshot, change: Change): Hint | undefi
 }
 
 export function isPodChange(change: Change): boolean {
-  return is(change.key, pods);
-}
-
-function is(key: GroupResource, { group, resource }: GroupResource): boolean {
-  return key.resource === resource && key.group === group;
+  return isOf(pods, change.key);
 }
 
 function followPod(snapshot: ClusterSnapshot, change: Change): Hint | undefined {

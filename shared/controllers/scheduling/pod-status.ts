@@ -7,6 +7,7 @@ import type { PodInfo } from "../../scheduler/pod-info.ts";
 import type { ClaimBinding } from "../../scheduler/volumes.ts";
 import { type ClusterView, objectOf } from "../../store/view.ts";
 import type { EventRecorder } from "../event-recorder.ts";
+import { formatTime } from "../timestamp.ts";
 
 export interface PodStatusWriter {
   /** Sets PodScheduled=False and the nomination, if that is not what the pod says already. */
@@ -40,7 +41,7 @@ export function createPodStatusWriter({ client, view, recorder, now }: PodStatus
     const before = pod.status?.conditions?.find(({ type }) => type === condition.type);
     if (before?.status === condition.status && before.reason === condition.reason && before.message === condition.message) return undefined;
     const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
-    return { ...condition, lastTransitionTime: since ?? `${new Date(now()).toISOString().slice(0, 19)}Z` };
+    return { ...condition, lastTransitionTime: since ?? formatTime(now()) };
   };
   const patchStatus = async (pod: Pod, condition: PodCondition | undefined, nominatedNodeName: string | undefined): Promise<void> => {
     const { namespace = "", name = "", uid } = pod.metadata;
