@@ -17,6 +17,8 @@ import { keepHistory } from "./history.ts";
 /** What turns a cluster: its controllers and its scheduler. */
 export interface Loops {
   start(): void;
+  /** Lets the scheduler place pods, or makes it rest. */
+  schedule(on: boolean): void;
   stop(): Promise<void>;
   /** Nothing is under way, nothing due and nothing waits for its time. */
   readonly atRest: boolean;

@@ -73,7 +73,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         caPem: data.caPem,
         apiServerPort: port(),
         heartbeats: platform.heartbeats,
-        schedules: true,
+        schedulingPaused: async () => (await platform.clusters.find(runtime.ref.cluster))?.value.schedulingPaused === true,
       }),
   });
   const agents = createLocalAgents({

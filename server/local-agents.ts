@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunningAgent, RunningFleet } from "../agent/main.ts";
@@ -51,7 +51,15 @@ export function createLocalAgents(
   };
   const folderOf = (pool: string, node?: string): string =>
     node === undefined ? join(options.stateDirectory, pool) : join(options.stateDirectory, pool, node);
-  const nameOf = (pool: PoolRecord, index: number): string => `${pool.name}-${index}`;
+  /** The pool may be renamed; its machines keep the names they joined by. */
+  const prefixOf = (pool: PoolRecord): string => {
+    const file = join(folderOf(pool.id), "prefix");
+    if (existsSync(file)) return readFileSync(file, "utf8");
+    mkdirSync(folderOf(pool.id), { recursive: true, mode: 0o700 });
+    writeFileSync(file, pool.name);
+    return pool.name;
+  };
+  const nameOf = (pool: PoolRecord, index: number): string => `${prefixOf(pool)}-${index}`;
   const then = (pool: PoolAgents, step: () => Promise<void>): Promise<void> => {
     pool.work = pool.work.then(step, step);
     return pool.work;
@@ -86,7 +94,7 @@ export function createLocalAgents(
       ...base(),
       joinToken,
       count: pool.size,
-      namePrefix: pool.name,
+      namePrefix: prefixOf(pool),
       stateDirectory: folderOf(pool.id),
     });
     held.fleet = { running, size: pool.size };

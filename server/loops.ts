@@ -24,8 +24,8 @@ export interface LoopsOptions {
   readonly caPem: string;
   readonly apiServerPort: number;
   readonly heartbeats: Heartbeats;
-  /** Whether the cluster's scheduler places pods now; asked at each start. */
-  readonly schedules: boolean;
+  /** Whether the cluster's scheduler is to rest; asked when the loops start. */
+  readonly schedulingPaused: () => Promise<boolean>;
 }
 
 const poolLabel = "coracle.dev/pool";
@@ -60,12 +60,22 @@ export function createLoops(options: LoopsOptions): Loops {
   });
   const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
   const scheduler = createSchedulerLoop(context);
+  let stopped = false;
+  const schedule = (on: boolean): void => {
+    if (on && !stopped) scheduler.start();
+    else void scheduler.stop();
+  };
   return {
     start() {
       loop.start();
-      if (options.schedules) scheduler.start();
+      options.schedulingPaused().then(
+        (paused) => schedule(!paused),
+        (error: unknown) => log.error("whether to schedule is not known", error),
+      );
     },
+    schedule,
     async stop() {
+      stopped = true;
       await Promise.all([loop.stop(), scheduler.stop()]);
     },
     /** Clusters with machines or pods stay: their time-outs are counted here. */

@@ -28,6 +28,13 @@ export function createLocalProvisioner(options: { clock: Clock; host: () => Clus
     readyAtOnce: true,
     created: () => Promise.resolve(),
     resized: (pool) => agents.resize(pool),
+    scheduling(cluster) {
+      options
+        .host()
+        .peek({ tenant: cluster.tenant, cluster: cluster.id })
+        ?.loops.schedule(cluster.schedulingPaused !== true);
+      return Promise.resolve();
+    },
     async deleting(cluster) {
       const host = options.host();
       const ref = { tenant: cluster.tenant, cluster: cluster.id };

@@ -78,6 +78,19 @@ export function addClusterCommands(program: Command, context: CliContext): void 
       change(name, { nodes }, output, command),
     );
 
+  for (const [verb, schedulingPaused, description] of [
+    ["pause", true, "make the scheduler rest: pods that run go on, new ones wait"],
+    ["resume", false, "let the scheduler place pods again"],
+  ] as const) {
+    cluster
+      .command(`${verb} <cluster>`)
+      .description(description)
+      .addOption(outputOption())
+      .action((name: string, { output }: { output: OutputFormat }, command: Command) =>
+        change(name, { schedulingPaused }, output, command),
+      );
+  }
+
   cluster
     .command("update <cluster>")
     .description("rename or label a cluster")

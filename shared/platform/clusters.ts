@@ -39,6 +39,7 @@ export interface ClusterPatch {
   readonly labels?: Readonly<Record<string, string | null>> | undefined;
   /** Only of a cluster with a pool of its own. */
   readonly nodes?: number | undefined;
+  readonly schedulingPaused?: boolean | undefined;
 }
 
 export interface Clusters {
@@ -177,7 +178,8 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
         const name = patch.name ?? value.name;
         const renamed = name !== value.name;
         const updatedAtMs = clock.now();
-        const next: ClusterRecord = { ...value, name, labels: patchLabels(value.labels, patch.labels), updatedAtMs };
+        const schedulingPaused = patch.schedulingPaused ?? value.schedulingPaused ?? false;
+        const next: ClusterRecord = { ...value, name, schedulingPaused, labels: patchLabels(value.labels, patch.labels), updatedAtMs };
         const operations = [putRecord(recordKeys.cluster(tenant, id), version, next)];
         if (renamed) {
           operations.push(
@@ -208,6 +210,8 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
       });
       const { resized } = updated;
       if (resized) await act("resized", updated.cluster.value, () => provisioner.resized(resized));
+      if (patch.schedulingPaused !== undefined)
+        await act("scheduling", updated.cluster.value, () => provisioner.scheduling(updated.cluster.value));
       return updated.cluster;
     },
     async markReady(tenant, id) {

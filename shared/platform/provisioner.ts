@@ -11,6 +11,8 @@ export interface ClusterProvisioner {
   created(cluster: ClusterRecord): Promise<void>;
   /** `pool.size` is how many machines the provisioner should keep in the pool. */
   resized(pool: PoolRecord): Promise<void>;
+  /** `cluster.schedulingPaused` says whether its scheduler should rest. */
+  scheduling(cluster: ClusterRecord): Promise<void>;
   /**
    * Ends what runs for the cluster: its pods on every node, and the provisioner's machines of a pool that goes with it.
    * `pending`: ask again soon. Once `done`, the store drops whatever the cluster holds, so nothing may write to it any more.
@@ -33,5 +35,6 @@ export const noProvisioner: ClusterProvisioner = {
   readyAtOnce: true,
   created: () => Promise.resolve(),
   resized: () => Promise.resolve(),
+  scheduling: () => Promise.resolve(),
   deleting: () => Promise.resolve("done"),
 };

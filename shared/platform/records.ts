@@ -34,6 +34,8 @@ export const clusterRecord = z.object({
   pool: z.string(),
   /** The pool was made for this cluster and goes with it. */
   ownsPool: z.boolean(),
+  /** Its scheduler places no pods for now. */
+  schedulingPaused: z.boolean().optional(),
   labels: labelMap,
   createdAtMs: z.number(),
   updatedAtMs: z.number(),

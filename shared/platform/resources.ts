@@ -47,6 +47,7 @@ export const clusterResource = z.object({
   nodes: z.int(),
   pool: identifier,
   ownsPool: z.boolean().meta({ description: "The pool was made for this cluster, is resized by its `nodes`, and is deleted with it." }),
+  schedulingPaused: z.boolean().meta({ description: "Pods wait: the scheduler places none until this is false again." }),
   labels: labelMap,
   createdAt: timestamp,
   updatedAt: timestamp,
@@ -66,6 +67,7 @@ export const clusterCreate = z
 export const clusterUpdate = z.strictObject({
   name: dnsLabel.exactOptional(),
   nodes: nodeCount.exactOptional(),
+  schedulingPaused: z.boolean().exactOptional(),
   labels: labelPatch.exactOptional(),
 });
 

@@ -37,6 +37,7 @@ export const showCluster = (
   nodes: pool?.size ?? 0,
   pool: cluster.pool,
   ownsPool: cluster.ownsPool,
+  schedulingPaused: cluster.schedulingPaused ?? false,
   labels: cluster.labels,
   createdAt: toTimestamp(cluster.createdAtMs),
   updatedAt: toTimestamp(cluster.updatedAtMs),

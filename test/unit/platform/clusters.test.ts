@@ -41,6 +41,18 @@ describe("clusters", () => {
     expect((await bench.platform.clusters.get("acme", id)).value.state).toBe("ready");
   });
 
+  it("pause and resume their scheduler, and say so", async () => {
+    const { id, schedulingPaused } = await create({ name: "dev" });
+    expect(schedulingPaused).toBe(false);
+    const paused = await bench.expectStatus<Cluster>(200, bench.call("PATCH", `/v1/clusters/${id}`, { schedulingPaused: true }));
+    expect(paused.schedulingPaused).toBe(true);
+    expect(bench.world.paused).toEqual(new Map([["dev", true]]));
+    const renamed = await bench.expectStatus<Cluster>(200, bench.call("PATCH", `/v1/clusters/${id}`, { name: "prod" }));
+    expect(renamed.schedulingPaused).toBe(true);
+    await bench.call("PATCH", `/v1/clusters/${id}`, { schedulingPaused: false });
+    expect(bench.world.paused.get("prod")).toBe(false);
+  });
+
   it("have names that are unique in a tenant, and another tenant's do not matter", async () => {
     await create({ name: "dev" });
     expect(await problem(409, bench.call("POST", "/v1/clusters", { name: "dev" }))).toMatchObject({ code: "name-taken" });

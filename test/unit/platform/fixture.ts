@@ -16,6 +16,7 @@ import { createFakeClock } from "../controllers/fake-clock.ts";
 export class FakeWorld {
   readonly created: string[] = [];
   readonly sizes = new Map<string, number>();
+  readonly paused = new Map<string, boolean>();
   readonly removedNodes: string[] = [];
   readonly uncordoned: string[] = [];
   deleting: "done" | "pending" | Error = "done";
@@ -30,6 +31,7 @@ export class FakeWorld {
       },
       created: async (cluster: ClusterRecord) => void world.created.push(cluster.name),
       resized: async (pool: PoolRecord) => void world.sizes.set(pool.name, pool.size),
+      scheduling: async (cluster: ClusterRecord) => void world.paused.set(cluster.name, cluster.schedulingPaused === true),
       deleting: async () => {
         if (world.deleting instanceof Error) throw world.deleting;
         return world.deleting;
