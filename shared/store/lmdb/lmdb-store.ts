@@ -1,3 +1,5 @@
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type { ObjectKey } from "../../kubernetes/object.ts";
 import { type ClusterBase, emptyBase, firstRevision } from "../cluster-base.ts";
@@ -105,6 +107,8 @@ export class LmdbStore implements Store {
 
   constructor(options: LmdbStoreOptions) {
     this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false });
+    // LMDB makes its files readable by everyone.
+    for (const file of ["data.mdb", "lock.mdb"]) chmodSync(join(options.path, file), 0o600);
     this.#heads = this.#root.openDB<HeadRow, string>({ name: "heads", encoding: "json" });
     this.#objects = this.#root.openDB<Buffer, string>({ name: "objects", encoding: "binary" });
     this.#log = this.#root.openDB<Buffer, [string, number]>({ name: "log", encoding: "binary" });
