@@ -26,6 +26,8 @@ export interface WriteContext {
   readonly fieldManager: string;
   /** The managers of a new object's fields, where they follow from the request (server-side apply). */
   readonly managers?: ManagedFieldsEntry[];
+  /** Throws when the user may not make this of what is there, beyond what the request itself shows (RBAC's own objects). */
+  readonly guard?: (next: KubernetesObject, live: KubernetesObject | undefined) => void;
   /** Shown to the client as a `Warning` header. */
   readonly warn: (text: string) => void;
 }
@@ -83,6 +85,7 @@ export class Registry {
       // What is chosen for one attempt (a name, an address) must not look asked for in the next.
       const next = generated || definition.collection === "services" ? cloneJson(body) : body;
       await admitCreate(this.cluster, definition, next, context);
+      context.guard?.(next, undefined);
       strategy.prepareCreate?.(next);
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
@@ -217,6 +220,7 @@ export class Registry {
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
     if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     await admitUpdate(this.cluster, definition, next, before, context, subresource);
+    context.guard?.(next, before);
     const causes =
       subresource === "binding"
         ? []

@@ -1,3 +1,4 @@
+import { checkEscalation } from "../../auth/escalation.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { storageResource } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
@@ -19,13 +20,14 @@ import { encoderFor, respond } from "./read.ts";
 const deleteConcurrency = 50;
 
 export function writeContext(
-  { user, info, request, warnings }: Call,
+  { user, info, request, served, definition, warnings }: Call,
   kind: "CreateOptions" | "UpdateOptions" | "PatchOptions",
 ): WriteContext {
   return {
     user,
     dryRun: parseDryRun(kind, info.query),
     fieldManager: parseFieldManager(kind, info.query, request.header("user-agent")),
+    guard: (next, live) => checkEscalation(served.authorizer, user, definition, next, live),
     warn: (text) => warnings.push(text),
   };
 }

@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { checkEscalation } from "../../../shared/auth/escalation.ts";
 import { forbidden } from "../../../shared/auth/forbidden.ts";
 import { createRbacAuthorizer, type RbacAuthorizer } from "../../../shared/auth/rbac.ts";
 import { type RequestAttributes, ruleAllows, uncoveredRules } from "../../../shared/auth/rbac-rules.ts";
@@ -163,6 +164,69 @@ describe("the RBAC authorizer", () => {
       evaluationError: "",
     });
     expect(rbac.rulesFor(jane, "other").resourceRules).toEqual([]);
+  });
+});
+
+describe("whoever writes roles and bindings", () => {
+  const cluster = createFakeCluster();
+  const rbac = createRbacAuthorizer(cluster.view);
+  const ref = (kind: string, name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind, name });
+  const roleOf = (rules: PolicyRule[], labels: Record<string, string> = {}) =>
+    ({ metadata: { name: "r", namespace: "shop", labels }, rules }) as KubernetesObject;
+  const bindingOf = (kind: string, name: string) =>
+    ({ metadata: { name: "rb", namespace: "shop" }, roleRef: ref(kind, name), subjects: [user("joe")] }) as KubernetesObject;
+  const check = (who: UserInfo, resource: typeof roles, next: KubernetesObject, live?: KubernetesObject) => () =>
+    checkEscalation(rbac, who, resource, next, live);
+
+  beforeAll(async () => {
+    const grant = async (name: string, rules: PolicyRule[], who: string) => {
+      await cluster.client.create(clusterRoles, { metadata: { name }, rules } as KubernetesObject);
+      await cluster.client.create(clusterRoleBindings, {
+        metadata: { name },
+        roleRef: ref("ClusterRole", name),
+        subjects: [user(who)],
+      } as KubernetesObject);
+    };
+    await grant("reader", [readPods], "jane");
+    await grant("admin", [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }], "root");
+    const resources = ["roles", "clusterroles"];
+    await grant("granter", [{ verbs: ["escalate", "bind"], apiGroups: ["rbac.authorization.k8s.io"], resources }], "granter");
+  });
+
+  it("may grant what he holds and no more, in Kubernetes' words", () => {
+    expect(check(jane, roles, roleOf([readPods]))).not.toThrow();
+    expect(check(jane, roles, roleOf([{ apiGroups: [""], resources: ["pods", "secrets"], verbs: ["get", "list", "delete"] }]))).toThrow(
+      'roles.rbac.authorization.k8s.io "r" is forbidden: user "jane" (groups=["dev" "system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n' +
+        '{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}\n{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list" "delete"]}',
+    );
+    expect(
+      check({ username: "x", groups: ["system:masters"] }, roles, roleOf([{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }])),
+    ).not.toThrow();
+  });
+
+  it("may bind only a role whose rules he holds", () => {
+    expect(check(jane, roleBindings, bindingOf("ClusterRole", "reader"))).not.toThrow();
+    expect(check(jane, roleBindings, bindingOf("ClusterRole", "admin"))).toThrow("not currently held");
+    expect(check(jane, roleBindings, bindingOf("Role", "none"))).toThrow('roles.rbac.authorization.k8s.io "none" not found');
+  });
+
+  it("may do both when he may escalate and bind", () => {
+    const granter: UserInfo = { username: "granter", groups: [] };
+    expect(check(granter, roles, roleOf([{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }]))).not.toThrow();
+    expect(check(granter, roleBindings, bindingOf("ClusterRole", "admin"))).not.toThrow();
+  });
+
+  it("lets an aggregation rule be set only by who may do everything", () => {
+    const role = { metadata: { name: "sum" }, aggregationRule: { clusterRoleSelectors: [{}] } } as KubernetesObject;
+    expect(check(jane, clusterRoles, role)).toThrow("must have cluster-admin privileges to use the aggregationRule");
+  });
+
+  it("may let go of owners and finalizers of what grants more than he holds, but not change it", () => {
+    const rules = [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }];
+    const live = roleOf(rules);
+    live.metadata.finalizers = ["a/b"];
+    expect(check(jane, roles, roleOf(rules), live)).not.toThrow();
+    expect(check(jane, roles, roleOf(rules, { a: "b" }), live)).toThrow("not currently held");
   });
 });
 
