@@ -53,12 +53,20 @@ async function serve(clusterApi: HttpOptions["clusterApi"], request: IncomingMes
       const value = request.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
+    headersFrom: (prefix) => headersFrom(request, prefix),
     body: (limit) => readBody(request, limit),
   });
   if (response.destroyed) return;
   const { body } = answer;
   if (isStream(body)) stream(answer, body, response);
   else await send(answer, body, request, response);
+}
+
+function headersFrom(request: IncomingMessage, prefix: string): [string, string][] {
+  if (!Object.keys(request.headers).some((name) => name.startsWith(prefix))) return [];
+  return Object.entries(request.headersDistinct).flatMap(([name, values = []]) =>
+    name.startsWith(prefix) ? values.map((value): [string, string] => [name, value]) : [],
+  );
 }
 
 async function send(

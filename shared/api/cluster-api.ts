@@ -1,4 +1,5 @@
 import { forbidden } from "../auth/forbidden.ts";
+import { actingUser, impersonationPrefix } from "../auth/impersonation.ts";
 import type { RbacAuthorizer } from "../auth/rbac.ts";
 import type { RequestAttributes } from "../auth/rbac-rules.ts";
 import type { UserInfo } from "../auth/user.ts";
@@ -62,8 +63,9 @@ export async function serveCluster(
   }
 }
 
-async function route(served: ServedCluster, request: ApiRequest, info: RequestInfo, user: UserInfo): Promise<ApiResponse> {
+async function route(served: ServedCluster, request: ApiRequest, info: RequestInfo, requester: UserInfo): Promise<ApiResponse> {
   const { resource: target, path } = info;
+  const user = actingUser(requester, request.headersFrom(impersonationPrefix), served.authorizer);
   authorize(served, request, info, user);
   if (!target) {
     if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();

@@ -4,6 +4,8 @@ export interface ApiRequest {
   /** Path and query below the cluster's root, e.g. `/api/v1/pods?limit=5`. */
   readonly url: string;
   header(name: string): string | undefined;
+  /** Each header whose name begins with `prefix`, one pair for each time it was sent. */
+  headersFrom(prefix: string): readonly (readonly [name: string, value: string])[];
   /** The whole body, at most `limit` bytes. @throws StatusError `RequestEntityTooLarge` */
   body(limit: number): Promise<Buffer>;
 }

@@ -49,7 +49,13 @@ export function createClusterSurface({ directory, tokens, log, requestId }: Surf
     const below: ApiRequest =
       id === undefined
         ? request
-        : { method: request.method, url, header: (name) => request.header(name), body: (limit) => request.body(limit) };
+        : {
+            method: request.method,
+            url,
+            header: (name) => request.header(name),
+            headersFrom: (prefix) => request.headersFrom(prefix),
+            body: (limit) => request.body(limit),
+          };
     const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(url.split("?")[0] ?? "") : undefined;
     if (health) return health;
     try {

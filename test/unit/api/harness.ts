@@ -69,7 +69,8 @@ export async function createHarness(): Promise<Harness> {
   const request = (method: string, url: string, body: unknown, headers: Record<string, string>) => {
     const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
     const all: Record<string, string> = { "content-type": "application/json", "user-agent": "test/1", ...headers };
-    return { method, url, header: (name: string) => all[name], body: async () => bytes };
+    const headersFrom = (prefix: string) => Object.entries(all).filter(([name]) => name.startsWith(prefix));
+    return { method, url, header: (name: string) => all[name], headersFrom, body: async () => bytes };
   };
   const unknown: unknown[] = [];
   return {
