@@ -29,12 +29,3 @@ export interface NodeOperations {
   /** The machine left its pool: its Node objects go. */
   removed(node: NodeRecord): Promise<void>;
 }
-
-/** For hosts that keep no machines of their own: clusters are ready at once and stop at once. */
-export const noProvisioner: ClusterProvisioner = {
-  readyAtOnce: true,
-  created: () => Promise.resolve(),
-  resized: () => Promise.resolve(),
-  scheduling: () => Promise.resolve(),
-  deleting: () => Promise.resolve("done"),
-};

@@ -156,5 +156,3 @@ export const whoamiResource = z.object({
   tenant: identifier,
   key: apiKeyResource.pick({ id: true, name: true, prefix: true, scopes: true, expiresAt: true }),
 });
-
-export const healthResource = z.object({ status: z.literal("ok") });
