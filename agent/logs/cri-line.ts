@@ -22,7 +22,7 @@ export function parseCriLine(line: Buffer): CriLine | undefined {
   return { time: line.toString("latin1", 0, first), stream, partial: tags[0] === "P", text: line.subarray(third + 1) };
 }
 
-/** An entry with its line end. `text` has none. */
-export function formatCriLine(time: string, stream: "stdout" | "stderr", partial: boolean, text: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${time} ${stream} ${partial ? "P" : "F"} `), text, Buffer.from("\n")]);
+/** What stands before an entry's text. */
+export function criLineHead(time: string, stream: "stdout" | "stderr", partial: boolean): Buffer {
+  return Buffer.from(`${time} ${stream} ${partial ? "P" : "F"} `, "latin1");
 }

@@ -1,6 +1,6 @@
 import { appendFileSync, readdirSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { formatCriLine } from "../logs/cri-line.ts";
+import { criLineHead } from "../logs/cri-line.ts";
 
 /** kubelet's containerLogMaxSize and containerLogMaxFiles. */
 const maximumBytes = 10 * 1024 * 1024;
@@ -8,6 +8,7 @@ const maximumFiles = 5;
 /** Longer lines are written in parts, as containerd does. */
 const maximumLine = 16 * 1024;
 const newline = 0x0a;
+const lineEnd = Buffer.from("\n");
 
 export interface LogWriter {
   write(stream: "stdout" | "stderr", chunk: Buffer): void;
@@ -19,15 +20,24 @@ export interface LogWriter {
 export function createLogWriter(path: string, now: () => number): LogWriter {
   appendFileSync(path, "");
   let size = statSync(path).size;
-  let lastNanos = 0n;
+  let lastMs = 0;
+  let within = 0;
+  let second = "";
   const rest = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
 
   /** Distinct and growing, so that lines of one millisecond keep their order. */
   const time = (): string => {
-    const nanos = BigInt(Math.floor(now())) * 1_000_000n;
-    lastNanos = nanos > lastNanos ? nanos : lastNanos + 1n;
-    const seconds = new Date(Number(lastNanos / 1_000_000n)).toISOString().slice(0, 19);
-    return `${seconds}.${(lastNanos % 1_000_000_000n).toString().padStart(9, "0")}Z`;
+    const nowMs = Math.floor(now());
+    if (nowMs > lastMs) {
+      lastMs = nowMs;
+      within = 0;
+      second = new Date(nowMs).toISOString().slice(0, 19);
+    } else if (++within === 1_000_000) {
+      lastMs++;
+      within = 0;
+      second = new Date(lastMs).toISOString().slice(0, 19);
+    }
+    return `${second}.${String((lastMs % 1000) * 1_000_000 + within).padStart(9, "0")}Z`;
   };
   const rotate = (): void => {
     renameSync(path, `${path}.${time().replaceAll(/[-:.]/g, "")}`);
@@ -36,9 +46,9 @@ export function createLogWriter(path: string, now: () => number): LogWriter {
     const old = readdirSync(dirname(path)).filter((entry) => entry.startsWith(`${basename(path)}.`));
     for (const entry of old.sort().slice(0, -(maximumFiles - 1))) unlinkSync(join(dirname(path), entry));
   };
-  const append = (lines: readonly Buffer[]): void => {
-    if (lines.length === 0) return;
-    const data = Buffer.concat(lines);
+  const append = (parts: readonly Buffer[]): void => {
+    if (parts.length === 0) return;
+    const data = Buffer.concat(parts);
     appendFileSync(path, data);
     size += data.length;
     if (size >= maximumBytes) rotate();
@@ -47,22 +57,22 @@ export function createLogWriter(path: string, now: () => number): LogWriter {
   return {
     write(stream, chunk) {
       const data = rest[stream].length === 0 ? chunk : Buffer.concat([rest[stream], chunk]);
-      const lines: Buffer[] = [];
+      const parts: Buffer[] = [];
       let from = 0;
       for (;;) {
         const end = data.indexOf(newline, from);
         if (end < 0 && data.length - from < maximumLine) break;
         const partial = end < 0 || end - from > maximumLine;
         const until = partial ? from + maximumLine : end;
-        lines.push(formatCriLine(time(), stream, partial, data.subarray(from, until)));
+        parts.push(criLineHead(time(), stream, partial), data.subarray(from, until), lineEnd);
         from = partial ? until : until + 1;
       }
       rest[stream] = Buffer.from(data.subarray(from));
-      append(lines);
+      append(parts);
     },
     end() {
       for (const stream of ["stdout", "stderr"] as const) {
-        if (rest[stream].length > 0) append([formatCriLine(time(), stream, false, rest[stream])]);
+        if (rest[stream].length > 0) append([criLineHead(time(), stream, false), rest[stream], lineEnd]);
         rest[stream] = Buffer.alloc(0);
       }
     },

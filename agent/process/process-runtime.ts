@@ -36,6 +36,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   const { directory, hostAddresses, clock, log } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const isolation = options.isolation ?? (await detectIsolation(directory));
+  log.info("pods run as processes", { isolation });
   const state = await createStateStore(directory);
   const listeners = new Set<(podUid: string) => void>();
   const endWaiters = new Map<string, Set<() => void>>();
