@@ -33,6 +33,7 @@ export const needs = {
   kubectl: program("kubectl"),
   sh: program("sh"),
   curl: program("curl"),
+  diff: program("diff"),
   root: { name: "root", missing: process.getuid?.() === 0 ? undefined : "not root" },
   linux: { name: "Linux", missing: process.platform === "linux" ? undefined : "not Linux" },
 } as const satisfies Record<string, Need>;
