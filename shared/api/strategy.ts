@@ -1,3 +1,4 @@
+import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
@@ -69,6 +70,10 @@ const service: Strategy = {
     const [spec, before] = [(next as Service).spec, (live as Service).spec];
     if (!spec || !before || spec.type === "ExternalName" || before.type === "ExternalName") return;
     if (spec.clusterIP === undefined && before.clusterIP !== undefined) spec.clusterIP = before.clusterIP;
+    // `NormalizeClusterIPs`: who changes the one means the other too.
+    if (spec.clusterIP !== undefined && spec.clusterIP !== before.clusterIP && deepEqual(spec.clusterIPs, before.clusterIPs)) {
+      spec.clusterIPs = [spec.clusterIP];
+    }
     if (spec.clusterIPs === undefined && before.clusterIPs !== undefined && spec.clusterIP === before.clusterIP)
       spec.clusterIPs = before.clusterIPs;
     if (spec.ipFamilies === undefined && before.ipFamilies !== undefined) spec.ipFamilies = before.ipFamilies;

@@ -90,7 +90,7 @@ function addressObject(cluster: ApiCluster, service: Service, address: string): 
       labels: { "ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" },
     },
     spec: {
-      parentRef: { group: "", resource: "services", namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "" },
+      parentRef: { resource: "services", namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "" },
     },
   };
 }
@@ -142,9 +142,9 @@ const wantsNodePorts = (service: Service): boolean =>
   service.spec?.type === "NodePort" || (service.spec?.type === "LoadBalancer" && service.spec.allocateLoadBalancerNodePorts !== false);
 
 function heldPorts(service: Service): Set<number> {
-  const { type, ports = [] } = service.spec ?? {};
+  const { type, ports } = service.spec ?? {};
   if (type !== "NodePort" && type !== "LoadBalancer") return new Set();
-  return new Set(ports.flatMap(({ nodePort }) => (nodePort ? [nodePort] : [])));
+  return new Set((ports ?? []).flatMap(({ nodePort }) => (nodePort ? [nodePort] : [])));
 }
 
 /** Chooses the ports that are missing and claims those that `held` does not hold yet. */
