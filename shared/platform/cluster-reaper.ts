@@ -1,9 +1,10 @@
+import { isStoreError } from "../store/store.ts";
 import { type ClusterServices, refOf } from "./clusters.ts";
 import type { PlatformContext } from "./context.ts";
 import type { NodeRegistry } from "./nodes.ts";
 import { poolLeftovers } from "./pools.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
-import { type ClusterRecord, clusterRecord, deleteRecord, everyRecord, getRecord, writeInChunks } from "./records.ts";
+import { type ClusterRecord, clusterRecord, deleteRecord, everyRecord, getRecord, type Versioned, writeInChunks } from "./records.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 
 /** Finishes what `clusters.remove` began. Everything it needs lies in the store: after a crash it goes on where it was. */
@@ -23,11 +24,12 @@ export function createClusterReaper(
   const { store, clock, log } = context;
 
   /** Whatever step a crash interrupts is repeated; the marker goes last, with the cluster itself. */
-  async function finish(cluster: ClusterRecord): Promise<void> {
+  async function finish({ value: cluster, version }: Versioned<ClusterRecord>): Promise<void> {
     const { tenant, id, name, pool } = cluster;
     await store.dropCluster(refOf(cluster));
     const operations = [
-      deleteRecord(recordKeys.cluster(tenant, id)),
+      // Conditional: of two reapers at once only one may count the cluster out.
+      deleteRecord(recordKeys.cluster(tenant, id), version),
       deleteRecord(recordKeys.clusterName(tenant, name)),
       deleteRecord(recordKeys.clusterTenant(id)),
       deleteRecord(recordKeys.poolCluster(tenant, pool, id)),
@@ -52,7 +54,7 @@ export function createClusterReaper(
       return "done";
     }
     if ((await provisioner.deleting(found.value)) === "pending") return "pending";
-    await finish(found.value);
+    await finish(found);
     return "done";
   }
 
@@ -65,6 +67,7 @@ export function createClusterReaper(
         if ((await reap(tenant, cluster)) === "pending") pending++;
       } catch (error) {
         pending++;
+        if (isStoreError(error, "RevisionConflict")) continue;
         log.error("cluster not deleted yet", error, { cluster, tenant });
       }
     }

@@ -254,6 +254,18 @@ describe("clusters", () => {
       await revived.stop();
     });
 
+    it("are counted out once, however many processes finish them", async () => {
+      for (const name of ["a", "b", "c"]) {
+        const { id } = await create({ name });
+        if (name !== "c") await bench.call("DELETE", `/v1/clusters/${id}`);
+      }
+      await Promise.all([bench.platform.reaper.round(), bench.make().reaper.round()]);
+      expect(await bench.platform.reaper.round()).toBe(0);
+      const [usage] = await bench.store.getRecords([recordKeys.tenantUsage("acme")]);
+      expect(usage?.value.clusters).toBe(1);
+      expect(await recordsOf(partitions.deletingClusters)).toEqual([]);
+    });
+
     it("may be asked to go twice", async () => {
       const { id } = await create({ name: "dev" });
       const first = await bench.call("DELETE", `/v1/clusters/${id}`);
