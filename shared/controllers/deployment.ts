@@ -27,7 +27,7 @@ import {
   resizeOld,
 } from "./deployments/sizes.ts";
 import type { EventRecorder } from "./event-recorder.ts";
-import { unlessMissing } from "./failures.ts";
+import { isNamespaceTerminating, unlessMissing } from "./failures.ts";
 import { claimOwned, controllerOf, createOrphanIndex, resolveController } from "./owners.ts";
 import { isPodTerminal } from "./pod-state.ts";
 import { replicaSetKind } from "./replica-set.ts";
@@ -95,8 +95,12 @@ export function createDeploymentController({ events }: { readonly events: Pick<E
         orphans,
         matches: (replicaSet) => matches(deployment, replicaSet),
       });
-      const rollout = await openRollout(deployment, owned, context, events);
-      return advance(rollout);
+      try {
+        return await advance(await openRollout(deployment, owned, context, events));
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return done;
+        throw error;
+      }
     },
   };
 }

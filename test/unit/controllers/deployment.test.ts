@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createDeploymentController } from "../../../shared/controllers/deployment.ts";
 import { createReplicaSetController } from "../../../shared/controllers/replica-set.ts";
-import { deployments, pods, replicaSets } from "../../../shared/kubernetes/known-resources.ts";
-import type { Deployment, Pod, ReplicaSet } from "../../../shared/kubernetes/types.ts";
+import { deployments, namespaces, pods, replicaSets } from "../../../shared/kubernetes/known-resources.ts";
+import type { Deployment, Namespace, Pod, ReplicaSet } from "../../../shared/kubernetes/types.ts";
 import { createFakeCluster } from "./fake-cluster.ts";
 import { deployment, playKubelet, recordEvents } from "./fixtures.ts";
-import { runControllers } from "./run-controllers.ts";
+import { contextOf, runControllers } from "./run-controllers.ts";
 
 async function start(object: Deployment) {
   const cluster = createFakeCluster();
@@ -198,6 +198,18 @@ describe("deployment", () => {
     await controllers.pass(1);
     expect(cluster.get<Deployment>(deployments, "default", "web")?.status?.collisionCount).toBe(1);
     expect(cluster.all(replicaSets)).toHaveLength(2);
+  });
+
+  it("is left alone in a namespace that goes", async () => {
+    const cluster = createFakeCluster();
+    const namespace: Namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default", finalizers: ["example.com/hold"] } };
+    await cluster.client.create(namespaces, namespace);
+    await cluster.client.create(deployments, deployment(1));
+    await cluster.client.delete(namespaces, "", "default");
+    const events = recordEvents();
+    const outcome = await createDeploymentController({ events }).reconcile("default/web", contextOf(cluster));
+    expect(outcome).toEqual({ kind: "done" });
+    expect(events.told).toEqual([]);
   });
 
   it("refuses an empty selector", async () => {
