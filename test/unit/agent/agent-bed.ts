@@ -10,12 +10,12 @@ import { events, pods, serviceAccounts } from "../../../shared/kubernetes/known-
 import type { Event, Pod, PodSpec } from "../../../shared/kubernetes/types.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakePool, describedNode } from "../api/agent/fake-pool.ts";
-import { createFakeClock } from "../controllers/fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
 import { createFakeCluster } from "../controllers/fake-cluster.ts";
 
 /** A server and one agent that meet in memory, on a clock that moves only when told to. */
-export async function createAgentBed(given: { runtime?: ContainerRuntime; files?: PodFiles } = {}) {
-  const clock = createFakeClock();
+export async function createAgentBed(given: { runtime?: ContainerRuntime; files?: PodFiles; clock?: FakeClock } = {}) {
+  const clock = given.clock ?? createFakeClock();
   const cluster = createFakeCluster(clock);
   const member: PoolCluster = { id: "c1", apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
   const pool = createFakePool([member]);
