@@ -1,7 +1,7 @@
-import { appendFile, mkdtemp, rename, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { readLog } from "../../../../agent/logs/read-log.ts";
 import type { LogOptions } from "../../../../shared/api/agent/protocol.ts";
 import { systemClock } from "../../../../shared/clock.ts";
@@ -9,8 +9,15 @@ import { systemClock } from "../../../../shared/clock.ts";
 const line = (second: number, text: string, stream = "stdout", tag = "F") =>
   `2026-01-01T00:00:${String(second).padStart(2, "0")}.000000000Z ${stream} ${tag} ${text}\n`;
 
+const made: string[] = [];
+afterEach(async () => {
+  for (const directory of made.splice(0)) await rm(directory, { recursive: true, force: true });
+});
+
 async function logFile(content: string): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), "log-")), "0.log");
+  const directory = await mkdtemp(join(tmpdir(), "log-"));
+  made.push(directory);
+  const path = join(directory, "0.log");
   await writeFile(path, content);
   return path;
 }
