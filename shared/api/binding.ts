@@ -13,8 +13,6 @@ interface Candidate {
   readonly nodeName: string;
 }
 
-const attempts = 20;
-
 /** Binds what can be bound, in as few transactions as the store's limit allows. Outcomes come in the order of the bindings. */
 export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]): Promise<BindOutcome[]> {
   const outcomes: BindOutcome[] = bindings.map(() => ({ kind: "stale" }));
@@ -39,7 +37,7 @@ function isBindable(live: StoredObject, binding: Binding): boolean {
 
 async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outcomes: BindOutcome[]): Promise<void> {
   let left = [...chunk];
-  for (let attempt = 0; left.length > 0 && attempt < attempts; attempt++) {
+  while (left.length > 0) {
     const { records, owners } = claims(cluster, left);
     try {
       const entries = await cluster.store.commit(
@@ -59,8 +57,8 @@ async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outco
   }
 }
 
-/** Of the pods that together do not fit a node, the last ones have to look elsewhere: half of them, so that few rounds find what fits. */
-const shed = (candidates: readonly Candidate[]): Candidate[] => candidates.slice(Math.floor(candidates.length / 2));
+/** Of the pods that together do not fit a node, the last has to look elsewhere. It happens only when another cluster of the pool was faster. */
+const shed = (candidates: readonly Candidate[]): Candidate[] => candidates.slice(-1);
 
 function claims(cluster: ApiCluster, candidates: readonly Candidate[]): { records: RecordOperation[]; owners: Candidate[][] } {
   const byNode = new Map<Node, Candidate[]>();

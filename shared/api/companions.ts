@@ -1,8 +1,8 @@
 import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
 import type { ResourceDefinition } from "../kubernetes/resources.ts";
-import type { Pod, Service } from "../kubernetes/types.ts";
+import type { Node, Pod, Service } from "../kubernetes/types.ts";
 import type { ApiCluster } from "./api-cluster.ts";
-import { releaseOfPod } from "./companions/node-claims.ts";
+import { claimOfNewPod, claimsOfNewNode, releaseOfNode, releaseOfPod } from "./companions/node-claims.ts";
 import { allocateForService, reallocateForService, releaseOfService } from "./companions/service-addresses.ts";
 import type { Companions } from "./registry.ts";
 
@@ -14,7 +14,11 @@ export async function companionsOfCreate(
   definition: ResourceDefinition,
   object: KubernetesObject,
 ): Promise<Companions> {
-  return collectionOf(definition) === "services" ? allocateForService(cluster, object as Service) : none;
+  const collection = collectionOf(definition);
+  if (collection === "services") return allocateForService(cluster, object as Service);
+  if (collection === "pods") return claimOfNewPod(cluster, object as Pod);
+  if (collection === "nodes") return claimsOfNewNode(cluster, object as Node);
+  return none;
 }
 
 export async function companionsOfUpdate(
@@ -34,5 +38,6 @@ export function companionsOfDelete(cluster: ApiCluster, definition: ResourceDefi
   const collection = collectionOf(definition);
   if (collection === "services") return releaseOfService(cluster, last as Service);
   if (collection === "pods") return releaseOfPod(cluster, last as Pod, undefined);
+  if (collection === "nodes") return releaseOfNode(cluster, last as Node);
   return none;
 }

@@ -45,6 +45,31 @@ export function claimOf(cluster: ApiCluster, node: Node, pods: readonly Pod[]): 
   return { kind: "add", ...claimKey(cluster, node), add, atMost };
 }
 
+function addition(cluster: ApiCluster, node: Node, pods: readonly Pod[], sign: 1 | -1): Companions {
+  const add: Amounts = {};
+  for (const pod of pods) for (const [name, amount] of Object.entries(amountsOf(pod))) add[name] = (add[name] ?? 0) + sign * amount;
+  return pods.length === 0 ? none : { operations: [], records: [{ kind: "add", ...claimKey(cluster, node), add }] };
+}
+
+/** A pod that is made with its node's name goes past the scheduler: it counts, whether there is room or not. */
+export function claimOfNewPod(cluster: ApiCluster, pod: Pod): Companions {
+  const nodeName = pod.spec?.nodeName ?? "";
+  const node = nodeName === "" ? undefined : cluster.mirror.get(nodes, "", nodeName);
+  return node ? addition(cluster, node.object as Node, [pod], 1) : none;
+}
+
+const runningOn = ({ mirror }: ApiCluster, nodeName: string): Pod[] =>
+  mirror
+    .podsOnNode(nodeName)
+    .map((stored) => stored.object as Pod)
+    .filter((pod) => !hasEnded(pod));
+
+/** Pods whose Node goes are not counted any more, and are again when it comes back before they have gone. */
+export const claimsOfNewNode = (cluster: ApiCluster, node: Node): Companions =>
+  addition(cluster, node, runningOn(cluster, node.metadata.name ?? ""), 1);
+export const releaseOfNode = (cluster: ApiCluster, node: Node): Companions =>
+  addition(cluster, node, runningOn(cluster, node.metadata.name ?? ""), -1);
+
 const hasEnded = (pod: Pod | undefined): boolean =>
   pod === undefined || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 
@@ -54,6 +79,5 @@ export function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod | unde
   if (nodeName === "" || hasEnded(before) || !hasEnded(after)) return none;
   const node = cluster.mirror.get(nodes, "", nodeName);
   if (!node) return none;
-  const add = Object.fromEntries(Object.entries(amountsOf(before)).map(([name, amount]) => [name, -amount]));
-  return { operations: [], records: [{ kind: "add", ...claimKey(cluster, node.object as Node), add }] };
+  return addition(cluster, node.object as Node, [before], -1);
 }
