@@ -51,6 +51,7 @@ async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outco
     } catch (error) {
       if (!isStoreError(error, "RevisionConflict") || error.index === undefined) throw error;
       const failed = error.index < left.length ? [left[error.index]] : shed(owners[error.index - left.length] ?? []);
+      if (failed.length === 0) throw error;
       for (const candidate of failed) if (candidate) outcomes[candidate.index] = { kind: error.index < left.length ? "stale" : "full" };
       left = left.filter((candidate) => !failed.includes(candidate));
     }

@@ -114,7 +114,6 @@ export function createNodeRegistry(
     await store.writeRecords([
       deleteRecord(recordKeys.node(tenant, pool, name)),
       deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
-      deleteRecord(recordKeys.nodeCommitments(tenant, pool, name)),
       deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
       putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
       putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
@@ -122,6 +121,8 @@ export function createNodeRegistry(
     heartbeats.forget({ tenant, pool, nodeName: name });
     try {
       await operations.removed(node);
+      // Each Node object that goes takes its share back: only then is nothing committed any more.
+      await store.writeRecords([deleteRecord(recordKeys.nodeCommitments(tenant, pool, name))]);
     } catch (error) {
       log.error("node not taken out of its clusters", error, { pool, node: name });
     }
