@@ -28,8 +28,8 @@ export interface RunningAgents {
   readonly nodeNames: readonly string[];
   /** Resolves when the one node was taken out of its pool; never for a fleet. */
   readonly removed: Promise<void>;
-  /** Their pods keep running. */
-  stop(): Promise<void>;
+  /** Their pods keep running; `end` is for a node that has left its pool: nothing of it stays on the machine. */
+  stop(options?: { readonly pods?: "keep" | "end" }): Promise<void>;
 }
 
 /** Everything the commands know of the world. `main.ts` makes it of the process; tests of parts. */

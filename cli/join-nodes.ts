@@ -24,13 +24,17 @@ export async function joinNodes(context: CliContext, request: JoinRequest): Prom
   const nodeName = request.name ?? hostname().toLowerCase();
   const stateDirectory = resolve(context.workingDirectory, stateDir ?? join(defaultStateDirectory(context), nodeName));
   const agents = await context.startAgents({ serverUrl, ca, joinToken: token, runtime, nodeName, count, stateDirectory });
+  let pods: "keep" | "end" = "keep";
   try {
     const [only] = agents.nodeNames;
     note(context, `${count === 1 ? `node ${only}` : `${agents.nodeNames.length} nodes`} joined ${serverUrl}; stop with Ctrl-C`);
     const ended = await Promise.race([agents.removed.then(() => "removed"), interruption(context.interrupted).then(() => "interrupted")]);
-    if (ended === "removed") note(context, `node ${only} was removed from its pool`);
+    if (ended === "removed") {
+      pods = "end";
+      note(context, `node ${only} was removed from its pool`);
+    }
   } finally {
-    await agents.stop();
+    await agents.stop({ pods });
   }
 }
 

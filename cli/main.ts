@@ -65,7 +65,8 @@ async function startAgents({ count, ...request }: AgentRequest): Promise<Running
     import("../shared/telemetry/log.ts"),
   ]);
   const log = createJsonLog((line) => process.stderr.write(line), Date.now, process.env.CORACLE_DEBUG ? "debug" : "warn");
-  const common = { ...request, clock, random: Math.random, log };
+  const runtimeEndpoint = process.env.CONTAINER_RUNTIME_ENDPOINT || undefined;
+  const common = { ...request, runtimeEndpoint, clock, random: Math.random, log };
   try {
     if (count !== 1) {
       const fleet = await startHollowFleet({ ...common, namePrefix: request.nodeName, count });

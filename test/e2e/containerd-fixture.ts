@@ -1,14 +1,17 @@
 import { execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { importImage } from "./container-images.ts";
+import type { Need } from "./needs.ts";
 
 const run = promisify(execFile);
 const cniBinDir = ["/opt/cni/bin", "/usr/lib/cni"].find((directory) => existsSync(join(directory, "bridge")));
 const busybox = "/bin/busybox";
+
+const onPath = (program: string): boolean => (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
 
 /** Why a real containerd cannot be started here, as the name of a skipped test; undefined when it can. */
 export function containerdUnavailable(): string | undefined {
@@ -20,7 +23,8 @@ export function containerdUnavailable(): string | undefined {
   return existsSync(busybox) ? undefined : "no busybox-static";
 }
 
-const onPath = (program: string): boolean => (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
+/** For `describeWith` and `itWith`. */
+export const realContainerd: Need = { name: "containerd", missing: containerdUnavailable() };
 
 /** The image every test uses: busybox and its applets, nothing pulled from anywhere. */
 export const testImage = "localhost/busybox:1";
@@ -34,6 +38,8 @@ echo "\${body:-failed}"
 
 export interface ContainerdFixture {
   readonly endpoint: string;
+  /** The path of `endpoint`, for `ctr -a`. */
+  readonly socket: string;
   readonly directory: string;
   readonly cniConfDir: string;
   readonly cniDataDir: string;
@@ -53,8 +59,8 @@ export async function startContainerd(): Promise<ContainerdFixture> {
 
   let daemon = await startDaemon(directory, socket);
   try {
-    await importImage(directory, socket, testImage);
-    await importImage(directory, socket, pauseImage);
+    await importBusybox(directory, socket, testImage);
+    await importBusybox(directory, socket, pauseImage);
   } catch (error) {
     await daemon.kill();
     await rm(directory, { recursive: true, force: true });
@@ -62,6 +68,7 @@ export async function startContainerd(): Promise<ContainerdFixture> {
   }
   return {
     endpoint: `unix://${socket}`,
+    socket,
     directory,
     cniConfDir,
     cniDataDir: join(directory, "cni-data"),
@@ -126,31 +133,21 @@ async function startDaemon(directory: string, socket: string): Promise<{ kill():
   throw new Error("containerd did not answer within 15 s");
 }
 
-/** Writes a one-layer image in the format of `docker save` and imports it. */
-async function importImage(directory: string, socket: string, name: string): Promise<void> {
-  const work = await mkdtemp(join(directory, "image-"));
-  const root = join(work, "root");
-  for (const part of ["bin", "etc", "tmp", "root"]) await mkdir(join(root, part), { recursive: true });
-  await copyFile(busybox, join(root, "bin/busybox"));
+async function importBusybox(directory: string, socket: string, name: string): Promise<void> {
   const { stdout } = await run(busybox, ["--list"]);
-  for (const applet of stdout.split("\n").filter((line) => line !== "" && line !== "busybox"))
-    await symlink("busybox", join(root, "bin", applet));
-  await writeFile(join(root, "bin/fetch"), fetchScript, { mode: 0o755 });
-  await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
-  await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
-  await run("tar", ["-C", root, "--owner=0", "--group=0", "-cf", join(work, "layer.tar"), "."]);
-  const layer = await readFile(join(work, "layer.tar"));
-  const config = JSON.stringify({
-    architecture: process.arch === "x64" ? "amd64" : process.arch,
-    os: "linux",
+  const applets = stdout.split("\n").filter((line) => line !== "" && line !== "busybox");
+  await importImage(socket, directory, {
+    name,
     config: { Env: ["PATH=/bin"], Cmd: ["/bin/sleep", "2147483647"] },
-    rootfs: { type: "layers", diff_ids: [`sha256:${createHash("sha256").update(layer).digest("hex")}`] },
+    async fill(root) {
+      for (const part of ["bin", "etc", "tmp", "root"]) await mkdir(join(root, part), { recursive: true });
+      await copyFile(busybox, join(root, "bin/busybox"));
+      for (const applet of applets) await symlink("busybox", join(root, "bin", applet));
+      await writeFile(join(root, "bin/fetch"), fetchScript, { mode: 0o755 });
+      await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
+      await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
+    },
   });
-  await writeFile(join(work, "config.json"), config);
-  await writeFile(join(work, "manifest.json"), JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }]));
-  await run("tar", ["-C", work, "-cf", join(work, "image.tar"), "manifest.json", "config.json", "layer.tar"]);
-  await run("ctr", ["-a", socket, "-n", "k8s.io", "images", "import", join(work, "image.tar")]);
-  await rm(work, { recursive: true, force: true });
 }
 
 /** Removing the sandboxes through the interface also gives back their network namespaces and addresses. */

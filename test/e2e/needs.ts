@@ -34,6 +34,7 @@ export const needs = {
   sh: program("sh"),
   curl: program("curl"),
   diff: program("diff"),
+  go: program("go"),
   root: { name: "root", missing: process.getuid?.() === 0 ? undefined : "not root" },
   linux: { name: "Linux", missing: process.platform === "linux" ? undefined : "not Linux" },
 } as const satisfies Record<string, Need>;

@@ -15,7 +15,9 @@ import { findKubectl, type KubectlVersion } from "./needs.ts";
 export interface ServerOptions {
   /** Machines of the default cluster; default none. */
   readonly nodes?: number;
-  readonly runtime?: "process" | "hollow";
+  readonly runtime?: "process" | "hollow" | "containerd";
+  /** Of the server and of the tools, besides what the fixture sets. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface KubectlOptions extends CommandOptions {
@@ -57,13 +59,20 @@ const msPerTick = 10;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The embedded host as `npm start` runs it: a process of its own on a free port over a fresh data directory. */
-export async function startServer({ nodes = 0, runtime = "hollow" }: ServerOptions = {}): Promise<ServerFixture> {
+export async function startServer({ nodes = 0, runtime = "hollow", environment: given = {} }: ServerOptions = {}): Promise<ServerFixture> {
   const home = await mkdtemp(join(tmpdir(), "coracle-e2e-"));
   const dataDirectory = join(home, "data");
   const kubeconfig = join(dataDirectory, "kubeconfig");
-  const settings = { CORACLE_DATA_DIR: dataDirectory, CORACLE_NODES: String(nodes), CORACLE_RUNTIME: runtime };
+  const settings = { ...given, CORACLE_DATA_DIR: dataDirectory, CORACLE_NODES: String(nodes), CORACLE_RUNTIME: runtime };
   /** Of the tools too: their caches and configuration are the test's own. */
-  const environment = { HOME: home, XDG_CONFIG_HOME: "", XDG_STATE_HOME: "", KUBECONFIG: kubeconfig, CORACLE_DATA_DIR: dataDirectory };
+  const environment = {
+    ...given,
+    HOME: home,
+    XDG_CONFIG_HOME: "",
+    XDG_STATE_HOME: "",
+    KUBECONFIG: kubeconfig,
+    CORACLE_DATA_DIR: dataDirectory,
+  };
   let child: ChildProcess | undefined;
   let output = "";
   let startedInMs = 0;

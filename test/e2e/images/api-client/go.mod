@@ -1,0 +1,3 @@
+module coracle.dev/test/api-client
+
+go 1.22
