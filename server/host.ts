@@ -1,7 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { Hono } from "hono";
 import { createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
@@ -109,12 +108,12 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     log,
     newId: randomUUID,
   });
-  const app = new Hono().route("/", agentApi.app).route("/", platform.app);
+  const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);
   const server = createHttpServer({
     key: data.serverKeyPem,
     cert: data.serverCertificatePem,
     clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID }),
-    fetch: (request) => app.fetch(request),
+    fetch: (request) => surfaceOf(request.url).fetch(request),
   });
   try {
     url = `https://127.0.0.1:${await listen(server, settings.port)}`;
