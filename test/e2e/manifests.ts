@@ -29,7 +29,7 @@ export function deployment({ name, replicas, command, labels = { app: name }, sp
   };
 }
 
-/** A pod of one container that runs a shell script; further fields of the container and the pod lie over it. */
+/** A pod of one container that runs a shell script (a `$` of its own is written `$$`, as in any command); further fields of the container and the pod lie over it. */
 export function shellPod(name: string, script: string, container: Partial<Container> = {}, spec: Partial<PodSpec> = {}): Pod {
   return {
     apiVersion: "v1",
