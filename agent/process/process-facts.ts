@@ -22,3 +22,6 @@ export function isAlive({ pid, startTicks }: { readonly pid: number; readonly st
     return false;
   }
 }
+
+/** Asked to end is the container's first process alone, which tells its children itself if it wants; killed is its whole session. */
+export const targetOf = (pid: number, signal: "SIGTERM" | "SIGKILL"): number => (signal === "SIGKILL" ? -pid : pid);

@@ -7,7 +7,7 @@ import { type ContainerRuntime, type ContainerSpec, RuntimeError, type RuntimePo
 import { execInside } from "./exec.ts";
 import { baseEnvironment, commandLine, type Isolation, lastStep, mountVariable } from "./launch.ts";
 import { createLinks, detectIsolation, findExecutable, hostMountsFor, isolatedMounts, killStragglers, removeLinks } from "./machine.ts";
-import { isAlive } from "./process-facts.ts";
+import { isAlive, targetOf } from "./process-facts.ts";
 import { createShimClient } from "./shim-client.ts";
 import { type ContainerRecord, createStateStore, type SandboxRecord } from "./state.ts";
 
@@ -99,7 +99,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     }
     const { started } = container;
     if (started === undefined || !isAlive(started)) return loseOrKeep(container);
-    process.kill(-started.pid, name);
+    process.kill(targetOf(started.pid, name), name);
   };
 
   const stop = async (container: ContainerRecord, graceSeconds: number): Promise<void> => {

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, Socket } from "node:net";
 import { constants as osConstants } from "node:os";
 import { join } from "node:path";
 import { createLogWriter } from "./log-writer.ts";
-import { startTicksOf } from "./process-facts.ts";
+import { startTicksOf, targetOf } from "./process-facts.ts";
 import {
   type ExitRecord,
   lineSplitter,
@@ -111,7 +111,7 @@ function handle(socket: Socket, line: string): void {
     if (request.kind === "start") start(request);
     if (request.kind === "signal") {
       const pid = children.get(request.containerId)?.pid;
-      if (pid !== undefined) process.kill(-pid, request.signal);
+      if (pid !== undefined) process.kill(targetOf(pid, request.signal), request.signal);
     }
     send(socket, { id: request.id, ok: true, ...(request.kind === "list" ? { containerIds: [...children.keys()] } : {}) });
   } catch (error) {
