@@ -18,6 +18,7 @@ const kubeconfig = z.object({
   clusters: z.array(z.object({ cluster: z.object({ server: z.string(), "certificate-authority-data": z.string() }) })).min(1),
   users: z.array(z.object({ user: z.object({ token: z.string() }) })).min(1),
 });
+const admin = z.object({ url: z.string(), apiKey: z.string() });
 const readyWithinMs = 20_000;
 
 /** Starts the embedded host on a free port with a state of its own and no nodes, and speaks to its default cluster. */
@@ -41,6 +42,8 @@ export async function startServer(): Promise<ServerFixture> {
     if (!cluster || !user) throw new Error("the kubeconfig names no cluster");
     const ca = Buffer.from(cluster.cluster["certificate-authority-data"], "base64").toString();
     const agent = new Agent({ keepAlive: true, ca });
+    const { url, apiKey } = admin.parse(JSON.parse(await readFile(join(folder, "admin.json"), "utf8")));
+    await restScheduler(createSend(url, apiKey, agent));
     return {
       send: createSend(cluster.cluster.server, user.user.token, agent),
       async stop() {
@@ -52,6 +55,14 @@ export async function startServer(): Promise<ServerFixture> {
     await stop();
     throw error;
   }
+}
+
+/** The recorded kube-apiserver had no scheduler beside it, which would write into pods while they are looked at. */
+async function restScheduler(send: Send): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ schedulingPaused: true });
+  const { status, text } = await send({ method: "PATCH", path: "/v1/clusters/default", headers, body, streamMs: undefined });
+  if (status !== 200) throw new Error(`the scheduler does not rest: ${status} ${text}`);
 }
 
 async function ready(child: ChildProcess): Promise<void> {
