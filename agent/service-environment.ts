@@ -22,7 +22,7 @@ export function endpointAddressOf(slices: readonly EndpointSlice[]): ServiceAddr
       if (slice.metadata.namespace !== service.metadata.namespace) continue;
       if (slice.metadata.labels?.["kubernetes.io/service-name"] !== service.metadata.name) continue;
       const port = slice.ports?.find(({ name }) => (name ?? "") === (wanted.name ?? ""))?.port;
-      const host = slice.endpoints.find(({ conditions }) => conditions?.ready !== false)?.addresses[0];
+      const host = slice.endpoints?.find(({ conditions }) => conditions?.ready !== false)?.addresses[0];
       if (port !== undefined && host !== undefined) return { host, port };
     }
     return undefined;

@@ -114,7 +114,7 @@ function endpointsOf(
   for (const slice of slices.filter(({ addressType }) => addressType === "IPv4")) {
     const port = (slice.ports ?? []).find((one) => (one.name ?? "") === portName && protocolOf(one.protocol) === protocol)?.port;
     if (port === undefined || !isPort(port)) continue;
-    for (const endpoint of slice.endpoints) {
+    for (const endpoint of slice.endpoints ?? []) {
       const ip = endpoint.addresses[0];
       if (ip === undefined || !isIpv4(ip)) continue;
       const key = `${ip}:${port}`;

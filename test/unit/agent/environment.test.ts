@@ -149,6 +149,13 @@ describe("service variables", () => {
     expect(variables.get("KUBERNETES_SERVICE_PORT")).toBe("7443");
   });
 
+  test("a service without endpoints has no variables there, and does no harm", () => {
+    const slice: EndpointSlice = JSON.parse(
+      '{"metadata":{"namespace":"ns","labels":{"kubernetes.io/service-name":"my-db"}},"endpoints":null,"ports":[{"name":"web-ui","port":8080}]}',
+    );
+    expect(serviceEnvironment({ ...base, addressOf: endpointAddressOf([slice]) }).has("MY_DB_SERVICE_HOST")).toBe(false);
+  });
+
   test("variables of the container stand above them", () => {
     expect(environment({ env: [{ name: "MY_DB_SERVICE_HOST", value: "own" }] }, serviceEnvironment(base)).MY_DB_SERVICE_HOST).toBe("own");
   });

@@ -54,6 +54,9 @@ describe("the endpoints of a service port", () => {
 
   it("are refused when there are none", () => {
     expect(routeOf({}, []).internal).toEqual({ kind: "refuse" });
+    // The API writes a list without elements as null where Kubernetes' Go types do not leave it out.
+    const empty: EndpointSlice = JSON.parse(JSON.stringify({ ...sliceOf("web", []), endpoints: null }));
+    expect(routeOf({}, [empty]).internal).toEqual({ kind: "refuse" });
     expect(routeOf({}, web(endpointOf("10.128.0.1", gone))).internal).toEqual({ kind: "refuse" });
   });
 });
