@@ -363,7 +363,10 @@ describeWith([needs.kubectl, needs.sh, needs.linux], "pods as processes of the m
         return yamlOf(deployment({ name: "rolling", replicas: 2, spec: { template, strategy } }));
       };
       const versions = async (): Promise<string[]> =>
-        (await list("app=rolling")).filter(isReady).map(({ spec }) => spec?.containers[0]?.env?.[0]?.value ?? "");
+        (await list("app=rolling"))
+          .filter(isReady)
+          .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+          .map(({ spec }) => spec?.containers[0]?.env?.[0]?.value ?? "");
       await server.kubectl("apply -f -", { stdin: version("one") });
       await server.kubectl("rollout status deployment/rolling --timeout=60s");
       await server.kubectl("apply -f -", { stdin: version("two") });
