@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Clock } from "../shared/clock.ts";
+import { clusterPartitions } from "../shared/store/cluster-records.ts";
 import { type ClusterRef, isStoreError, type Store } from "../shared/store/store.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 
@@ -15,7 +16,7 @@ const retainedMs = 60 * 60_000;
  * The notes are a record, so that restarts do not begin the hour anew. Returns what stops it.
  */
 export function keepHistory(store: Store, ref: ClusterRef, clock: Clock, log: Log): () => void {
-  const key = { partition: `${ref.tenant}#${ref.cluster}#history`, sort: "marks" };
+  const key = { partition: clusterPartitions.history(ref), sort: "marks" };
   let stopped = false;
   let cancel = (): void => {};
 

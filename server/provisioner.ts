@@ -41,7 +41,10 @@ export function createLocalProvisioner(options: { clock: Clock; host: () => Clus
       const runtime = await host.open(ref);
       const since = draining.get(cluster.id) ?? clock.now();
       draining.set(cluster.id, since);
-      if (runtime && clock.now() - since < drainMs && (await drain(runtime)) > 0) return "pending";
+      if (runtime && (await drain(runtime)) > 0) {
+        if (clock.now() - since < drainMs) return "pending";
+        await drop(runtime);
+      }
       await stopAgents(agents, cluster);
       await host.evict(ref);
       draining.delete(cluster.id);
@@ -57,18 +60,33 @@ async function stopAgents(agents: LocalAgents, cluster: ClusterRecord): Promise<
 /** Nothing makes new pods any more; those that run are asked to end. Answers how many are left. */
 async function drain(runtime: ClusterRuntime): Promise<number> {
   await runtime.loops.stop();
-  const left = runtime.cluster.mirror.list(pods);
-  const asked = left.filter((stored) => objectOf<Pod>(stored).metadata.deletionTimestamp === undefined);
-  for (let at = 0; at < asked.length; at += deletions) {
+  const asked = podsOf(runtime).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  await eachOf(asked, ({ metadata: { namespace = "", name = "" } }) =>
+    runtime.client.delete(pods, namespace, name, { gracePeriodSeconds: 5 }),
+  );
+  return runtime.cluster.mirror.count(pods);
+}
+
+/** What did not end goes without its node's word, and past its finalizers: a machine of a shared pool gets its room back. */
+async function drop(runtime: ClusterRuntime): Promise<void> {
+  await eachOf(podsOf(runtime), async ({ metadata: { namespace = "", name = "", finalizers } }) => {
+    if (finalizers?.length) await runtime.client.patch(pods, namespace, name, { type: "merge", body: { metadata: { finalizers: null } } });
+    await runtime.client.delete(pods, namespace, name, { gracePeriodSeconds: 0 });
+  });
+}
+
+const podsOf = ({ cluster }: ClusterRuntime): Pod[] => cluster.mirror.list(pods).map((stored) => objectOf<Pod>(stored));
+
+async function eachOf(list: readonly Pod[], run: (pod: Pod) => Promise<void>): Promise<void> {
+  for (let at = 0; at < list.length; at += deletions) {
     await Promise.all(
-      asked.slice(at, at + deletions).map(async ({ key }) => {
+      list.slice(at, at + deletions).map(async (pod) => {
         try {
-          await runtime.client.delete(pods, key.namespace, key.name, { gracePeriodSeconds: 5 });
+          await run(pod);
         } catch (error) {
           if (!isStatus(error, "NotFound")) throw error;
         }
       }),
     );
   }
-  return runtime.cluster.mirror.count(pods);
 }

@@ -1,10 +1,20 @@
+import { clusterPartitions } from "../store/cluster-records.ts";
 import { isStoreError } from "../store/store.ts";
 import { type ClusterServices, refOf } from "./clusters.ts";
 import type { PlatformContext } from "./context.ts";
 import type { NodeRegistry } from "./nodes.ts";
 import { poolLeftovers } from "./pools.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
-import { type ClusterRecord, clusterRecord, deleteRecord, everyRecord, getRecord, type Versioned, writeInChunks } from "./records.ts";
+import {
+  type ClusterRecord,
+  clusterRecord,
+  deleteRecord,
+  emptyPartition,
+  everyRecord,
+  getRecord,
+  type Versioned,
+  writeInChunks,
+} from "./records.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 
 /** Finishes what `clusters.remove` began. Everything it needs lies in the store: after a crash it goes on where it was. */
@@ -27,6 +37,7 @@ export function createClusterReaper(
   async function finish({ value: cluster, version }: Versioned<ClusterRecord>): Promise<void> {
     const { tenant, id, name, pool } = cluster;
     await store.dropCluster(refOf(cluster));
+    for (const partitionOf of Object.values(clusterPartitions)) await emptyPartition(store, partitionOf(refOf(cluster)));
     const operations = [
       // Conditional: of two reapers at once only one may count the cluster out.
       deleteRecord(recordKeys.cluster(tenant, id), version),

@@ -149,6 +149,12 @@ export async function writeInChunks(store: Store, operations: readonly RecordOpe
   for (let at = 0; at < operations.length; at += chunkSize) await store.writeRecords(operations.slice(at, at + chunkSize));
 }
 
+export async function emptyPartition(store: Store, partition: string): Promise<void> {
+  const operations: RecordOperation[] = [];
+  for await (const { sort } of everyRecord(store, partition)) operations.push(deleteRecord({ partition, sort }));
+  await writeInChunks(store, operations);
+}
+
 const attempts = 20;
 
 /**

@@ -2,6 +2,7 @@ import { nodes } from "../../kubernetes/known-resources.ts";
 import { parseQuantity } from "../../kubernetes/quantity.ts";
 import type { Node, Pod } from "../../kubernetes/types.ts";
 import { amountOf, podRequests } from "../../scheduler/requests.ts";
+import { clusterPartitions } from "../../store/cluster-records.ts";
 import type { RecordKey, RecordOperation } from "../../store/store.ts";
 import type { ApiCluster } from "../api-cluster.ts";
 import type { Companions } from "../registry.ts";
@@ -18,7 +19,8 @@ const none: Companions = { operations: [], records: [] };
  */
 export function claimKey({ ref }: ApiCluster, node: Node): RecordKey {
   const pool = providerId.exec(node.spec?.providerID ?? "")?.[1];
-  return { partition: `${ref.tenant}#committed#${pool ?? `cluster:${ref.cluster}`}`, sort: node.metadata.name ?? "" };
+  const partition = pool === undefined ? clusterPartitions.poollessCommitments(ref) : `${ref.tenant}#committed#${pool}`;
+  return { partition, sort: node.metadata.name ?? "" };
 }
 
 /** CPU in thousandths, the rest in bytes or pieces. */

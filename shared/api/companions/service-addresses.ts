@@ -2,7 +2,8 @@ import { ipAddresses } from "../../kubernetes/known-resources.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { IPAddress, Service, ServicePort } from "../../kubernetes/types.ts";
-import type { ClusterRef, Operation, RecordOperation } from "../../store/store.ts";
+import { clusterPartitions } from "../../store/cluster-records.ts";
+import type { Operation, RecordOperation } from "../../store/store.ts";
 import { type ApiCluster, timestamp } from "../api-cluster.ts";
 import type { Companions } from "../registry.ts";
 
@@ -10,7 +11,7 @@ const nodePorts = { first: 30_000, last: 32_767 } as const;
 const tries = 200;
 
 /** Each node port that a cluster's Services hold is a record: two writers can never take the same. */
-const nodePortPartition = ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}#node-ports`;
+const nodePortPartition = clusterPartitions.nodePorts;
 const none: Companions = { operations: [], records: [] };
 
 /**

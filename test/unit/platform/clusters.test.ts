@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { z } from "zod";
 import { partitions, recordKeys } from "../../../shared/platform/record-keys.ts";
+import { putRecord } from "../../../shared/platform/records.ts";
 import type { clusterResource, credentialsResource } from "../../../shared/platform/resources.ts";
+import { clusterPartitions } from "../../../shared/store/cluster-records.ts";
 import { isStoreError } from "../../../shared/store/store.ts";
 import { type Bench, openPlatform, type ProblemBody } from "./fixture.ts";
 
@@ -210,6 +212,8 @@ describe("clusters", () => {
       await bench.store.commit(ref, [{ kind: "put", key, expected: 0, object: { metadata: { name: "a", namespace: "default" } } }]);
       const { token } = await bench.platform.joinTokens.create("acme", pool, { ttlSeconds: 60 });
       await bench.platform.nodes.join(token, { name: "n1", machineId: "m1", runtime: "process" });
+      const own = Object.values(clusterPartitions).map((partitionOf) => partitionOf(ref));
+      await bench.store.writeRecords(own.map((partition) => putRecord({ partition, sort: "a" }, 0, {})));
       bench.world.deleting = "pending";
       const gone = await bench.expectStatus<Cluster>(202, bench.call("DELETE", `/v1/clusters/${id}`));
       expect(gone.state).toBe("deleting");
@@ -222,6 +226,7 @@ describe("clusters", () => {
       expect(bench.world.removedNodes).toEqual(["n1"]);
       await expect(bench.store.head(ref)).rejects.toSatisfy((error) => isStoreError(error, "NoSuchCluster"));
       const left = await recordsOf(
+        ...own,
         partitions.clusters("acme"),
         partitions.pools("acme"),
         partitions.poolClusters("acme", pool),
