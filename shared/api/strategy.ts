@@ -1,7 +1,7 @@
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
-import type { Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
+import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
 import { podStrategy } from "./strategies/pod.ts";
 
 /** An object of whatever kind, seen as most kinds look. */
@@ -103,6 +103,13 @@ function keepMetadata(
 
 const customDefinition: Strategy = {
   ...counted,
+  prepareCreate(object) {
+    // What is stored is stored in the storage version; names and conditions are a controller's to set.
+    const storedVersions = ((object as CustomResourceDefinition).spec?.versions ?? [])
+      .filter(({ storage }) => storage)
+      .map(({ name }) => name);
+    object.status = { ...object.status, storedVersions };
+  },
   prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
 };
 

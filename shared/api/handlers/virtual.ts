@@ -3,12 +3,15 @@ import type { RequestAttributes } from "../../auth/rbac-rules.ts";
 import type { UserInfo } from "../../auth/user.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
+import { LazyObject } from "../../store/stored-entry.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
 import { recordManagers } from "../field-managers.ts";
+import { negotiate } from "../negotiation.ts";
 import { parseFieldManager } from "../options.ts";
 import { type ApiResponse, document, methodNotAllowed, notFound } from "../response.ts";
+import { encoderFor, respond } from "./read.ts";
 import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
 
@@ -142,15 +145,28 @@ async function reviewToken({ served }: Call, spec: Spec): Promise<object> {
 const components = ["controller-manager", "scheduler", "etcd-0"];
 
 /** Deprecated since 1.19, still asked for by `kubectl get cs`: scheduler and controllers are part of this program. */
-function componentStatuses({ target }: Call): ApiResponse {
-  const status = (name: string) => ({
-    metadata: { name, creationTimestamp: null },
-    conditions: [{ type: "Healthy", status: "True", message: "ok" }],
+function componentStatuses(call: Call): ApiResponse {
+  const { target, request, info, definition } = call;
+  const negotiated = negotiate(request.header("accept"), info.query);
+  const encoder = encoderFor(call, negotiated);
+  const stored = components.map((name) => {
+    const object = {
+      kind: "ComponentStatus",
+      apiVersion: "v1",
+      metadata: { name },
+      conditions: [{ type: "Healthy", status: "True", message: "ok" }],
+    };
+    return new LazyObject(
+      { group: "", resource: definition.resource, namespace: "", name },
+      0,
+      Buffer.from(JSON.stringify(object)),
+      object,
+    );
   });
-  const version = { apiVersion: "v1" };
   if (target.verb === "list")
-    return document(200, { kind: "ComponentStatusList", ...version, metadata: {}, items: components.map(status) });
+    return respond(200, encoder.list({ items: stored, revision: 0, continueToken: undefined, remaining: undefined }), negotiated);
   if (target.verb !== "get") throw methodNotAllowed();
-  if (!components.includes(target.name)) throw notFound("", "componentstatuses", target.name);
-  return document(200, { kind: "ComponentStatus", ...version, ...status(target.name) });
+  const found = stored.find(({ key }) => key.name === target.name);
+  if (!found) throw notFound("", "componentstatuses", target.name);
+  return respond(200, encoder.object(found), negotiated);
 }
