@@ -105,7 +105,8 @@ const customDefinition: Strategy = {
   ...counted,
   prepareCreate(object) {
     // What is stored is stored in the storage version; names and conditions are a controller's to set.
-    const storedVersions = ((object as CustomResourceDefinition).spec?.versions ?? [])
+    const definition: KubernetesObject = object;
+    const storedVersions = ((definition as CustomResourceDefinition).spec?.versions ?? [])
       .filter(({ storage }) => storage)
       .map(({ name }) => name);
     object.status = { ...object.status, storedVersions };
