@@ -2,11 +2,11 @@ import { createContainerdRuntime } from "../../agent/containerd/containerd-runti
 import { systemClock } from "../../shared/clock.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
 import { runtimeContract } from "../contract/runtime.contract.ts";
-import { containerdUnavailable, startContainerd, testImage } from "./containerd-fixture.ts";
+import { realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
+import { describeWith } from "./needs.ts";
 
-runtimeContract(
-  "containerd",
-  async () => {
+describeWith([realContainerd], "on a real containerd", () =>
+  runtimeContract("containerd", async () => {
     const fixture = await startContainerd();
     const nodeName = `e2e-contract-${process.pid}`;
     return {
@@ -21,6 +21,5 @@ runtimeContract(
       image: testImage,
       close: () => fixture.stop(),
     };
-  },
-  containerdUnavailable(),
+  }),
 );

@@ -14,7 +14,7 @@ const busybox = "/bin/busybox";
 const onPath = (program: string): boolean => (process.env.PATH ?? "").split(":").some((directory) => existsSync(join(directory, program)));
 
 /** Why a real containerd cannot be started here, as the name of a skipped test; undefined when it can. */
-export function containerdUnavailable(): string | undefined {
+function containerdUnavailable(): string | undefined {
   if (process.platform !== "linux") return "not Linux";
   if (process.getuid?.() !== 0) return "not root";
   const missing = ["containerd", "ctr", "runc", "nft", "ip"].filter((program) => !onPath(program));

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { readCniDirectories } from "../../agent/containerd/cni-directories.ts";
 import { createContainerdRuntime } from "../../agent/containerd/containerd-runtime.ts";
 import { detectContainerd } from "../../agent/containerd/detect.ts";
@@ -10,13 +10,13 @@ import { runCommand } from "../../agent/network/run-command.ts";
 import type { ContainerRuntime, RuntimeContainer, RuntimePod } from "../../agent/runtime.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
-import { type ContainerdFixture, containerdUnavailable, startContainerd, testImage } from "./containerd-fixture.ts";
+import { type ContainerdFixture, realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
+import { describeWith } from "./needs.ts";
 
-const unavailable = containerdUnavailable();
 const nodeName = `e2e-run-${process.pid}`;
 
-describe.skipIf(unavailable !== undefined)(`the containerd runtime${unavailable === undefined ? "" : ` (skipped: ${unavailable})`}`, () => {
+describeWith([realContainerd], "the containerd runtime", () => {
   let fixture: ContainerdFixture;
   let runtime: ContainerRuntime;
   let imageId = "";
