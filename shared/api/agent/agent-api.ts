@@ -73,9 +73,17 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     return { retry, tokens: answers, sendNode: state.described === undefined };
   };
 
-  const answer = async (node: NodeIdentity, request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): Promise<SyncResponse> => {
-    const told = request.marks === undefined ? { news: [] } : await registry.news(node, request.marks, request.routes ?? false);
-    return { ...told, ...reported, streams: streams.take(node), nextSyncSeconds: settings.pollSeconds };
+  /** Streams are told once, so only to a call that asks for news and whose agent still listens. */
+  const answer = async (
+    node: NodeIdentity,
+    request: SyncRequest,
+    reported: Awaited<ReturnType<typeof report>>,
+    { aborted }: AbortSignal,
+  ): Promise<SyncResponse> => {
+    const nextSyncSeconds = settings.pollSeconds;
+    if (request.marks === undefined || aborted) return { news: [], ...reported, streams: [], nextSyncSeconds };
+    const told = await registry.news(node, request.marks, request.routes ?? false);
+    return { ...told, ...reported, streams: streams.take(node), nextSyncSeconds };
   };
 
   const mayWait = (request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): boolean =>
@@ -107,7 +115,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
       const waitSeconds = Math.min(request.waitSeconds, settings.holdSeconds);
       await registry.waitForNews([{ node, marks: request.marks ?? {}, routes: request.routes ?? false }], waitSeconds, c.req.raw.signal);
     }
-    return c.json(await answer(node, request, reported));
+    return c.json(await answer(node, request, reported, c.req.raw.signal));
   });
 
   app.post("/agent/v1/sync-batch", limited, async (c) => {
@@ -129,7 +137,9 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     }
     const answers = await Promise.all(
       outcomes.map(async (outcome) =>
-        outcome.kind === "problem" ? outcome : { kind: "answer", answer: await answer(outcome.node, outcome.sync, outcome.reported) },
+        outcome.kind === "problem"
+          ? outcome
+          : { kind: "answer", answer: await answer(outcome.node, outcome.sync, outcome.reported, c.req.raw.signal) },
       ),
     );
     return c.json({ answers });
