@@ -2,12 +2,16 @@ import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EndpointSlice, Endpoints, Pod, Service } from "../../shared/kubernetes/types.ts";
 import {
+  bridgesOf,
   type ContainerdCluster,
   containerIdOf,
   isReady,
+  localAgentsOf,
+  noTraces,
   podOf,
   shellContainer,
   startContainerdCluster,
+  tracesOf,
   webContainer,
 } from "./containerd-cluster.ts";
 import { realContainerd } from "./containerd-fixture.ts";
@@ -197,6 +201,32 @@ describeWith([needs.kubectl, realContainerd], "a cluster on real containers", ()
     expect(new Set((await cluster.shell(client, "for i in $(seq 20); do fetch sticky 80; done")).split("\n")).size).toBe(1);
     const page = await fetch(`http://${machineAddress()}:${nodePort}/`, { signal: AbortSignal.timeout(5_000) });
     expect(await page.text()).toMatch(/^web-/);
+  });
+
+  it("grows by a machine that its services reach, and shrinks to none without a trace", async () => {
+    await cluster.server.coracle("cluster resize default --nodes 2");
+    await cluster.kubectl("wait --for=create node/default-1 --timeout=30s");
+    await cluster.kubectl("wait --for=condition=Ready node/default-1 --timeout=30s");
+    const onSecond = { nodeSelector: { "kubernetes.io/hostname": "default-1" } };
+    await cluster.apply([
+      service("far"),
+      podOf("far", webContainer("far"), onSecond),
+      podOf("other", shellContainer("sleep 1000"), onSecond),
+    ]);
+    await cluster.kubectl("wait --for=condition=Ready pod/far pod/other --timeout=30s");
+    await untilTrue("pods of both machines reach each other's services", async () => {
+      const answers = [await fetchFrom(client, "far"), await fetchFrom(await cluster.pod("other"), "web")];
+      return answers[0] === "far" && answers[1]?.startsWith("web-") === true;
+    });
+    const [agents, bridges] = [await localAgentsOf(cluster.server), await bridgesOf(cluster.containerd)];
+    expect((await tracesOf(cluster, agents, bridges)).network).toHaveLength(4);
+
+    await cluster.server.coracle("cluster resize default --nodes 1");
+    await cluster.kubectl("wait --for=delete node/default-1 --timeout=60s");
+    expect(await fetchFrom(client, "web")).toMatch(/^web-/);
+    await cluster.server.coracle("cluster resize default --nodes 0");
+    await cluster.kubectl("wait --for=delete node/default-0 --timeout=60s");
+    await untilTrue("nothing is left", async () => JSON.stringify(await tracesOf(cluster, agents, bridges)) === JSON.stringify(noTraces));
   });
 });
 
