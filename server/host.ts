@@ -80,6 +80,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     server: () => ({ url, caPem: data.caPem }),
     joinTokens: () => platform.joinTokens,
     nodes: () => platform.nodes,
+    wakeDrainer: () => platform.drainer.wake(),
     runtimeEndpoint: settings.runtimeEndpoint,
     clock,
     log,

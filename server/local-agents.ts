@@ -17,6 +17,8 @@ export interface LocalAgentsOptions {
   readonly server: () => { readonly url: string; readonly caPem: string };
   readonly joinTokens: () => JoinTokens;
   readonly nodes: () => NodeRegistry;
+  /** A drain was begun: whoever evicts is not to wait for its next round. */
+  readonly wakeDrainer: () => void;
   readonly runtimeEndpoint: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -30,7 +32,8 @@ interface PoolAgents {
 }
 
 const tokenSeconds = 600;
-const drainWaitMs = 30_000;
+/** Longer than the grace of a pod that says nothing about it. */
+const drainWaitMs = 60_000;
 const drainPollMs = 250;
 const pageSize = 500;
 
@@ -105,6 +108,7 @@ export function createLocalAgents(
     const nodes = options.nodes();
     try {
       await nodes.drain(pool.tenant, pool.id, nodeName);
+      options.wakeDrainer();
       const deadline = clock.now() + drainWaitMs;
       while (clock.now() < deadline && (await nodes.get(pool.tenant, pool.id, nodeName)).value.drain !== "drained")
         await pause(clock, drainPollMs);
