@@ -12,6 +12,8 @@ import { StatusError } from "../shared/kubernetes/status-error.ts";
 const compress = promisify(gzip);
 /** kube-apiserver compresses answers from this size on, at the fastest level. */
 const compressFromBytes = 128 * 1024;
+/** Large answers go out in pieces of about this size: they are joined and encrypted in the cache, and others are served in between. */
+const pieceBytes = 256 * 1024;
 const keepAliveMs = 120_000;
 
 export interface HttpOptions {
@@ -75,14 +77,50 @@ async function send(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  let bytes = Buffer.isBuffer(body) ? body : body.length === 1 && body[0] ? body[0] : Buffer.concat(body);
-  let headers = answer.headers;
-  if (bytes.length >= compressFromBytes && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
-    bytes = await compress(bytes, { level: 1 });
-    headers = { ...headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
+  const chunks = Buffer.isBuffer(body) ? [body] : body;
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (length < compressFromBytes) return whole(answer, joined(chunks), request, response);
+  if (/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
+    const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
+    return whole({ ...answer, headers }, await compress(joined(chunks), { level: 1 }), request, response);
   }
-  response.writeHead(answer.status, { ...headers, "content-length": bytes.length });
+  response.writeHead(answer.status, { ...answer.headers, "content-length": length });
+  if (request.method !== "HEAD") await writePieces(chunks, response);
+  response.end();
+}
+
+function whole(answer: ApiResponse, bytes: Buffer, request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(answer.status, { ...answer.headers, "content-length": bytes.length });
   response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+
+async function writePieces(chunks: readonly Buffer[], response: ServerResponse): Promise<void> {
+  let piece: Buffer[] = [];
+  let size = 0;
+  for (const [index, chunk] of chunks.entries()) {
+    piece.push(chunk);
+    size += chunk.length;
+    if (size < pieceBytes && index + 1 < chunks.length) continue;
+    if (!response.write(joined(piece))) await drained(response);
+    if (response.destroyed) return;
+    piece = [];
+    size = 0;
+  }
+}
+
+/** Resolves when the receiver can take more, or has gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
 }
 
 function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse): void {
@@ -90,16 +128,7 @@ function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse)
   response.flushHeaders();
   const sink: Sink = {
     write: (chunk) => response.write(chunk),
-    drained: () =>
-      new Promise((resolve) => {
-        const done = (): void => {
-          response.off("drain", done);
-          response.off("close", done);
-          resolve();
-        };
-        response.on("drain", done);
-        response.on("close", done);
-      }),
+    drained: () => drained(response),
     end: () => response.end(),
   };
   const stop = body.start(sink);

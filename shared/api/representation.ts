@@ -28,6 +28,9 @@ const eventStart = {
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 } as const;
 
+/** More than one batch of changes seldom holds. */
+const keptEvents = 256;
+
 export const initialEventsEnd = "k8s.io/initial-events-end";
 
 export function createEncoder(definition: ResourceDefinition, form: Form, now: () => number): Encoder {
@@ -56,7 +59,8 @@ class ObjectEncoder implements Encoder {
   /** What stands before `"metadata"` in every stored object of the kind; items of a list go without it. */
   readonly #prefix: Buffer;
   readonly #converts: boolean;
-  readonly #events = new WeakMap<StoredObject, Buffer>();
+  /** Lines of the latest changes: one watch after another asks for them. */
+  #events = new Map<StoredObject, Buffer>();
   readonly #bare: boolean;
 
   constructor(definition: ResourceDefinition) {
@@ -99,6 +103,7 @@ class ObjectEncoder implements Encoder {
     const known = this.#events.get(stored);
     if (known) return known;
     const made = this.#event(type, stored);
+    if (this.#events.size === keptEvents) this.#events = new Map();
     this.#events.set(stored, made);
     return made;
   }

@@ -2,6 +2,7 @@ import { collectionOf, type GroupResource } from "../kubernetes/object.ts";
 import type { Pod } from "../kubernetes/types.ts";
 import { Collection } from "./mirror-collection.ts";
 import type { ClusterRef, LogEntry, Store, StoredObject, StoreError } from "./store.ts";
+import { LazyObject } from "./stored-entry.ts";
 import type { Change, ClusterView } from "./view.ts";
 
 export interface MirrorOptions {
@@ -12,6 +13,12 @@ export interface MirrorOptions {
   /** Called once when the log can no longer be followed; the mirror stays as it is and must be thrown away. */
   readonly onEnd: (error: StoreError) => void;
 }
+
+/** The newest changes keep their parsed form: controllers and watches are looking at them. Of older ones the bytes are enough. */
+const parsedEntries = 500;
+const release = (change: Change): void => {
+  for (const stored of [change, change.previous]) if (stored instanceof LazyObject) stored.releaseObject();
+};
 
 const pathOf = (stored: StoredObject): string => `${collectionOf(stored.key)}\u0001${stored.key.namespace}\u0001${stored.key.name}`;
 const isPod = (stored: StoredObject): boolean => stored.key.group === "" && stored.key.resource === "pods";
@@ -177,6 +184,8 @@ export class Mirror implements ClusterView {
 
   #remember(change: Change): void {
     this.#order.push(change);
+    const old = this.#order[this.#order.length - parsedEntries];
+    if (old) release(old);
     this.#historyCount++;
     this.#historyBytes += change.bytes.length;
     if (this.#historyCount <= this.#historyEntries && this.#historyBytes <= this.#historyByteLimit) return;

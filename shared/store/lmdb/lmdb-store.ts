@@ -17,7 +17,7 @@ import {
   type StoredRecord,
   StoreError,
 } from "../store.ts";
-import { LazyEntry, LazyObject } from "../stored-entry.ts";
+import { LazyEntry, LazyObject, serialize } from "../stored-entry.ts";
 import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
 import { RecordTable } from "./record-table.ts";
 
@@ -48,7 +48,7 @@ interface Follower {
 function toEntry(operation: Operation, revision: number): LogEntry {
   const { key, object } = operation;
   object.metadata.resourceVersion = String(revision);
-  const bytes = Buffer.from(JSON.stringify(object));
+  const bytes = serialize(object);
   if (bytes.length > limits.objectBytes) throw new StoreError("TooLarge", `${bytes.length} bytes: the limit is ${limits.objectBytes}`);
   if (operation.kind === "delete") return new LazyEntry("DELETED", undefined, key, revision, bytes, object);
   return new LazyEntry(operation.expected === 0 ? "ADDED" : "MODIFIED", operation.previous, key, revision, bytes, object);
