@@ -12,7 +12,8 @@ import type { Endpoint } from "./endpoint.ts";
 const admin = z.object({ url: z.string(), apiKey: z.string(), ca: z.string() });
 const users = z.object({ users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]) });
 const readyWithinMs = 30_000;
-const entry = fileURLToPath(new URL("../server/main.ts", import.meta.url));
+const repository = fileURLToPath(new URL("..", import.meta.url));
+const manifest = z.object({ scripts: z.object({ start: z.string() }) });
 
 /** The embedded host as a process of its own: what `npm start` runs, without a node. */
 export interface HostProcess {
@@ -35,9 +36,11 @@ export async function startHostProcess(): Promise<HostProcess> {
   const directory = await mkdtemp(join(tmpdir(), "coracle-bench-"));
   let child: ChildProcess | undefined;
   let startedInMs = 0;
+  const [, ...args] = startCommand();
   const start = async (port: string): Promise<string> => {
     const startedAt = performance.now();
-    child = spawn(process.execPath, [entry], {
+    child = spawn(process.execPath, args, {
+      cwd: repository,
       env: { ...process.env, CORACLE_DATA_DIR: directory, CORACLE_PORT: port, CORACLE_NODES: "0", CORACLE_RUNTIME: "hollow" },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -70,6 +73,12 @@ export async function startHostProcess(): Promise<HostProcess> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The words of `npm start`. */
+function startCommand(): string[] {
+  const { scripts } = manifest.parse(JSON.parse(readFileSync(join(repository, "package.json"), "utf8")));
+  return scripts.start.split(" ");
 }
 
 function readyUrl(child: ChildProcess): Promise<string> {

@@ -22,7 +22,7 @@ describe("the coracle command", () => {
       CORACLE_RUNTIME: "hollow",
       CORACLE_NODES: "0",
     };
-    server = spawn(process.execPath, [join(root, "server/main.ts")], {
+    server = spawn(process.execPath, [join(root, "server/main.mjs")], {
       cwd: folder,
       env: environment,
       stdio: ["ignore", "pipe", "inherit"],

@@ -79,7 +79,7 @@ export async function startServer({ nodes = 0, runtime = "hollow", environment: 
 
   const start = async (port: string): Promise<string> => {
     const startedAt = performance.now();
-    const started = spawn(process.execPath, [join(repository, "server/main.ts")], {
+    const started = spawn(process.execPath, [join(repository, "server/main.mjs")], {
       env: { ...process.env, ...settings, HOME: home, CORACLE_PORT: port },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -39,7 +39,7 @@ describe("a start of the embedded host", () => {
   });
 
   it("refuses a second server over the same state, and says so in one line", async () => {
-    const main = new URL("../../server/main.ts", import.meta.url).pathname;
+    const main = new URL("../../server/main.mjs", import.meta.url).pathname;
     const environment = { CORACLE_DATA_DIR: server.dataDirectory, CORACLE_PORT: "0" };
     const second = await runCommand(process.execPath, [main], { environment, mayFail: true });
     expect(second.code).toBe(1);
@@ -48,7 +48,7 @@ describe("a start of the embedded host", () => {
   });
 
   it("refuses a port that is taken, and a setting that makes no sense, by naming the variable", async () => {
-    const main = new URL("../../server/main.ts", import.meta.url).pathname;
+    const main = new URL("../../server/main.mjs", import.meta.url).pathname;
     const port = new URL(server.url).port;
     const directory = join(server.dataDirectory, "..", "other");
     const taken = await runCommand(process.execPath, [main], {

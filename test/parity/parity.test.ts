@@ -7,7 +7,7 @@ import { type ServerFixture, startServer } from "./server-fixture.ts";
 
 const recording = readRecording();
 const known: Readonly<Record<string, number>> = baseline;
-const hasServer = existsSync(new URL("../../server/main.ts", import.meta.url));
+const hasServer = existsSync(new URL("../../server/main.mjs", import.meta.url));
 
 it("replays every recorded exchange", () => {
   expect(recording).toHaveLength(27);
@@ -16,7 +16,7 @@ it("replays every recorded exchange", () => {
 });
 
 /** The baseline says how many answers of each scenario were the same; they may become more, never fewer. */
-describe.skipIf(!hasServer)("answers as kube-apiserver 1.33 gave them (skipped without server/main.ts)", () => {
+describe.skipIf(!hasServer)("answers as kube-apiserver 1.33 gave them (skipped without server/main.mjs)", () => {
   let server: ServerFixture | undefined;
   beforeAll(async () => {
     server = await startServer();

@@ -24,7 +24,7 @@ const readyWithinMs = 20_000;
 /** Starts the embedded host on a free port with a state of its own and no nodes, and speaks to its default cluster. */
 export async function startServer(): Promise<ServerFixture> {
   const folder = await mkdtemp(join(tmpdir(), "coracle-parity-"));
-  const main = fileURLToPath(new URL("../../server/main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../../server/main.mjs", import.meta.url));
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, CORACLE_DATA_DIR: folder, CORACLE_PORT: "0", CORACLE_NODES: "0" },
     stdio: ["ignore", "pipe", "pipe"],
