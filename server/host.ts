@@ -115,6 +115,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     cert: data.serverCertificatePem,
     clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID }),
     fetch: (request) => surfaceOf(request.url).fetch(request),
+    onError: (error) => log.error("an answer could not be sent", error),
   });
   try {
     url = `https://127.0.0.1:${await listen(server, settings.port)}`;

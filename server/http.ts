@@ -22,15 +22,22 @@ export interface HttpOptions {
   readonly clusterApi: (request: ApiRequest) => Promise<ApiResponse>;
   /** Everything that is not the cluster API. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** An answer could not be sent. Whoever asked is told (500) when nothing was sent yet, and cut off otherwise; the process goes on. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
-export function createHttpServer({ key, cert, clusterApi, fetch }: HttpOptions): Server {
+export function createHttpServer({ key, cert, clusterApi, fetch, onError }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
   const underWay = new WeakMap<Duplex, ServerResponse>();
   const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
     underWay.set(request.socket, response);
-    if (isClusterPath(request.url ?? "/")) void serve(clusterApi, request, response);
+    const fail = (error: unknown): void => {
+      onError(error);
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
+    };
+    if (isClusterPath(request.url ?? "/")) serve(clusterApi, request, response).catch(fail);
     else void rest(request, response);
   });
   server.keepAliveTimeout = keepAliveMs;

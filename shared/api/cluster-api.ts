@@ -17,6 +17,7 @@ import type { Registry } from "./registry.ts";
 import { createEncoder, type Encoder } from "./representation.ts";
 import { type ApiRequest, parseRequest, type RequestInfo, type ResourceRequest } from "./request-info.ts";
 import { type ApiResponse, failure, methodNotAllowed, noSuchResource, text, toStatusError } from "./response.ts";
+import { warningHeader } from "./warning-header.ts";
 
 /** One cluster behind its API. */
 export interface ServedCluster {
@@ -79,11 +80,8 @@ async function route(served: ServedCluster, request: ApiRequest, info: RequestIn
   }
   const warnings: string[] = [];
   const response = await dispatch({ served, request, info, target, definition, user, warnings });
-  if (warnings.length === 0) return response;
-  return {
-    ...response,
-    headers: { ...response.headers, warning: warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(", ") },
-  };
+  const warning = warnings.length === 0 ? undefined : warningHeader(warnings);
+  return warning === undefined ? response : { ...response, headers: { ...response.headers, warning } };
 }
 
 function dispatch(call: Call): Promise<ApiResponse> {

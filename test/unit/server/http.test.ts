@@ -8,6 +8,7 @@ import { createCertificateAuthority, issueServerCertificate } from "../../../sha
 
 const items = Array.from({ length: 3000 }, (_, index) => Buffer.from(`${String(index).padStart(6, "0")}${"x".repeat(1000)}`));
 const all = Buffer.concat(items);
+const errors: unknown[] = [];
 let port = 0;
 let ca = "";
 let stop = (): void => {};
@@ -23,10 +24,11 @@ beforeEach(async () => {
     cert: issued.certificatePem,
     clusterApi: async ({ url }) => ({
       status: 200,
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...(url === "/api/impossible" && { warning: "\u0000" }) },
       body: url === "/api/small" ? items.slice(0, 2) : url === "/api/single" ? all : items,
     }),
     fetch: () => new Response("elsewhere"),
+    onError: (error) => errors.push(error),
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -80,6 +82,12 @@ describe("answers of the cluster API", () => {
     const [incoming] = await once(outgoing, "response");
     await once(incoming, "data");
     outgoing.destroy();
+    expect((await fetchBytes("/api/small")).bytes).toHaveLength(2 * 1006);
+  });
+
+  it("that cannot be sent are a 500, are reported, and harm nobody else", async () => {
+    expect((await fetchBytes("/api/impossible")).bytes.toString()).toBe("500 Internal Server Error\n");
+    expect(errors.map((error) => error instanceof TypeError)).toEqual([true]);
     expect((await fetchBytes("/api/small")).bytes).toHaveLength(2 * 1006);
   });
 });
