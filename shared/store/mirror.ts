@@ -41,6 +41,8 @@ export class Mirror implements ClusterView {
   #historyBytes = 0;
   readonly #collections = new Map<string, Collection>();
   readonly #order: Change[] = [];
+  /** The newest of them, whose parsed form is still there. */
+  readonly #parsed: Change[] = [];
   #owners: Map<string, Map<string, StoredObject>> | undefined;
   #nodes: Map<string, Map<string, StoredObject>> | undefined;
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
@@ -180,12 +182,13 @@ export class Mirror implements ClusterView {
     for (const collection of new Set(changes.map((change) => this.#collection(change.key)))) collection.publish();
     if (changes.length > 0) for (const listener of [...this.#listeners]) listener(changes);
     for (const listener of [...this.#moved]) listener();
+    for (const change of changes) this.#parsed.push(change);
+    if (this.#parsed.length >= 2 * parsedEntries)
+      for (const change of this.#parsed.splice(0, this.#parsed.length - parsedEntries)) release(change);
   }
 
   #remember(change: Change): void {
     this.#order.push(change);
-    const old = this.#order[this.#order.length - parsedEntries];
-    if (old) release(old);
     this.#historyCount++;
     this.#historyBytes += change.bytes.length;
     if (this.#historyCount <= this.#historyEntries && this.#historyBytes <= this.#historyByteLimit) return;
