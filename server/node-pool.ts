@@ -1,4 +1,4 @@
-import type { NodeIdentity, NodePool, PoolCluster, PoolClusters } from "../shared/api/agent/ports.ts";
+import type { NodeIdentity, NodePool, PoolCluster, PoolClusters, PoolPeer } from "../shared/api/agent/ports.ts";
 import type { Clusters } from "../shared/platform/clusters.ts";
 import type { Heartbeats } from "../shared/platform/heartbeats.ts";
 import type { PlatformNews } from "../shared/platform/news.ts";
@@ -25,6 +25,7 @@ const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
  */
 export function createNodePool({ nodes, pools, clusters, heartbeats, news, host }: NodePoolOptions): NodePool {
   const byPool = new Map<string, Promise<PoolClusters>>();
+  const peersByPool = new Map<string, Promise<readonly PoolPeer[]>>();
   const poolClusters = new WeakMap<ClusterRuntime, PoolCluster>();
   const poolsOfClusters = new Map<string, string>();
   const listeners = new Set<(pool: string) => void>();
@@ -33,6 +34,11 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host 
     for (const listener of [...listeners]) listener(pool);
   };
   news.onPoolChange(changed);
+  const peerListeners = new Set<(pool: string) => void>();
+  news.onPeersChange((pool) => {
+    peersByPool.delete(pool);
+    for (const listener of [...peerListeners]) listener(pool);
+  });
   // A cluster that left the memory must be opened anew, with another view.
   host.onEvict(({ tenant, cluster }) => {
     const pool = poolsOfClusters.get(`${tenant}#${cluster}`);
@@ -60,18 +66,15 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host 
   };
 
   return {
-    join: (token, description) => nodes.join(token, description),
-    authenticate: (credential) => nodes.authenticate(credential),
-    clustersOf(node) {
-      const key = node.pool;
-      let answer = byPool.get(key);
-      if (!answer) {
-        answer = describe(node);
-        byPool.set(key, answer);
-        answer.catch(() => byPool.delete(key));
-      }
-      return answer;
+    join: (token, machine) => nodes.join(token, machine),
+    settleNetwork: (node, description) => nodes.settleNetwork(node, description),
+    peersOf: ({ tenant, pool }) => keptOrMade(peersByPool, pool, () => nodes.peers(tenant, pool)),
+    onPeersChange(listener) {
+      peerListeners.add(listener);
+      return () => peerListeners.delete(listener);
     },
+    authenticate: (credential) => nodes.authenticate(credential),
+    clustersOf: (node) => keptOrMade(byPool, node.pool, () => describe(node)),
     seen: (node, atMs) => heartbeats.seen(node, atMs),
     usage: () => {},
     onPoolChange(listener) {
@@ -79,4 +82,14 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host 
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** The answer kept for a pool; one that fails is not kept. */
+function keptOrMade<T>(kept: Map<string, Promise<T>>, pool: string, make: () => Promise<T>): Promise<T> {
+  const known = kept.get(pool);
+  if (known) return known;
+  const answer = make();
+  kept.set(pool, answer);
+  answer.catch(() => kept.delete(pool));
+  return answer;
 }

@@ -1,4 +1,5 @@
-import { formatIpv4, hashOf, type Ipv4Range, parseIpv4Range, rangeOfInterface, rangesOverlap, shortHash, sizeOf } from "./ipv4.ts";
+import { formatIpv4, type Ipv4Range, parseIpv4Range, rangeOfInterface, rangesOverlap, sizeOf } from "../../shared/kubernetes/ipv4.ts";
+import { hashOf, shortHash } from "./hash.ts";
 
 /** Pod ranges that are not given are /24s of this range: it leaves 10.96.0.0/12, the usual service range, alone. */
 export const podRange = "10.128.0.0/9";

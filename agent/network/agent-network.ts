@@ -1,9 +1,9 @@
+import { parseIpv4 } from "../../shared/kubernetes/ipv4.ts";
 import type { Pod } from "../../shared/kubernetes/types.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "../agent.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { RuntimePod } from "../runtime.ts";
-import { parseIpv4 } from "./ipv4.ts";
 import type { ClusterNetwork, LocalPod } from "./network-state.ts";
 import type { NodeNetwork } from "./node-network.ts";
 

@@ -1,5 +1,5 @@
 import { bridgePrefix } from "./addressing.ts";
-import { shortHash } from "./ipv4.ts";
+import { shortHash } from "./hash.ts";
 import type { ClusterNetwork, NetworkState } from "./network-state.ts";
 import type { Chain, NftSet, Ruleset } from "./ruleset.ts";
 import { serviceChains } from "./service-chains.ts";

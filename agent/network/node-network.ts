@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../shared/clock.ts";
+import { parseIpv4 } from "../../shared/kubernetes/ipv4.ts";
 import type { PodSpec } from "../../shared/kubernetes/types.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import { createNodeDns } from "../dns/node-dns.ts";
@@ -9,7 +10,6 @@ import { createApiProxy } from "./api-proxy.ts";
 import { createRulesetApplier } from "./apply.ts";
 import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, releaseCniNetwork } from "./cni.ts";
 import { createConntrackCleaner } from "./conntrack.ts";
-import { parseIpv4 } from "./ipv4.ts";
 import {
   addLoopbackAddress,
   canMapPorts,

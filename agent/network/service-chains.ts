@@ -1,4 +1,4 @@
-import { shortHash } from "./ipv4.ts";
+import { shortHash } from "./hash.ts";
 import type { Chain, NftSet } from "./ruleset.ts";
 import type { Destination, EndpointTarget, ServicePortRoute } from "./service-ports.ts";
 

@@ -1,5 +1,5 @@
+import { parseIpv4, rangeOfInterface } from "../../shared/kubernetes/ipv4.ts";
 import type { Endpoint, EndpointSlice, Service, ServiceSpec } from "../../shared/kubernetes/types.ts";
-import { parseIpv4, rangeOfInterface } from "./ipv4.ts";
 import type { ClusterNetwork } from "./network-state.ts";
 
 type TransportProtocol = "tcp" | "udp" | "sctp";

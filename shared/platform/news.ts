@@ -3,15 +3,25 @@ export interface PlatformNews {
   poolChanged(pool: string): void;
   /** Returns the unsubscriber. */
   onPoolChange(listener: (pool: string) => void): () => void;
+  /** Machines of the pool, the addresses of their pods or their own have changed. */
+  peersChanged(pool: string): void;
+  /** Returns the unsubscriber. */
+  onPeersChange(listener: (pool: string) => void): () => void;
 }
 
 export function createPlatformNews(): PlatformNews {
+  const pools = createChannel();
+  const peers = createChannel();
+  return { poolChanged: pools.tell, onPoolChange: pools.listen, peersChanged: peers.tell, onPeersChange: peers.listen };
+}
+
+function createChannel() {
   const listeners = new Set<(pool: string) => void>();
   return {
-    poolChanged(pool) {
+    tell(pool: string): void {
       for (const listener of listeners) listener(pool);
     },
-    onPoolChange(listener) {
+    listen(listener: (pool: string) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

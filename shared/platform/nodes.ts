@@ -1,11 +1,12 @@
-import type { CredentialCheck, JoinOutcome, JoinRefusal } from "../api/agent/ports.ts";
+import type { CredentialCheck, JoinOutcome, JoinRefusal, PoolPeer } from "../api/agent/ports.ts";
 import type { NodeDescription } from "../api/agent/protocol.ts";
 import { generateSecretToken, parseSecretToken } from "../auth/secret-token.ts";
 import { isStoreError, type RecordOperation } from "../store/store.ts";
 import type { PlatformContext } from "./context.ts";
-import type { Heartbeats } from "./heartbeats.ts";
+import type { Heartbeats, NodeName } from "./heartbeats.ts";
 import { type JoinTokenState, type JoinTokens, stateOf } from "./join-tokens.ts";
 import type { PlatformNews } from "./news.ts";
+import { decidePodRange, listPoolPeers, type RangeDecision, releasePodRange } from "./pod-ranges.ts";
 import { PlatformError } from "./problem.ts";
 import type { NodeOperations } from "./provisioner.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
@@ -24,10 +25,24 @@ import {
   type Versioned,
 } from "./records.ts";
 
+type NodeNetworkFacts = Pick<NodeDescription, "runtime"> & Partial<Pick<NodeDescription, "podCidr" | "addresses" | "info">>;
+
+export interface JoiningMachine extends NodeNetworkFacts, Pick<NodeDescription, "name" | "machineId"> {
+  /** Its own networks, such as `192.0.2.7/24`. */
+  readonly networks?: readonly string[] | undefined;
+}
+
 /** The machines of pools: how they come in, prove who they are, and go. */
 export interface NodeRegistry {
   /** Takes one use of the token. A name belongs to the machine that has it; the same machine joins again and gets a fresh credential. */
-  join(token: string, description: Pick<NodeDescription, "name" | "machineId" | "runtime">): Promise<JoinOutcome>;
+  join(token: string, machine: JoiningMachine): Promise<JoinOutcome>;
+  /**
+   * Takes in which range a node's pods have and where it is reached, and answers the range it may have: the one it names unless another machine has it,
+   * which is the case only for agents that chose their range themselves. undefined: it has none.
+   */
+  settleNetwork(node: NodeName, description: NodeNetworkFacts): Promise<string | undefined>;
+  /** The machines of a pool whose pods have addresses of their own. */
+  peers(tenant: string, pool: string): Promise<PoolPeer[]>;
   /** One consistent read. `removed` for a day after the node was deleted. */
   authenticate(credential: string): Promise<CredentialCheck>;
   /** @throws PlatformError `not-found` */
@@ -78,7 +93,23 @@ export function createNodeRegistry(
     return found !== undefined && !found.value.deleting;
   }
 
-  async function tryJoin(token: string, { name, machineId, runtime }: Parameters<NodeRegistry["join"]>[1]): Promise<JoinOutcome> {
+  /** `attempt` says how often another writer was faster: then any free range is better than the next one, which the others want too. */
+  const podRangeFor = (
+    { tenant, pool, nodeName }: NodeName,
+    facts: NodeNetworkFacts & Pick<JoiningMachine, "networks">,
+    held: string | undefined,
+    attempt: number,
+  ): Promise<RangeDecision> =>
+    decidePodRange(store, {
+      ...{ tenant, pool, nodeName, held, wished: facts.podCidr },
+      machine: facts.info?.machineID ?? "",
+      internalIps: (facts.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address),
+      networks: facts.networks ?? [],
+      choose: (count) => (attempt === 0 ? 0 : randomBytes(4).readUInt32BE(0) % count),
+    });
+
+  async function tryJoin(token: string, machine: JoiningMachine, attempt: number): Promise<JoinOutcome> {
+    const { name, machineId, runtime } = machine;
     const found = await joinTokens.find(token);
     if (!found) return refused("unknown");
     const state = stateOf(found.value, clock.now());
@@ -89,8 +120,15 @@ export function createNodeRegistry(
     if (former && former.value.machineId !== machineId) return refused("name-taken");
     const credential = generateSecretToken(kind, randomBytes);
     const now = clock.now();
+    const held = former?.value.podCidr;
+    const range: RangeDecision =
+      runtime === "containerd"
+        ? await podRangeFor({ tenant, pool, nodeName: name }, machine, held, attempt)
+        : { podCidr: undefined, operations: await endOfRange(former?.value) };
+    if (runtime === "containerd" && range.podCidr === undefined) log.warn("every pod range of the pool is taken", { pool, node: name });
     const node: NodeRecord = {
       ...{ name, tenant, pool, machineId, runtime, credentialHash: credential.hash, drain: former?.value.drain ?? "none" },
+      ...(range.podCidr !== undefined && { podCidr: range.podCidr }),
       joinedAtMs: former?.value.joinedAtMs ?? now,
       updatedAtMs: now,
     };
@@ -99,25 +137,58 @@ export function createNodeRegistry(
       putRecord(recordKeys.node(tenant, pool, name), former?.version ?? 0, node),
       putRecord(recordKeys.nodeCredential(credential.hash), 0, { tenant, pool, node: name }),
       ...(former ? [deleteRecord(recordKeys.nodeCredential(former.value.credentialHash))] : []),
+      ...range.operations,
     ]);
     if (!(await poolIsOpen(tenant, pool))) {
       await takeOut(node);
       return refused("revoked");
     }
+    if (range.operations.length > 0) news.peersChanged(pool);
     heartbeats.seen({ tenant, pool, nodeName: name }, now);
-    return { kind: "joined", node: { tenant, pool, nodeName: name }, credential: credential.token };
+    const { podCidr } = range;
+    return {
+      kind: "joined",
+      node: { tenant, pool, nodeName: name },
+      credential: credential.token,
+      ...(podCidr !== undefined && { podCidr }),
+    };
+  }
+
+  const endOfRange = async (node: NodeRecord | undefined): Promise<RecordOperation[]> =>
+    node?.podCidr === undefined ? [] : releasePodRange(store, { ...node, nodeName: node.name }, node.podCidr);
+
+  async function settleNetwork(node: NodeName, facts: NodeNetworkFacts, attempt: number): Promise<string | undefined> {
+    const key = recordKeys.node(node.tenant, node.pool, node.nodeName);
+    const found = await getRecord(store, nodeRecord, key);
+    if (!found || facts.runtime !== "containerd" || facts.podCidr === undefined) return found?.value.podCidr;
+    const { podCidr, operations } = await podRangeFor(node, facts, found.value.podCidr, attempt);
+    if (operations.length === 0 && podCidr === found.value.podCidr) return podCidr;
+    const { podCidr: _, ...rest } = found.value;
+    const next: NodeRecord = { ...rest, ...(podCidr !== undefined && { podCidr }), updatedAtMs: clock.now() };
+    await store.writeRecords([putRecord(key, found.version, next), ...operations]);
+    news.peersChanged(node.pool);
+    return podCidr;
   }
 
   /** The credential stays for a day as a mark of removal, so that the agent hears that it was taken out, not merely that it is unknown. */
   async function takeOut(node: NodeRecord): Promise<void> {
-    const { tenant, pool, name, credentialHash } = node;
-    await store.writeRecords([
-      deleteRecord(recordKeys.node(tenant, pool, name)),
-      deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
-      deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
-      putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
-      putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
-    ]);
+    const { tenant, pool, name } = node;
+    const hadRange = await untilUncontended(async () => {
+      const key = recordKeys.node(tenant, pool, name);
+      const found = await getRecord(store, nodeRecord, key);
+      const { credentialHash } = found?.value ?? node;
+      const range = await endOfRange(found?.value);
+      await store.writeRecords([
+        deleteRecord(key, found?.version),
+        deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
+        deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
+        putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
+        putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
+        ...range,
+      ]);
+      return range.length > 0;
+    });
+    if (hadRange) news.peersChanged(pool);
     heartbeats.forget({ tenant, pool, nodeName: name });
     try {
       await operations.removed(node);
@@ -145,7 +216,15 @@ export function createNodeRegistry(
 
   return {
     get,
-    join: (token, description) => untilUncontended(() => tryJoin(token, description)),
+    join(token, machine) {
+      let attempt = 0;
+      return untilUncontended(() => tryJoin(token, machine, attempt++));
+    },
+    settleNetwork(node, description) {
+      let attempt = 0;
+      return untilUncontended(() => settleNetwork(node, description, attempt++));
+    },
+    peers: (tenant, pool) => listPoolPeers(store, tenant, pool),
     async authenticate(credential) {
       const parsed = parseSecretToken(kind, credential);
       const [record] = parsed ? await store.getRecords([recordKeys.nodeCredential(parsed.hash)]) : [];

@@ -65,9 +65,10 @@ export function newPoolOperations(pool: PoolRecord): RecordOperation[] {
 
 /** Deletes what lies about a pool besides its record, its name and its nodes. */
 export async function poolLeftovers(store: Store, tenant: string, pool: string): Promise<RecordOperation[]> {
-  const operations: RecordOperation[] = [];
+  const operations: RecordOperation[] = [deleteRecord(recordKeys.podRangeCursor(tenant, pool))];
   for (const partition of [
     partitions.joinTokens(tenant, pool),
+    partitions.podRanges(tenant, pool),
     partitions.heartbeats(tenant, pool),
     partitions.commitments(tenant, pool),
   ]) {

@@ -20,6 +20,8 @@ export const partitions = {
   nodes: (tenant: string, pool: string) => `${tenant}#nodes#${pool}`,
   heartbeats: (tenant: string, pool: string) => `${tenant}#heartbeats#${pool}`,
   commitments: (tenant: string, pool: string) => `${tenant}#committed#${pool}`,
+  /** What each machine's pods have of the pool's addresses; sort: the first address in hexadecimal. */
+  podRanges: (tenant: string, pool: string) => `${tenant}#pod-ranges#${pool}`,
   joinTokens: (tenant: string, pool: string) => `${tenant}#join-tokens#${pool}`,
   /** Answers kept for a repeated request, of one API key. */
   idempotency: (tenant: string, keyId: string) => `${tenant}#idempotency#${keyId}`,
@@ -51,6 +53,9 @@ export const recordKeys = {
     partition: partitions.commitments(tenant, pool),
     sort: node,
   }),
+  podRange: (tenant: string, pool: string, block: string): RecordKey => ({ partition: partitions.podRanges(tenant, pool), sort: block }),
+  /** Where the search for the next free range begins. */
+  podRangeCursor: (tenant: string, pool: string): RecordKey => ({ partition: `${tenant}#pod-range-cursors`, sort: pool }),
   drainingNode: (tenant: string, pool: string, node: string): RecordKey => ({
     partition: partitions.drainingNodes,
     sort: `${tenant}/${pool}/${node}`,

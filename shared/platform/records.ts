@@ -69,6 +69,8 @@ export const nodeRecord = z.object({
   credentialHash: z.string(),
   /** `draining`: its pods are being evicted and it takes no new ones; `drained`: they are gone. */
   drain: z.enum(["none", "draining", "drained"]),
+  /** The addresses of its pods; absent where pods have none of their own, and until an agent of an earlier version has said which it uses. */
+  podCidr: z.string().optional(),
   joinedAtMs: z.number(),
   updatedAtMs: z.number(),
 });

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { StatusError, type StatusReason, statusCodes } from "../../kubernetes/status-error.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { createNodeRegistry } from "./node-registry.ts";
+import { createNodeRegistry, type WaitingNode } from "./node-registry.ts";
 import type { CredentialCheck, JoinRefusal, NodeIdentity, NodePool, PodTokenIssuer, PoolCluster } from "./ports.ts";
 import { AgentProblem, problemResponse } from "./problem.ts";
 import {
@@ -82,7 +82,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   ): Promise<SyncResponse> => {
     const nextSyncSeconds = settings.pollSeconds;
     if (request.marks === undefined || aborted) return { news: [], ...reported, streams: [], nextSyncSeconds };
-    const told = await registry.news(node, request.marks, request.routes ?? false);
+    const told = await registry.news(waitingNode(node, request));
     return { ...told, ...reported, streams: streams.take(node), nextSyncSeconds };
   };
 
@@ -97,12 +97,20 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
 
   app.post("/agent/v1/join", limited, async (c) => {
     const request = await parse(c.req.raw, joinRequest);
-    const outcome = await pool.join(request.token, request.node);
+    const outcome = await pool.join(request.token, { ...request.node, networks: request.networks });
     if (outcome.kind === "refused") throw new AgentProblem(...refusals[outcome.reason]);
-    const { node, credential } = outcome;
-    const state = await registry.refresh(node, request.node);
+    const { node, credential, podCidr } = outcome;
+    // The range is only wished for by now: the Node gets it when the pods have it.
+    const { podCidr: _, ...description } = request.node;
+    const state = await registry.refresh(node, description);
     const clusters = [...state.clusters.values()].map(({ id, apiPath }) => ({ id, apiPath }));
-    const response: JoinResponse = { pool: node.pool, nodeName: node.nodeName, credential, clusters };
+    const response: JoinResponse = {
+      pool: node.pool,
+      nodeName: node.nodeName,
+      credential,
+      clusters,
+      ...(podCidr !== undefined && { podCidr }),
+    };
     log.info("node joined", { pool: node.pool, node: node.nodeName });
     return c.json(response, 201);
   });
@@ -113,7 +121,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     const reported = await report(node, request);
     if (mayWait(request, reported)) {
       const waitSeconds = Math.min(request.waitSeconds, settings.holdSeconds);
-      await registry.waitForNews([{ node, marks: request.marks ?? {}, routes: request.routes ?? false }], waitSeconds, c.req.raw.signal);
+      await registry.waitForNews([waitingNode(node, request)], waitSeconds, c.req.raw.signal);
     }
     return c.json(await answer(node, request, reported, c.req.raw.signal));
   });
@@ -132,7 +140,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     );
     const good = outcomes.flatMap((outcome) => (outcome.kind === "node" ? [outcome] : []));
     if (good.length === outcomes.length && good.every(({ sync, reported }) => mayWait(sync, reported))) {
-      const waiting = good.map(({ node, sync }) => ({ node, marks: sync.marks ?? {}, routes: sync.routes ?? false }));
+      const waiting = good.map(({ node, sync }) => waitingNode(node, sync));
       await registry.waitForNews(waiting, Math.min(waitSeconds, settings.holdSeconds), c.req.raw.signal);
     }
     const answers = await Promise.all(
@@ -160,6 +168,10 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   app.onError((error) => problemResponse(problemOf(error, log, ports.newId)));
   return { app, close: () => registry.close() };
 }
+
+const waitingNode = (node: NodeIdentity, { marks = {}, routes = false, peersMark }: SyncRequest): WaitingNode => ({
+  ...{ node, marks, routes, peersMark },
+});
 
 function bearer(request: Request): string {
   const match = /^Bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "");

@@ -49,14 +49,17 @@ export function newNode(source: NodeSource): Node {
 }
 
 /**
- * A merge patch that brings the metadata of an existing Node in line, or `undefined` when it is. Labels that people added stay, as
+ * A merge patch that brings the metadata of an existing Node in line, and says its pods' range once that is known, or `undefined` when it is. Labels that people added stay, as
  * with kubelet's `reconcileLabels`; taints belong to the cluster once the Node exists.
  */
-export function nodeMetadataPatch(current: Node, source: NodeSource): Record<string, unknown> | undefined {
+export function nodePatch(current: Node, source: NodeSource): Record<string, unknown> | undefined {
   const labels = differing(labelsOf(source), current.metadata.labels);
   const annotations = differing(annotationsOf(source), current.metadata.annotations);
-  if (labels === undefined && annotations === undefined) return undefined;
-  return { metadata: { ...(labels && { labels }), ...(annotations && { annotations }) } };
+  const { podCidr } = source.description;
+  // Kubernetes lets it be set once, and never changed.
+  const spec = podCidr === undefined || current.spec?.podCIDR !== undefined ? undefined : { podCIDR: podCidr, podCIDRs: [podCidr] };
+  if (labels === undefined && annotations === undefined && spec === undefined) return undefined;
+  return { metadata: { ...(labels && { labels }), ...(annotations && { annotations }) }, ...(spec && { spec }) };
 }
 
 function differing(wanted: Record<string, string>, actual: Record<string, string> | undefined): Record<string, string> | undefined {

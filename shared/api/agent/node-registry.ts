@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { nodes } from "../../kubernetes/known-resources.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { type ClusterFeed, createClusterFeed } from "./cluster-feed.ts";
+import { createPeerFeed, type PeerFeed } from "./peer-feed.ts";
 import type { NodeIdentity, NodePool, PoolCluster, PoolClusters } from "./ports.ts";
 import type { NodeDescription, SyncResponse } from "./protocol.ts";
 import { registerNode } from "./register-node.ts";
@@ -20,6 +21,22 @@ export interface WaitingNode {
   readonly node: NodeIdentity;
   readonly marks: Readonly<Record<string, string>>;
   readonly routes: boolean;
+  /** undefined: it does not route to other machines' pods. */
+  readonly peersMark: string | undefined;
+}
+
+interface KnownPeers {
+  readonly feed: PeerFeed;
+  /** The feed must be brought up to date before it is asked. */
+  stale: boolean;
+  wakesSoon: boolean;
+  loading: Promise<void>;
+}
+
+interface Sleeper {
+  readonly routes: boolean;
+  readonly peers: boolean;
+  wake(): void;
 }
 
 interface NodeState {
@@ -32,26 +49,67 @@ interface NodeState {
 
 /** Routing news of one moment (a rolling update touches slices many times) are told together. */
 const routedDelayMs = 20;
+/** Machines often come and go many at a time. */
+const peersDelayMs = 250;
 
 /** What this server process knows of the nodes that speak to it. All of it can be learnt again: a restart costs one full answer a node. */
 export function createNodeRegistry(options: NodeRegistryOptions) {
   const { pool, streams, clock, log } = options;
   const states = new Map<string, NodeState>();
   const feeds = new Map<string, { readonly pool: string; readonly feed: ClusterFeed }>();
-  const sleepers = new Map<string, Set<{ readonly routes: boolean; wake(): void }>>();
+  const sleepers = new Map<string, Set<Sleeper>>();
+  const peerFeeds = new Map<string, KnownPeers>();
   const keyOf = (poolId: string, nodeName: string): string => `${poolId}/${nodeName}`;
 
   const wake = (key: string): void => {
     for (const sleeper of sleepers.get(key) ?? []) sleeper.wake();
   };
-  const wakePool = (poolId: string, routingOnly: boolean): void => {
+  const wakePool = (poolId: string, concerned: (sleeper: Sleeper) => boolean): void => {
     for (const [key, set] of sleepers) {
       if (!key.startsWith(`${poolId}/`)) continue;
-      for (const sleeper of set) if (!routingOnly || sleeper.routes) sleeper.wake();
+      for (const sleeper of set) if (concerned(sleeper)) sleeper.wake();
     }
   };
   const stopPending = streams.onPending((node) => wake(keyOf(node.pool, node.nodeName)));
-  const stopPool = pool.onPoolChange((poolId) => wakePool(poolId, false));
+  const stopPool = pool.onPoolChange((poolId) => wakePool(poolId, () => true));
+  const stopPeers = pool.onPeersChange((poolId) => {
+    const known = peerFeeds.get(poolId);
+    if (known === undefined) return;
+    known.stale = true;
+    if (known.wakesSoon) return;
+    known.wakesSoon = true;
+    clock.after(peersDelayMs, () => {
+      known.wakesSoon = false;
+      wakePool(poolId, ({ peers }) => peers);
+    });
+  });
+
+  const peerFeedOf = async (node: NodeIdentity): Promise<PeerFeed> => {
+    const known: KnownPeers = peerFeeds.get(node.pool) ?? {
+      feed: createPeerFeed(options.newId()),
+      stale: true,
+      wakesSoon: false,
+      loading: Promise.resolve(),
+    };
+    peerFeeds.set(node.pool, known);
+    if (known.stale) {
+      known.stale = false;
+      // One after the other: an older answer never comes after a newer one.
+      known.loading = known.loading
+        .catch(() => {})
+        .then(async () => known.feed.update(await pool.peersOf(node)))
+        .catch((error: unknown) => {
+          known.stale = true;
+          throw error;
+        });
+    }
+    await known.loading;
+    return known.feed;
+  };
+  const hasPeerNews = ({ node, peersMark }: WaitingNode): boolean => {
+    const known = peerFeeds.get(node.pool);
+    return peersMark !== undefined && (known === undefined || known.stale || known.feed.hasNews(peersMark));
+  };
 
   const feedOf = (poolId: string, cluster: PoolCluster): ClusterFeed => {
     const known = feeds.get(cluster.id);
@@ -65,11 +123,19 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
       routedSoon = true;
       clock.after(routedDelayMs, () => {
         routedSoon = false;
-        wakePool(poolId, true);
+        wakePool(poolId, ({ routes }) => routes);
       });
     });
     feeds.set(cluster.id, { pool: poolId, feed });
     return feed;
+  };
+
+  /** The description with its range, if that is the node's. */
+  const settled = async (node: NodeIdentity, description: NodeDescription): Promise<NodeDescription> => {
+    if (description.podCidr === undefined || (await pool.settleNetwork(node, description)) === description.podCidr) return description;
+    log.warn("the range of a node's pods is another machine's", { node: node.nodeName, podCidr: description.podCidr });
+    const { podCidr: _, ...rest } = description;
+    return rest;
   };
 
   const register = async (node: NodeIdentity, state: NodeState, { labels, taints }: PoolClusters, cluster: PoolCluster): Promise<void> => {
@@ -97,7 +163,7 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
       const found = await pool.clustersOf(node);
       const state = states.get(key) ?? { description: undefined, clusters: new Map(), registered: new Map(), registering: new Map() };
       states.set(key, state);
-      if (description !== undefined) state.description = description;
+      if (description !== undefined) state.description = await settled(node, description);
       state.clusters = new Map(found.clusters.map((cluster) => [cluster.id, cluster]));
       for (const [id, { pool: owner, feed }] of feeds) {
         if (owner !== node.pool || state.clusters.has(id)) continue;
@@ -118,25 +184,24 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
     },
 
     /** News for a node, and every cluster it serves. */
-    async news(
-      node: NodeIdentity,
-      marks: Readonly<Record<string, string>>,
-      routes: boolean,
-    ): Promise<Pick<SyncResponse, "news" | "clusterIds">> {
+    async news({ node, marks, routes, peersMark }: WaitingNode): Promise<Pick<SyncResponse, "news" | "clusterIds" | "peers">> {
       const { clusters } = await pool.clustersOf(node);
       const news = clusters.flatMap((cluster) => {
         const feed = feedOf(node.pool, cluster);
         if (!feed.hasNews(node.nodeName, marks[cluster.id], routes)) return [];
         return [{ id: cluster.id, apiPath: cluster.apiPath, ...feed.news(node.nodeName, marks[cluster.id], routes) }];
       });
-      return { news, clusterIds: clusters.map(({ id }) => id) };
+      const feed = peersMark === undefined ? undefined : await peerFeedOf(node);
+      const peers = peersMark === undefined || feed?.hasNews(peersMark) !== true ? undefined : feed.news(node.nodeName, peersMark);
+      return { news, clusterIds: clusters.map(({ id }) => id), ...(peers !== undefined && { peers }) };
     },
 
     /** Resolves when one of the nodes has news or a stream to answer, when time is up, the caller is gone, or the registry closes. */
     async waitForNews(waiting: readonly WaitingNode[], seconds: number, signal: AbortSignal): Promise<void> {
       if (seconds <= 0 || signal.aborted) return;
-      for (const { node, marks, routes } of waiting) {
-        if (streams.hasPending(node)) return;
+      for (const one of waiting) {
+        const { node, marks, routes } = one;
+        if (streams.hasPending(node) || hasPeerNews(one)) return;
         const clusters = states.get(keyOf(node.pool, node.nodeName))?.clusters ?? new Map<string, PoolCluster>();
         if (Object.keys(marks).some((id) => !clusters.has(id))) return;
         for (const cluster of clusters.values()) {
@@ -144,9 +209,9 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
         }
       }
       await new Promise<void>((resolve) => {
-        const entries = waiting.map(({ node, routes }) => ({
+        const entries = waiting.map(({ node, routes, peersMark }) => ({
           key: keyOf(node.pool, node.nodeName),
-          sleeper: { routes, wake: () => end() },
+          sleeper: { routes, peers: peersMark !== undefined, wake: () => end() },
         }));
         const stopTimer = clock.after(seconds * 1000, () => end());
         const end = (): void => {
@@ -160,7 +225,7 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
           resolve();
         };
         for (const { key, sleeper } of entries) {
-          const set = sleepers.get(key) ?? new Set();
+          const set = sleepers.get(key) ?? new Set<Sleeper>();
           set.add(sleeper);
           sleepers.set(key, set);
         }
@@ -171,6 +236,7 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
     close(): void {
       stopPending();
       stopPool();
+      stopPeers();
       for (const { feed } of feeds.values()) feed.close();
       feeds.clear();
       for (const set of [...sleepers.values()]) for (const sleeper of [...set]) sleeper.wake();

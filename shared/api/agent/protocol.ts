@@ -64,7 +64,12 @@ export const nodeDescription = z.object({
 });
 export type NodeDescription = z.infer<typeof nodeDescription>;
 
-export const joinRequest = z.object({ token: z.string().min(1).max(4096), node: nodeDescription });
+export const joinRequest = z.object({
+  token: z.string().min(1).max(4096),
+  node: nodeDescription,
+  /** The machine's own networks, such as `192.0.2.7/24`: the range that its pods get does not overlap them. */
+  networks: z.array(z.string().max(64)).max(256).exactOptional(),
+});
 export type JoinRequest = z.infer<typeof joinRequest>;
 
 const clusterFacts = z.object({
@@ -79,6 +84,8 @@ export const joinResponse = z.object({
   /** Bearer token of every later call. Shown once. */
   credential: z.string().min(1),
   clusters: z.array(clusterFacts),
+  /** The range that its pods' addresses are of, where they have their own (containerd). It stays the node's until it is removed. */
+  podCidr: z.string().exactOptional(),
 });
 export type JoinResponse = z.infer<typeof joinResponse>;
 
@@ -131,6 +138,8 @@ export const syncRequest = z.object({
   marks: z.record(name, z.string().max(128)).exactOptional(),
   /** Services and EndpointSlices are wanted: the node routes them, or its pods' environment shows them. */
   routes: z.boolean().exactOptional(),
+  /** The mark of the peers last told, empty at first. Absent: the node does not route to other machines' pods. */
+  peersMark: z.string().max(128).exactOptional(),
   /** How long the server may hold the call while there is no news; it may answer earlier. */
   waitSeconds: z.number().min(0).max(agentLimits.waitSeconds).default(0),
   statuses: z
@@ -210,11 +219,30 @@ export type StreamRequest = z.infer<typeof streamRequest>;
 /** A request the agent answers by `POST streams/{id}`. One of a kind it does not know is answered with a 501 problem. */
 export const pendingStream = z.looseObject({ id: z.string().min(1), kind: z.string() });
 
+/** Another machine of the pool, and the addresses of its pods. */
+export const podPeer = z.object({ nodeName: name, internalIps: z.array(z.string()), podCidr: z.string() });
+export type PodPeer = z.infer<typeof podPeer>;
+
+export const peerNews = z.object({
+  /** Opaque; say it in the next call. */
+  mark: z.string(),
+  /** The whole state: peers that are not named here are gone. */
+  full: z.boolean(),
+  /** The range that the pool gives this node; where its pods have another one, other machines do not reach them. */
+  podCidr: z.string().exactOptional(),
+  peers: z.array(podPeer),
+  /** Ranges of peers that are gone. */
+  removed: z.array(z.string()),
+});
+export type PeerNews = z.infer<typeof peerNews>;
+
 export const syncResponse = z.object({
   /** Clusters that have news. One that is neither here nor in `clusterIds` no longer draws on the pool: its pods end. */
   news: z.array(clusterNews),
   /** Every cluster of the pool; absent when the call asked for no news. */
   clusterIds: z.array(z.string()).exactOptional(),
+  /** Absent: as the mark says. */
+  peers: peerNews.exactOptional(),
   /** Uids whose status or end could not be written for now: send them again. */
   retry: z.array(z.string()),
   tokens: z.array(

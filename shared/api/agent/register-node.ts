@@ -2,7 +2,7 @@ import { nodes } from "../../kubernetes/known-resources.ts";
 import { isStatus } from "../../kubernetes/status-error.ts";
 import type { Node } from "../../kubernetes/types.ts";
 import { objectOf } from "../../store/view.ts";
-import { type NodeSource, newNode, nodeMetadataPatch, nodeWithStatus } from "./node-object.ts";
+import { type NodeSource, newNode, nodePatch, nodeWithStatus } from "./node-object.ts";
 import type { PoolCluster } from "./ports.ts";
 
 const attempts = 5;
@@ -16,7 +16,7 @@ export async function registerNode(cluster: PoolCluster, source: NodeSource, now
   for (let attempt = 0; attempt < attempts; attempt++) {
     try {
       let stored = cluster.view.get(nodes, "", nodeName) ?? (await cluster.client.create(nodes, newNode(source)));
-      const patch = nodeMetadataPatch(objectOf<Node>(stored), source);
+      const patch = nodePatch(objectOf<Node>(stored), source);
       if (patch !== undefined) stored = await cluster.client.patch(nodes, "", nodeName, { type: "merge", body: patch });
       const next = nodeWithStatus(objectOf<Node>(stored), description, now(), refreshSeconds);
       if (next !== undefined) await cluster.client.update(nodes, next, { subresource: "status", fieldManager: "coracle-agent" });

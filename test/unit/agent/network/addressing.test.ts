@@ -7,7 +7,7 @@ import {
   podRange,
   tableNameOf,
 } from "../../../../agent/network/addressing.ts";
-import { parseIpv4, parseIpv4Range, rangeContains, rangeOfInterface, rangesOverlap } from "../../../../agent/network/ipv4.ts";
+import { parseIpv4, parseIpv4Range, rangeContains, rangeOfInterface, rangesOverlap } from "../../../../shared/kubernetes/ipv4.ts";
 
 const within = (range: string, address: string): boolean => {
   const parsed = parseIpv4Range(range);

@@ -1,4 +1,4 @@
-import type { NodePool, PoolCluster } from "../../../../shared/api/agent/ports.ts";
+import type { NodePool, PoolCluster, PoolPeer } from "../../../../shared/api/agent/ports.ts";
 import type { NodeDescription } from "../../../../shared/api/agent/protocol.ts";
 
 /** One pool in memory: a join token `good`, credentials `cred-<name>`. */
@@ -6,11 +6,15 @@ export interface FakePool extends NodePool {
   readonly clusters: PoolCluster[];
   readonly removed: Set<string>;
   readonly heartbeats: string[];
+  /** What `peersOf` answers; replace it to change it. */
+  peers: readonly PoolPeer[];
   changed(): void;
+  peersChanged(): void;
 }
 
 export function createFakePool(clusters: PoolCluster[]): FakePool {
   const listeners = new Set<(pool: string) => void>();
+  const peerListeners = new Set<(pool: string) => void>();
   const removed = new Set<string>();
   const heartbeats: string[] = [];
   return {
@@ -31,6 +35,20 @@ export function createFakePool(clusters: PoolCluster[]): FakePool {
       const nodeName = /^cred-(.+)$/.exec(credential)?.[1];
       if (nodeName === undefined) return { kind: "unknown" };
       return removed.has(nodeName) ? { kind: "removed" } : { kind: "node", node: { tenant: "local", pool: "p1", nodeName } };
+    },
+    peers: [],
+    async settleNetwork(_, { podCidr }) {
+      return podCidr === "10.244.66.0/24" ? undefined : podCidr;
+    },
+    async peersOf() {
+      return this.peers;
+    },
+    onPeersChange(listener) {
+      peerListeners.add(listener);
+      return () => peerListeners.delete(listener);
+    },
+    peersChanged: () => {
+      for (const listener of peerListeners) listener("p1");
     },
     clustersOf: async () => ({ labels: { zone: "z1" }, taints: [], clusters }),
     seen: (node) => heartbeats.push(node.nodeName),

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** The bits of `a.b.c.d` as a number from 0 to 2^32-1; undefined for anything else. */
 export function parseIpv4(address: string): number | undefined {
   const parts = address.split(".");
@@ -49,14 +47,4 @@ export function rangesOverlap(a: Ipv4Range, b: Ipv4Range): boolean {
 export function rangeContains(range: Ipv4Range, address: string): boolean {
   const bits = parseIpv4(address);
   return bits !== undefined && bits >= range.first && bits < range.first + sizeOf(range);
-}
-
-/** A number from 0 to 2^32-1 that depends on nothing but the text. */
-export function hashOf(text: string): number {
-  return createHash("sha256").update(text).digest().readUInt32BE(0);
-}
-
-/** Eight hexadecimal digits that depend on nothing but the text. */
-export function shortHash(text: string): string {
-  return hashOf(text).toString(16).padStart(8, "0");
 }
