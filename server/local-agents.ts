@@ -59,7 +59,7 @@ export function createLocalAgents(
     const file = join(folderOf(pool.id), "prefix");
     if (existsSync(file)) return readFileSync(file, "utf8");
     mkdirSync(folderOf(pool.id), { recursive: true, mode: 0o700 });
-    writeFileSync(file, pool.name);
+    writeFileSync(file, pool.name, { mode: 0o600 });
     return pool.name;
   };
   const nameOf = (pool: PoolRecord, index: number): string => `${prefixOf(pool)}-${index}`;

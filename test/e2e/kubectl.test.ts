@@ -132,6 +132,8 @@ describeWith([needs.kubectl], "kubectl against the embedded host with hollow nod
     it("are watched: every change arrives in order", async () => {
       const program = findKubectl() ?? "kubectl";
       const environment = { ...process.env, KUBECONFIG: server.kubeconfig };
+      // A watch by name does not wait for an object that is absent.
+      await out("create configmap watched --from-literal=key=1");
       const watch = spawn(
         program,
         ["get", "cm", "watched", "-w", "--output-watch-events", "-o", 'jsonpath={.type}{" "}{.object.data.key}{"\\n"}'],
@@ -145,8 +147,6 @@ describeWith([needs.kubectl], "kubectl against the embedded host with hollow nod
         watch.stdout.on("data", (chunk: Buffer) => {
           seen += chunk.toString();
         });
-        // A watch by name waits for no object that is absent: it is made first.
-        await out("create configmap watched --from-literal=key=1").catch(() => {});
         await untilTrue("the watch shows the object", async () => seen.includes("ADDED 1") || watch.exitCode !== null);
         if (watch.exitCode !== null) throw new Error("kubectl get -w has ended");
         for (const value of ["2", "3"]) await out(["patch", "cm", "watched", "--type=merge", "-p", `{"data":{"key":"${value}"}}`]);
@@ -320,7 +320,8 @@ describeWith([needs.kubectl], "kubectl against the embedded host with hollow nod
         },
       };
       await out("apply -f -", yamlOf(definition));
-      await out("wait --for=condition=Established crd/boats.example.com --timeout=30s");
+      // It begins with `conditions: null`, as in Kubernetes, which kubectl wait takes for an error.
+      await eventually("the kind is established", () => out("wait --for=condition=Established crd/boats.example.com --timeout=30s"));
       const boat = (seats: number) => ({ apiVersion: "example.com/v1", kind: "Boat", metadata: { name: "one" }, spec: { seats } });
       await eventually("kubectl knows the kind", () => out("apply -f -", yamlOf(boat(1))));
       expect(await out("get bo")).toMatch(/^NAME +SEATS\none +1$/);
