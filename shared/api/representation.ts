@@ -31,7 +31,7 @@ const eventStart = {
 /** More than one batch of changes seldom holds. */
 const keptEvents = 256;
 
-export const initialEventsEnd = "k8s.io/initial-events-end";
+const initialEventsEnd = "k8s.io/initial-events-end";
 
 export function createEncoder(definition: ResourceDefinition, form: Form, now: () => number): Encoder {
   if (form.kind === "object") return new ObjectEncoder(definition);
