@@ -292,23 +292,33 @@ function restoreStatus(next: Body, before: Body): void {
   else next.status = before.status;
 }
 
-/** What the server owns in metadata stays as it is, whatever the client sent. */
+const serverOwned = [
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+  "namespace",
+  "generateName",
+  "resourceVersion",
+] as const;
+
+/** What the server owns in metadata stays as it is, whatever the client sent. Nothing is deleted here: V8 turns such an object into a slow one for good. */
 function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, resourceVersion, generation, selfLink, ...own } = next;
-  const kept: ObjectMeta = { ...own };
-  for (const field of [
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "generation",
-    "namespace",
-    "generateName",
-    "resourceVersion",
-  ] as const) {
-    delete kept[field];
-    if (live[field] !== undefined) Object.assign(kept, { [field]: live[field] });
-  }
+  const {
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+    generation,
+    namespace,
+    generateName,
+    resourceVersion,
+    selfLink,
+    ...kept
+  }: ObjectMeta = next;
+  const owned: Record<string, unknown> = asRecord(kept);
+  for (const field of serverOwned) if (live[field] !== undefined) owned[field] = live[field];
   kept.name ??= live.name ?? "";
   return kept;
 }
