@@ -1,10 +1,10 @@
-import { parse as parseYaml } from "yaml";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
 import { jsonSyntaxProblem } from "./json-syntax.ts";
+import { parseYamlText } from "./yaml-text.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
 
@@ -49,8 +49,7 @@ export function parseJson(text: string, kind: string): unknown {
 
 export function parseYamlBody(text: string, kind: string): unknown {
   try {
-    // YAML 1.1: `y` and `yes` are booleans, as sigs.k8s.io/yaml reads them. Aliases are bounded against bombs.
-    return shallow(parseYaml(text, { version: "1.1", maxAliasCount: 100, merge: true }), 0, kind);
+    return shallow(parseYamlText(text), 0, kind);
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
