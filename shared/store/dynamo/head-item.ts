@@ -1,0 +1,78 @@
+import { firstRevision } from "../cluster-base.ts";
+import type { Head } from "../store.ts";
+import { numberAt, numbersAt, textAt } from "./attributes.ts";
+import { headKey } from "./keys.ts";
+import type { Condition, Item, NumberMap, Write } from "./table.ts";
+
+/** The head of a cluster: the last revision that was handed out, whether or not anything lies there yet. */
+export interface HeadRow extends Head {
+  readonly createdAtMs: number;
+  /** Tells a cluster from an earlier one of the same name. */
+  readonly incarnation: string;
+  /** Being dropped: nothing is written any more. */
+  readonly dropping: boolean;
+  /** Time in milliseconds → the revision that had been handed out by then. */
+  readonly marks: NumberMap;
+  readonly lastMarkMs: number;
+}
+
+export function headRow(item: Item): HeadRow {
+  return {
+    revision: numberAt(item, "revision"),
+    floor: numberAt(item, "floor"),
+    createdAtMs: numberAt(item, "createdAtMs"),
+    incarnation: textAt(item, "incarnation"),
+    dropping: item.dropping === true,
+    marks: numbersAt(item, "marks"),
+    lastMarkMs: numberAt(item, "lastMarkMs"),
+  };
+}
+
+export function firstHead(scope: string, incarnation: string, createdAtMs: number): Write {
+  const marks = { [String(createdAtMs)]: 0 };
+  const item = { ...headKey(scope), revision: firstRevision, floor: 0, createdAtMs, incarnation, marks, lastMarkMs: createdAtMs };
+  return { kind: "put", item, when: { is: "absent" } };
+}
+
+const serving: Condition = { is: "all", of: [{ is: "present" }, { is: "unset", path: ["dropping"] }] };
+
+/** Hands out `count` revisions. */
+export const advance = (scope: string, count: number): Write => ({
+  kind: "update",
+  key: headKey(scope),
+  update: { add: { revision: count } },
+  when: serving,
+});
+
+const hourMs = 3_600_000;
+const markEveryMs = 2 * hourMs;
+
+/**
+ * DynamoDB deletes what its TTL names late and in no order, and an idle cluster has nobody who moves its floor. So the head keeps a mark every
+ * two hours of writing: what was written after a mark younger than the TTL (less some hours for clocks) is still there.
+ */
+export function nextMark(scope: string, head: HeadRow, handedOut: number, nowMs: number, ttlSeconds: number): Write | undefined {
+  if (nowMs - head.lastMarkMs < markEveryMs) return undefined;
+  const young = Object.entries(head.marks).filter(([atMs]) => Number(atMs) > nowMs - 2 * ttlSeconds * 1000);
+  const marks = { ...Object.fromEntries(young), [String(nowMs)]: head.revision - handedOut };
+  return {
+    kind: "update",
+    key: headKey(scope),
+    update: { set: { marks, lastMarkMs: nowMs } },
+    when: { is: "equal", path: ["lastMarkMs"], value: head.lastMarkMs },
+  };
+}
+
+/** Everything above this revision is still in the log. */
+export function keptFrom(head: HeadRow, nowMs: number, ttlSeconds: number): number {
+  const ttlMs = ttlSeconds * 1000;
+  const oldest = nowMs - (ttlMs - Math.min(4 * hourMs, ttlMs / 4));
+  const young = Object.keys(head.marks)
+    .map(Number)
+    .filter((atMs) => atMs >= oldest);
+  return young.length > 0 ? (head.marks[String(Math.min(...young))] ?? head.revision) : head.revision;
+}
+
+/** At or below this revision a missing entry may have been deleted by its TTL: it says nothing. Above it, it was never written. */
+export const certainFrom = (head: HeadRow, nowMs: number, ttlSeconds: number): number =>
+  Math.max(head.floor, keptFrom(head, nowMs, ttlSeconds));

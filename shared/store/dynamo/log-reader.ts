@@ -1,0 +1,136 @@
+import type { Clock } from "../../clock.ts";
+import { firstRevision } from "../cluster-base.ts";
+import { type LogEntry, StoreError } from "../store.ts";
+import { certainFrom, type HeadRow } from "./head-item.ts";
+import { logPartition, logSort, partitionOfRevision, revisionsPerPartition } from "./keys.ts";
+import { type LogSite, placeOf, revisionOf, spanOf, voidItem } from "./log-items.ts";
+import type { Payloads } from "./payload.ts";
+import { pause } from "./retrying-table.ts";
+import { type Item, isTableError, type Table } from "./table.ts";
+
+export interface LogTimings {
+  /** A place that stays empty for longer is filled as void; a writer that comes later takes fresh revisions. */
+  readonly fillAfterMs: number;
+  /** Between two looks at an empty place. */
+  readonly lookAgainMs: number;
+  readonly ttlSeconds: number;
+}
+
+export interface LogPage {
+  readonly entries: LogEntry[];
+  /** Complete up to here. */
+  readonly through: number;
+  /** The next place is empty: on its way, or its writer died. */
+  readonly waiting: boolean;
+  /** When the oldest entry was written, by its writer's clock. */
+  readonly oldestAtMs: number | undefined;
+}
+
+const fillsAtOnce = 16;
+
+/**
+ * Reads one incarnation of a cluster's log. Places are handed out before they are written, so a reader goes up to the first empty one. It remembers
+ * since when it has seen a place empty, and fills those that stay so: conditionally, so either the writer or the void has the place, for ever.
+ */
+export class LogReader {
+  readonly site: LogSite;
+  readonly #table: Table;
+  readonly #payloads: Payloads;
+  readonly #clock: Clock;
+  readonly #timings: LogTimings;
+  /** Empty places and when this process first saw them so. */
+  readonly #empty = new Map<number, number>();
+
+  constructor(site: LogSite, table: Table, payloads: Payloads, clock: Clock, timings: LogTimings) {
+    this.site = site;
+    this.#table = table;
+    this.#payloads = payloads;
+    this.#clock = clock;
+    this.#timings = timings;
+  }
+
+  /** Entries in (after, head.revision] up to the first empty place, at most `limit`. @throws StoreError `Compacted` */
+  async read(head: HeadRow, after: number, limit: number): Promise<LogPage> {
+    if (after < head.floor) throw new StoreError("Compacted", `revision ${after} is below the floor ${head.floor}`);
+    const entries: LogEntry[] = [];
+    let oldestAtMs: number | undefined;
+    let next = Math.max(after, firstRevision) + 1;
+    while (next <= head.revision && entries.length < limit) {
+      const partition = partitionOfRevision(next);
+      const range = { from: logSort(next), to: logSort(head.revision), limit: limit - entries.length };
+      const { items, more } = await this.#table.query(logPartition(this.site.log, partition), range);
+      const whole = contiguous(items, next);
+      const places = await Promise.all(whole.map((item) => placeOf(this.site, this.#payloads, this.#table, item)));
+      for (const [index, place] of places.entries()) {
+        next = Math.max(next, afterItem(whole[index]));
+        if (place.kind === "void") continue;
+        entries.push(place.entry);
+        oldestAtMs ??= place.atMs;
+      }
+      const end = Math.min(head.revision, (partition + 1) * revisionsPerPartition - 1);
+      const blocked = items[whole.length];
+      if (!blocked && (more || next > end)) continue;
+      this.#notice(next, blocked ? revisionOf(blocked) : end + 1);
+      return { entries, through: next - 1, waiting: true, oldestAtMs };
+    }
+    return { entries, through: Math.max(after, next - 1), waiting: false, oldestAtMs };
+  }
+
+  /** As `read`, but waits at an empty place until it is written or may be filled. */
+  async readSettled(head: HeadRow, after: number, limit: number): Promise<LogPage> {
+    const entries: LogEntry[] = [];
+    let oldestAtMs: number | undefined;
+    for (let at = after; ; ) {
+      const page = await this.read(head, at, limit - entries.length);
+      entries.push(...page.entries);
+      oldestAtMs ??= page.oldestAtMs;
+      at = page.through;
+      if (!page.waiting || entries.length >= limit) return { ...page, entries, oldestAtMs };
+      if (!(await this.fill(head))) await pause(this.#clock, this.#timings.lookAgainMs);
+    }
+  }
+
+  /** Fills what has been empty for too long; whether anything was. @throws StoreError `Compacted` where an entry may have been there once */
+  async fill(head: HeadRow): Promise<boolean> {
+    const now = this.#clock.now();
+    const old = [...this.#empty].filter(([, sinceMs]) => now - sinceMs >= this.#timings.fillAfterMs).map(([revision]) => revision);
+    const certain = certainFrom(head, now, this.#timings.ttlSeconds);
+    if (old.some((revision) => revision <= certain)) {
+      for (const revision of old) this.#empty.delete(revision);
+      throw new StoreError("Compacted", `entries up to ${certain} may be gone: their time was over`);
+    }
+    for (let start = 0; start < old.length; start += fillsAtOnce)
+      await Promise.all(old.slice(start, start + fillsAtOnce).map((revision) => this.#fillPlace(revision)));
+    return old.length > 0;
+  }
+
+  async #fillPlace(revision: number): Promise<void> {
+    const stamp = { commit: "reader", nowMs: this.#clock.now(), ttlSeconds: this.#timings.ttlSeconds };
+    try {
+      await this.#table.write({ kind: "put", item: voidItem(this.site, revision, 1, stamp), when: { is: "absent" } });
+    } catch (error) {
+      if (!isTableError(error, "ConditionFailed")) throw error;
+    }
+    this.#empty.delete(revision);
+  }
+
+  #notice(from: number, until: number): void {
+    const now = this.#clock.now();
+    for (const revision of this.#empty.keys()) if (revision < from) this.#empty.delete(revision);
+    for (let revision = from; revision < until; revision++) if (!this.#empty.has(revision)) this.#empty.set(revision, now);
+  }
+}
+
+const afterItem = (item: Item | undefined): number => (item ? revisionOf(item) + spanOf(item) : 0);
+
+/** The items from `next` on up to the first empty place. */
+function contiguous(items: readonly Item[], next: number): Item[] {
+  let at = next;
+  const whole: Item[] = [];
+  for (const item of items) {
+    if (revisionOf(item) > at) break;
+    at = Math.max(at, afterItem(item));
+    whole.push(item);
+  }
+  return whole;
+}

@@ -1,0 +1,68 @@
+import type { Clock } from "../../clock.ts";
+import { collectionOf } from "../../kubernetes/object.ts";
+import type { LogEntry, Snapshot, StoredObject } from "../store.ts";
+import type { ClusterFacts } from "./cluster-state.ts";
+import type { HeadRow } from "./head-item.ts";
+import { objectPath } from "./keys.ts";
+import type { LogReader } from "./log-reader.ts";
+import type { Found, ObjectTable } from "./object-table.ts";
+
+/** A query may show a transaction half-applied: entries so young, and so many at the least, are laid over what it showed. */
+const overlapMs = 5000;
+const overlapEntries = 100;
+const pageEntries = 1000;
+const collectionsAtOnce = 8;
+
+export interface SnapshotParts {
+  readonly facts: ClusterFacts;
+  readonly objects: ObjectTable;
+  readonly reader: LogReader;
+  readonly clock: Clock;
+  readonly readHead: () => Promise<HeadRow>;
+}
+
+/**
+ * Exactly what the cluster (or one collection) held at the revision the head had when the objects had been read. The objects are read first and may
+ * show anything between then and now; the log from somewhat before then up to that revision says what is right.
+ */
+export async function takeSnapshot(
+  parts: SnapshotParts,
+  before: HeadRow,
+  collections: readonly string[],
+  only?: string,
+): Promise<Snapshot> {
+  const { facts, objects, reader } = parts;
+  const state = new Map<string, StoredObject>();
+  for (const [path, stored] of facts.base()) if (only === undefined || collectionOf(stored.key) === only) state.set(path, stored);
+  const show = (path: string, found: Found): void => {
+    if (found.kind === "live") state.set(path, found.stored);
+    else state.delete(path);
+  };
+  const start = await overlapStart(parts, before);
+  const waiting = [...collections];
+  const work = async (): Promise<void> => {
+    for (let collection = waiting.shift(); collection !== undefined; collection = waiting.shift())
+      for (const { key, found } of await objects.readCollection(facts.scope, collection)) show(objectPath(key), found);
+  };
+  await Promise.all(Array.from({ length: Math.min(collectionsAtOnce, waiting.length) }, work));
+  const head = await parts.readHead();
+  for (let at = start; at < head.revision; ) {
+    const { entries, through } = await reader.readSettled(head, at, pageEntries);
+    for (const entry of entries) if (only === undefined || collectionOf(entry.key) === only) show(objectPath(entry.key), foundOf(entry));
+    at = through;
+  }
+  const sorted = [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
+  return { revision: head.revision, objects: sorted };
+}
+
+const foundOf = (entry: LogEntry): Found => (entry.type === "DELETED" ? { kind: "gone" } : { kind: "live", stored: entry });
+
+/** A revision up to which everything was settled some seconds ago. */
+async function overlapStart({ reader, clock }: SnapshotParts, head: HeadRow): Promise<number> {
+  for (let back = overlapEntries; ; back *= 4) {
+    const start = Math.max(head.floor, head.revision - back, 0);
+    if (start === head.floor) return start;
+    const { oldestAtMs } = await reader.read(head, start, 1);
+    if (oldestAtMs !== undefined && oldestAtMs < clock.now() - overlapMs) return start;
+  }
+}
