@@ -1,6 +1,7 @@
 import {
   agentLimits,
   type NodeDescription,
+  type PodPeer,
   type SyncRequestInput,
   type SyncResponse,
   streamRequest,
@@ -12,6 +13,7 @@ import type { Log } from "../shared/telemetry/log.ts";
 import { applyNews, type ClusterState, newClusterState } from "./cluster-state.ts";
 import { createAgentEventRecorder } from "./event-recorder.ts";
 import { answerLogRequest } from "./logs/answer-log-request.ts";
+import { createPeerState } from "./peer-state.ts";
 import { admit } from "./pod/admission.ts";
 import type { NodeContext, PodNetwork } from "./pod/pod-context.ts";
 import { createPodWorker, type PodWorker, reportOf } from "./pod/worker.ts";
@@ -32,6 +34,8 @@ export interface NodeAgentOptions {
   /** Where pods reach the API server, on a node that does not route services. */
   readonly apiServer: ServiceAddress | undefined;
   readonly network: NodeNetworkPort | undefined;
+  /** Hears the range that the pool gives the node's pods, each time it is told. */
+  readonly onPodCidr?: (podCidr: string) => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -43,6 +47,10 @@ export interface NodeAgentOptions {
 export interface NodeNetworkPort extends PodNetwork {
   /** Services, endpoints or clusters have changed. */
   update(clusters: readonly ClusterState[]): void;
+  /** Whether `updatePeers` does anything: the node's pods have addresses of their own. */
+  readonly routesPeers: boolean;
+  /** The pool's other machines, all of them. */
+  updatePeers(peers: readonly PodPeer[]): void;
   /** The pod has no address any more. */
   released(cluster: string, podUid: string): void;
 }
@@ -72,6 +80,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const statuses = new Map<string, StatusEntry>();
   const ended = new Map<string, EndedEntry>();
   const events = createAgentEventRecorder({ clock, onEvent: () => push() });
+  const peers = createPeerState();
   const tokens = createTokenCache({ clock, onRequest: () => push() });
   const removal = Promise.withResolvers<void>();
   const routes = runtime.kind !== "hollow";
@@ -176,6 +185,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   const apply = async (answer: SyncResponse): Promise<void> => {
     accept(answer);
+    if (answer.peers !== undefined) {
+      network?.updatePeers(peers.take(answer.peers));
+      if (answer.peers.podCidr !== undefined) options.onPodCidr?.(answer.peers.podCidr);
+    }
     const fresh = answer.news.some(({ full }) => full);
     const running = fresh || answer.news.some(({ pods }) => pods.length > 0) ? await observer.look() : new Map();
     const runningUids = new Set(running.keys());
@@ -312,7 +325,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       const withNode = sendNode && description !== undefined;
       try {
         const marks = Object.fromEntries([...clusters.values()].map(({ id, mark }) => [id, mark]));
-        const request: SyncRequestInput = { marks, routes, waitSeconds: options.waitSeconds ?? 30 };
+        const request: SyncRequestInput = {
+          ...{ marks, routes, waitSeconds: options.waitSeconds ?? 30 },
+          ...(network?.routesPeers === true && { peersMark: peers.mark }),
+        };
         if (withNode) sendNode = false;
         const answer = await transport.sync(withNode && description !== undefined ? { ...request, node: description } : request);
         if (stopped) return;

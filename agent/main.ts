@@ -7,6 +7,7 @@ import { createNodeAgent, type NodeAgent } from "./agent.ts";
 import { createBatchingTransports } from "./batching-transport.ts";
 import { createHollowRuntime } from "./hollow/hollow-runtime.ts";
 import { createHttpClient } from "./http-client.ts";
+import { outsideCidrs } from "./network/machine.ts";
 import { describeNode } from "./node-facts.ts";
 import { type NodeIdentityRecord, readIdentities, writeIdentities } from "./node-identity.ts";
 import { connectNetwork } from "./node-network-port.ts";
@@ -36,7 +37,10 @@ export interface StartAgentOptions {
   readonly taints?: NodeDescription["taints"];
   /** Given instead of the machine's own: `cpu`, `memory`, `pods`. */
   readonly capacity?: Readonly<Record<string, string>>;
+  /** The range of the pods' addresses, at most a /20; default: the pool gives one. */
   readonly podCidr?: string;
+  /** Reach pods on machines of the same network segment by plain routes, where the network carries them, instead of VXLAN. */
+  readonly directRoutes?: boolean;
   /** How long the server may hold a call for news; default 30. */
   readonly waitSeconds?: number;
 }
@@ -72,7 +76,16 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const { nodeName } = identity;
     const { kind } = runtime;
     network =
-      kind === "hollow" ? undefined : await connectNetwork({ ...options, nodeName, runtimeKind: kind, running: () => runtime.list() });
+      kind === "hollow"
+        ? undefined
+        : await connectNetwork({
+            ...options,
+            nodeName,
+            pool: identity.pool,
+            assignedPodCidr: identity.podCidr,
+            runtimeKind: kind,
+            running: () => runtime.list(),
+          });
     const connected = network;
     const agent = createNodeAgent({
       nodeName,
@@ -82,6 +95,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
       describe: () => describe(connected?.podCidr()),
       apiServer: apiServerAddress(serverUrl),
       network: connected,
+      onPodCidr: (podCidr) => keepRange(options, connected?.podCidr(), podCidr),
       clock,
       random,
       log: log.with({ node: nodeName }),
@@ -131,10 +145,26 @@ async function identify(
   const kept = (await readIdentities(path))[options.nodeName];
   if (kept !== undefined && !(await isForgotten(transport, kept, options.log))) return kept;
   if (options.joinToken === undefined) throw new TransportError(`node ${options.nodeName} has not joined yet: a join token is needed`);
-  const { nodeName, pool, credential } = await joinPool(transport, { token: options.joinToken, node: await describe() });
-  const record = { nodeName, pool, credential };
+  const node = await describe();
+  const networks = node.runtime === "containerd" ? { networks: outsideCidrs() } : {};
+  const { nodeName, pool, credential, podCidr } = await joinPool(transport, { token: options.joinToken, node, ...networks });
+  const record = { nodeName, pool, credential, ...(podCidr !== undefined && { podCidr }) };
   await writeIdentities(path, { [options.nodeName]: record });
   return record;
+}
+
+/** Remembers the range that the pool gives for the next start; the pods of this one may have another. */
+function keepRange({ stateDirectory, nodeName, log }: StartAgentOptions, used: string | undefined, assigned: string): void {
+  if (used !== undefined && used !== assigned)
+    log.warn("other machines do not reach the pods here until the agent starts while none runs", { used, assigned });
+  const path = join(stateDirectory, identityFile);
+  const keep = async (): Promise<void> => {
+    const identities = await readIdentities(path);
+    const known = identities[nodeName];
+    if (known === undefined || known.podCidr === assigned) return;
+    await writeIdentities(path, { ...identities, [nodeName]: { ...known, podCidr: assigned } });
+  };
+  keep().catch((error: unknown) => log.error("the range of the pods is not kept", error));
 }
 
 /** True when the server says so itself; one that is away says nothing. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { arch, availableParallelism, freemem, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import type { NodeDescription } from "../shared/api/agent/protocol.ts";
@@ -89,10 +90,25 @@ export function nodeConditions(memoryPressure: boolean): Condition[] {
   ];
 }
 
-/** The machine's first outside IPv4 address, or loopback. */
+/** The machine's IPv4 address where its default route begins (as kubelet chooses), else its first outside one, or loopback. */
 export function hostAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const interfaces = networkInterfaces();
+  const all = [...(interfaces[defaultInterface()] ?? []), ...Object.values(interfaces).flatMap((addresses) => addresses ?? [])];
   return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+}
+
+/** The interface of the default route, by Linux' table of them (proc_net_route: interface, destination, …; all zeros: everywhere). */
+function defaultInterface(): string {
+  try {
+    const lines = readFileSync("/proc/self/net/route", "utf8").split("\n").slice(1);
+    return (
+      lines
+        .map((line) => line.split("\t"))
+        .find(([, destination, , , , , , mask]) => destination === "00000000" && mask === "00000000")?.[0] ?? ""
+    );
+  } catch {
+    return "";
+  }
 }
 
 function hostAddresses(name: string): NodeDescription["addresses"] {

@@ -2,8 +2,8 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 
-const identity = z.object({ nodeName: z.string(), pool: z.string(), credential: z.string() });
-/** Who a node is to its server, once it has joined. */
+const identity = z.object({ nodeName: z.string(), pool: z.string(), credential: z.string(), podCidr: z.string().exactOptional() });
+/** Who a node is to its server, once it has joined, and the range that its pool gives to its pods. */
 export type NodeIdentityRecord = z.infer<typeof identity>;
 
 const identities = z.record(z.string(), identity);

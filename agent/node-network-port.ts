@@ -3,6 +3,7 @@ import type { Log } from "../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "./agent.ts";
 import { agentInstance } from "./instance.ts";
 import { createAgentNetwork } from "./network/agent-network.ts";
+import { hostAddress } from "./node-facts.ts";
 import type { RuntimePod } from "./runtime.ts";
 
 export interface ConnectNetworkOptions {
@@ -13,7 +14,13 @@ export interface ConnectNetworkOptions {
   readonly runtimeEndpoint?: string | undefined;
   /** What runs already: it keeps its services while the agent learns of it anew. */
   readonly running: () => Promise<readonly RuntimePod[]>;
+  /** A person's choice, which goes before the pool's. */
   readonly podCidr?: string;
+  /** The range that the pool gives to the node's pods. */
+  readonly assignedPodCidr: string | undefined;
+  readonly pool: string;
+  /** Plain routes to machines of the same network segment instead of VXLAN. */
+  readonly directRoutes?: boolean;
   readonly serverUrl: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -40,11 +47,12 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
     nodeName,
     instance: agentInstance(nodeName, options.stateDirectory),
     mode,
-    podCidr,
+    podCidr: podCidr ?? (mode === "bridge" ? await takeable(options) : undefined),
     serverUrl,
     clock,
     log,
     random,
+    peering: { pool: options.pool, address: hostAddress(), directRoutes: options.directRoutes ?? false },
     ...(zone === undefined ? {} : { zone }),
     ...(cni === undefined ? {} : { cniConfDir: cni.confDir, cniBinDirs: [cni.binDir] }),
   });
@@ -63,6 +71,11 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
     log: log.with({ node: nodeName }),
   });
   return { ...port, podCidr: () => network.podCidr(), stop: (how) => network.stop(how) };
+}
+
+/** Pods that run keep their addresses: an agent that had another range takes the pool's when it starts without any. */
+async function takeable({ assignedPodCidr, running }: ConnectNetworkOptions): Promise<string | undefined> {
+  return assignedPodCidr === undefined || (await running()).length > 0 ? undefined : assignedPodCidr;
 }
 
 async function cniDirectoriesOf(endpoint: string | undefined) {

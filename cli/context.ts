@@ -22,6 +22,8 @@ export interface AgentRequest {
   /** More than one: a fleet of hollow nodes. */
   readonly count: number;
   readonly stateDirectory: string;
+  /** Plain routes to pods on machines of the same network segment. */
+  readonly directRoutes: boolean;
 }
 
 export interface RunningAgents {

@@ -15,6 +15,7 @@ export interface JoinRequest {
   readonly runtime: "auto" | "containerd" | "process" | "hollow";
   readonly count: number;
   readonly stateDir?: string;
+  readonly directRoutes?: boolean;
 }
 
 /** Runs one agent, or a fleet of hollow ones, until the user interrupts or the node is taken out of its pool. Pods outlive an interruption. */
@@ -23,7 +24,8 @@ export async function joinNodes(context: CliContext, request: JoinRequest): Prom
   const ca = request.caFile === undefined ? request.caPem : await readCa(resolve(context.workingDirectory, request.caFile));
   const nodeName = request.name ?? hostname().toLowerCase();
   const stateDirectory = resolve(context.workingDirectory, stateDir ?? join(defaultStateDirectory(context), nodeName));
-  const agents = await context.startAgents({ serverUrl, ca, joinToken: token, runtime, nodeName, count, stateDirectory });
+  const { directRoutes = false } = request;
+  const agents = await context.startAgents({ serverUrl, ca, joinToken: token, runtime, nodeName, count, stateDirectory, directRoutes });
   let pods: "keep" | "end" = "keep";
   try {
     const [only] = agents.nodeNames;

@@ -1,3 +1,4 @@
+import type { PodPeer } from "../../shared/api/agent/protocol.ts";
 import { parseIpv4 } from "../../shared/kubernetes/ipv4.ts";
 import type { Pod } from "../../shared/kubernetes/types.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
@@ -22,6 +23,7 @@ const noRouting: Routing = { services: [], endpointSlices: [] };
 
 /** What the agent tells of clusters and of single pods, put together into the states of the node's network. */
 export function createAgentNetwork({ network, running, podsHaveAddresses, log }: AgentNetworkOptions): NodeNetworkPort {
+  let peers: readonly PodPeer[] | undefined;
   let routing = new Map<string, Routing>();
   const pods = new Map<string, LocalPod & { readonly cluster: string }>();
   let seeding: Promise<void> | undefined;
@@ -56,10 +58,13 @@ export function createAgentNetwork({ network, running, podsHaveAddresses, log }:
     const byCluster = Map.groupBy(pods.values(), ({ cluster }) => cluster);
     const ids = new Set([...routing.keys(), ...byCluster.keys()]);
     const clusters = [...ids].map((id): ClusterNetwork => ({ id, ...(routing.get(id) ?? noRouting), pods: byCluster.get(id) ?? [] }));
-    await network.update({ clusters }).catch((cause: unknown) => log.error("the node's network cannot be updated", cause));
+    await network
+      .update({ clusters, ...(peers !== undefined && { peers }) })
+      .catch((cause: unknown) => log.error("the node's network cannot be updated", cause));
   };
 
   return {
+    routesPeers: podsHaveAddresses,
     dnsFor: (cluster, pod: Pod) => network.dnsFor({ cluster, namespace: pod.metadata.namespace ?? "", spec: pod.spec ?? {} }),
     async addressed(cluster, pod, ips) {
       const { uid = "", namespace = "", name = "" } = pod.metadata;
@@ -76,6 +81,11 @@ export function createAgentNetwork({ network, running, podsHaveAddresses, log }:
           { services: [...services.values()], endpointSlices: [...endpointSlices.values()] },
         ]),
       );
+      void apply();
+    },
+    updatePeers(next) {
+      if (!podsHaveAddresses) return;
+      peers = next;
       void apply();
     },
     released(_cluster, podUid) {

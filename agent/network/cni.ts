@@ -32,6 +32,8 @@ export interface CniNetworkOptions {
   /** Whether the machine drops what it forwards, so that each pod must be let through (the `firewall` plugin). */
   readonly firewall: boolean;
   readonly dataDir: string;
+  /** Of the pods' interfaces, in bytes; absent: the kernel's default. */
+  readonly mtu?: number;
 }
 
 /**
@@ -44,6 +46,7 @@ function cniConfigOf({
   portmap,
   firewall,
   dataDir,
+  mtu,
 }: Omit<CniNetworkOptions, "taken" | "podCidr"> & { podCidr: string }): object {
   const bridge = bridgeNameOf(instance);
   return {
@@ -57,6 +60,7 @@ function cniConfigOf({
         ipMasq: false,
         hairpinMode: true,
         forceAddress: true,
+        ...(mtu !== undefined && { mtu }),
         ipam: { type: "host-local", dataDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: "0.0.0.0/0" }] },
       },
       ...(portmap ? [{ type: "portmap", capabilities: { portMappings: true } }] : []),

@@ -1,6 +1,9 @@
 import { constants } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
+import { z } from "zod";
+import { bridgePrefix } from "./addressing.ts";
+import { overlayPrefix } from "./overlay.ts";
 import type { RunCommand } from "./run-command.ts";
 
 /** IPv4 addresses of this machine's interfaces with their prefix lengths, without those of the interface `except`. */
@@ -8,6 +11,41 @@ export function machineCidrs(except?: string): string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
     name === except ? [] : (addresses ?? []).flatMap(({ family, cidr }) => (family === "IPv4" && cidr !== null ? [cidr] : [])),
   );
+}
+
+/** Addresses of this machine with their prefix lengths, without what agents made for pods: where other machines are. */
+export function outsideCidrs(): string[] {
+  const ofPods = (name: string): boolean => name.startsWith(bridgePrefix) || name.startsWith(overlayPrefix);
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    ofPods(name) ? [] : (addresses ?? []).flatMap(({ family, cidr }) => (family === "IPv4" && cidr !== null ? [cidr] : [])),
+  );
+}
+
+const links = z.array(z.object({ mtu: z.number() }));
+const ethernetMtu = 1_500;
+
+/** The largest packet that the interface with this address sends, in bytes. */
+export async function mtuOf(address: string, run: RunCommand): Promise<number> {
+  const found = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((one) => one.address === address));
+  if (found === undefined) return ethernetMtu;
+  const { exitCode, stdout } = await run("ip", ["-json", "link", "show", "dev", found[0]]);
+  return exitCode === 0 ? (links.parse(JSON.parse(stdout))[0]?.mtu ?? ethernetMtu) : ethernetMtu;
+}
+
+const forwardRule = (podCidr: string, instance: string): string[] => [
+  ...["FORWARD", "--destination", podCidr, "--match", "comment", "--comment", `coracle ${instance}`, "--jump", "ACCEPT"],
+];
+
+/** Lets what other machines' pods send to the pods here pass a packet filter that drops what it forwards. Repeating it is harmless. */
+export async function acceptForwarded(podCidr: string, instance: string, run: RunCommand): Promise<void> {
+  const rule = forwardRule(podCidr, instance);
+  if ((await run("iptables", ["--check", ...rule])).exitCode === 0) return;
+  const { exitCode, stderr } = await run("iptables", ["--insert", ...rule]);
+  if (exitCode !== 0) throw new Error(`iptables refused to let packets to ${podCidr} pass: ${stderr.trim()}`);
+}
+
+export async function refuseForwarded(podCidr: string, instance: string, run: RunCommand): Promise<void> {
+  await run("iptables", ["--delete", ...forwardRule(podCidr, instance)]).catch(() => undefined);
 }
 
 /** Gives the loopback interface an address. Repeating it is harmless. */

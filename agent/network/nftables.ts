@@ -13,6 +13,8 @@ export interface RulesetInput {
   readonly podCidr: string | undefined;
   /** Destinations that pods reach under their own address. */
   readonly nonMasqueradeCidrs: readonly string[];
+  /** The ranges of other machines' pods: they see who speaks to them. They must not overlap. */
+  readonly peerRanges: readonly string[];
   /** Where connections to the service `default/kubernetes` of every cluster go instead of its endpoints. */
   readonly apiTarget: EndpointTarget | undefined;
   /** Without br_netfilter a reply between two pods of one bridge bypasses the translation, so the node stands in as the client. */
@@ -85,6 +87,11 @@ export function rulesetOf(input: RulesetInput): Ruleset {
     sets.set(unserved, { kind: "map", type: serviceMap, elements: elements.get(unserved) ?? new Map() });
     sets.set(ips, { kind: "set", type: "type ipv4_addr ;", elements: elements.get(ips) ?? new Map() });
   }
+  sets.set("peer-ranges", {
+    kind: "set",
+    type: "type ipv4_addr ; flags interval ;",
+    elements: new Map(input.peerRanges.map((cidr) => [cidr, ""])),
+  });
   for (const [name, kind, type] of sharedMaps) sets.set(name, { kind, type, elements: elements.get(name) ?? new Map() });
   return { table: input.table, chains, sets };
 }
@@ -145,7 +152,7 @@ function masqueradeRules({ podCidr, nonMasqueradeCidrs, masqueradeWithinBridge }
     marked,
     hairpin,
     ...(masqueradeWithinBridge ? [`ct status dnat ip saddr ${podCidr} ip daddr ${podCidr} masquerade fully-random`] : []),
-    `ip saddr ${podCidr} ${kept} ip daddr != 224.0.0.0/4 oifname != "${bridgePrefix}*" masquerade fully-random`,
+    `ip saddr ${podCidr} ${kept} ip daddr != @peer-ranges ip daddr != 224.0.0.0/4 oifname != "${bridgePrefix}*" masquerade fully-random`,
   ];
 }
 

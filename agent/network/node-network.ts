@@ -5,7 +5,7 @@ import type { PodSpec } from "../../shared/kubernetes/types.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import { createNodeDns } from "../dns/node-dns.ts";
 import type { ResolverConfig } from "../dns/resolv-conf.ts";
-import { bridgeNameOf, nodeAddressOf, podRange, tableNameOf } from "./addressing.ts";
+import { bridgeNameOf, nodeAddressOf, tableNameOf } from "./addressing.ts";
 import { createApiProxy } from "./api-proxy.ts";
 import { createRulesetApplier } from "./apply.ts";
 import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, releaseCniNetwork } from "./cni.ts";
@@ -17,11 +17,14 @@ import {
   enableBridgeFiltering,
   enableForwarding,
   machineCidrs,
+  mtuOf,
   removeLink,
   removeLoopbackAddress,
 } from "./machine.ts";
 import type { NetworkState } from "./network-state.ts";
 import { rulesetOf } from "./nftables.ts";
+import { overlayHeaderBytes } from "./overlay.ts";
+import { createPeerNetwork, type PeerNetwork } from "./peer-network.ts";
 import { type RunCommand, runCommand } from "./run-command.ts";
 
 export interface NodeNetworkOptions {
@@ -50,8 +53,16 @@ export interface NodeNetworkOptions {
   readonly cniConfDir?: string;
   readonly cniBinDirs?: readonly string[];
   readonly cniDataDir?: string;
-  /** Destinations outside the node's own range that pods reach under their own address; default: the range that nodes derive theirs from. */
+  /** Destinations besides other machines' pods that pods reach under their own address; default: none. */
   readonly nonMasqueradeCidrs?: readonly string[];
+  /** The way to the pods of the pool's other machines; absent: there is none. */
+  readonly peering?: {
+    readonly pool: string;
+    /** The address of this machine that the others know. */
+    readonly address: string;
+    /** Plain routes to machines of the same network segment instead of VXLAN. */
+    readonly directRoutes: boolean;
+  };
   /** The machine's resolvers; default `/etc/resolv.conf`. */
   readonly resolvConfPath?: string;
   readonly run?: RunCommand;
@@ -92,7 +103,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     cniConfDir = "/etc/cni/net.d",
     resolvConfPath = "/etc/resolv.conf",
   } = options;
-  const { cniDataDir = defaultCniDataDir } = options;
+  const { cniDataDir = defaultCniDataDir, peering } = options;
   const bridged = mode === "bridge";
   const address = nodeAddressOf(instance);
   const table = tableNameOf(instance);
@@ -112,6 +123,9 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   });
 
   let network: CniNetwork | undefined;
+  let peerNetwork: PeerNetwork | undefined;
+  /** Routes are looked at too, not only brought in line with what changed. */
+  let restoring = false;
   let bridgeFiltering = true;
   let latest: NetworkState | undefined;
   let running: Promise<void> | undefined;
@@ -124,11 +138,21 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       state,
       place,
       podCidr: ownRange(),
-      nonMasqueradeCidrs: options.nonMasqueradeCidrs ?? [podRange],
+      nonMasqueradeCidrs: options.nonMasqueradeCidrs ?? [],
+      peerRanges: peerNetwork?.plan(state.peers).ranges ?? [],
       apiTarget: { ip: address, port: apiPort },
       masqueradeWithinBridge: !bridgeFiltering,
     });
     if ((await applier.apply(ruleset)) !== "unchanged") await conntrack.clean(state);
+    const again = restoring;
+    restoring = false;
+    try {
+      await peerNetwork?.apply(state.peers, again);
+    } catch (cause) {
+      // Pods here start and serve each other all the same; it is tried again with the next look.
+
+      log.error("the way to other machines' pods is not complete", cause);
+    }
   };
 
   /** One transaction at a time; states that arrive meanwhile are one. */
@@ -149,7 +173,11 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
 
   const verify = async (): Promise<void> => {
     try {
-      if (latest !== undefined && running === undefined && !(await applier.verify())) await applyLatest();
+      if (latest !== undefined && running === undefined) {
+        await applier.verify();
+        restoring = true;
+        await applyLatest();
+      }
     } catch (cause) {
       log.error("service rules cannot be restored", cause, { table });
     }
@@ -162,6 +190,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       await addLoopbackAddress(address, run);
       await enableForwarding();
       bridgeFiltering = await enableBridgeFiltering(run);
+      const mtu = peering === undefined ? undefined : (await mtuOf(peering.address, run)) - overlayHeaderBytes;
       network = await ensureCniNetwork(cniConfDir, {
         instance,
         podCidr: options.podCidr,
@@ -169,7 +198,10 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         portmap: await canMapPorts(options.cniBinDirs ?? defaultCniBinDirs, run),
         firewall: await dropsForwarded(run),
         dataDir: cniDataDir,
+        ...(mtu !== undefined && { mtu }),
       });
+      if (network.kind !== "foreign" && peering !== undefined && mtu !== undefined)
+        peerNetwork = createPeerNetwork({ ...peering, instance, podCidr: network.podCidr, mtu, run, log });
       log.info("pod network ready", { kind: network.kind, podCidr: ownRange(), address });
       await dns.start();
       await proxy.listen(address, apiPort);
@@ -178,6 +210,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     async update(state) {
       const onMachine = new Set(machineCidrs().map((cidr) => cidr.split("/")[0]));
       latest = {
+        ...state,
         clusters: state.clusters.map((cluster) => ({
           ...cluster,
           pods: cluster.pods.filter(({ ip }) => parseIpv4(ip) !== undefined && !onMachine.has(ip)),
@@ -197,6 +230,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       await proxy.close();
       if (!remove) return;
       await applier.remove();
+      await peerNetwork?.remove();
       await removeLoopbackAddress(address, run);
       const unused = await releaseCniNetwork(cniConfDir, cniDataDir, instance);
       if (unused !== undefined) await removeLink(unused, run);

@@ -24,6 +24,7 @@ interface JoinOptions extends Place {
   readonly runtime: "auto" | "containerd" | "process" | "hollow";
   readonly count: number;
   readonly stateDir?: string;
+  readonly directRoutes?: boolean;
 }
 
 /** Long enough for a fleet to join one after the other. */
@@ -45,6 +46,7 @@ export function addNodeCommands(program: Command, context: CliContext): void {
     )
     .addOption(new Option("--count <count>", "this many hollow nodes in one process").argParser(parseCount).default(1))
     .option("--state-dir <directory>", "where the agent keeps its credential and its pods' files")
+    .option("--direct-routes", "reach pods on machines of the same network segment by plain routes, not VXLAN; clouds do not carry them")
     .action(async (options: JoinOptions, command: Command) => {
       if (options.count !== 1 && options.runtime !== "hollow") throw new CliError("usage", "--count goes with --runtime hollow");
       if (options.token !== undefined && options.server !== undefined) {

@@ -49,15 +49,15 @@ export interface ContainerdFixture {
   stop(): Promise<void>;
 }
 
-/** A containerd of its own: root, state, socket and network configuration lie under a temporary directory. */
-export async function startContainerd(): Promise<ContainerdFixture> {
+/** A containerd of its own, in a network namespace if one is named: root, state, socket and network configuration lie under a temporary directory. */
+export async function startContainerd({ namespace }: { readonly namespace?: string } = {}): Promise<ContainerdFixture> {
   const directory = await mkdtemp(join(tmpdir(), "coracle-ctr-"));
   const socket = join(directory, "containerd.sock");
   const cniConfDir = join(directory, "cni-conf");
   await mkdir(cniConfDir);
   await writeFile(join(directory, "config.toml"), configOf(directory, socket, cniConfDir));
 
-  let daemon = await startDaemon(directory, socket);
+  let daemon = await startDaemon(directory, socket, namespace);
   try {
     await importBusybox(directory, socket, testImage);
     await importBusybox(directory, socket, pauseImage);
@@ -74,7 +74,7 @@ export async function startContainerd(): Promise<ContainerdFixture> {
     cniDataDir: join(directory, "cni-data"),
     async restart() {
       await daemon.kill();
-      daemon = await startDaemon(directory, socket);
+      daemon = await startDaemon(directory, socket, namespace);
     },
     async stop() {
       await stopSandboxes(socket);
@@ -108,8 +108,15 @@ disabled_plugins = [${unused}, "io.containerd.internal.v1.opt", "io.containerd.t
 `;
 }
 
-async function startDaemon(directory: string, socket: string): Promise<{ kill(): Promise<void> }> {
-  const child = spawn("containerd", ["--config", join(directory, "config.toml"), "--log-level", "warn"], { stdio: "ignore" });
+/** Unlike `ip netns exec` it leaves the mounts alone: what one process mounts, the others see. */
+export const insideNamespace = (namespace: string, command: readonly string[]): string[] => [
+  ...["nsenter", `--net=/run/netns/${namespace}`, "--", ...command],
+];
+
+async function startDaemon(directory: string, socket: string, namespace: string | undefined): Promise<{ kill(): Promise<void> }> {
+  const command = ["containerd", "--config", join(directory, "config.toml"), "--log-level", "warn"];
+  const [program = "", ...args] = namespace === undefined ? command : insideNamespace(namespace, command);
+  const child = spawn(program, args, { stdio: "ignore" });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   for (let attempt = 0; attempt < 300; attempt++) {
     if (child.exitCode !== null) throw new Error(`containerd ended with ${child.exitCode}`);

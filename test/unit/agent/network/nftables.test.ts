@@ -10,6 +10,7 @@ const input = (clusters: readonly ClusterNetwork[], change: Partial<RulesetInput
   place: { nodeName: "here", zone: undefined },
   podCidr: "10.128.0.0/24",
   nonMasqueradeCidrs: ["10.128.0.0/9"],
+  peerRanges: ["10.244.7.0/24"],
   apiTarget: undefined,
   masqueradeWithinBridge: false,
   ...change,
