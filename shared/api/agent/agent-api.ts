@@ -165,8 +165,18 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   });
 
   app.notFound(() => problemResponse({ type: "about:blank", title: "No such path in the agent API", status: 404 }));
-  app.onError((error) => problemResponse(problemOf(error, log, ports.newId)));
+  app.onError((error, { req }) => {
+    discardBody(req.raw);
+    return problemResponse(problemOf(error, log, ports.newId));
+  });
   return { app, close: () => registry.close() };
+}
+
+/** What is left unread would hold up the next request of the connection. Streams, which have no end in sight, are cut off instead. */
+function discardBody({ body, bodyUsed, headers }: Request): void {
+  const bytes = Number(headers.get("content-length") ?? Number.POSITIVE_INFINITY);
+  if (body === null || bodyUsed || body.locked || bytes > agentLimits.bodyBytes) return;
+  body.pipeTo(new WritableStream()).catch(() => {});
 }
 
 const waitingNode = (node: NodeIdentity, { marks = {}, routes = false, peersMark }: SyncRequest): WaitingNode => ({
