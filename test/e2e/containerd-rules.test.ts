@@ -47,7 +47,7 @@ describeWith([realContainerd], "service rules in the kernel", () => {
         place: { nodeName: "here", zone: undefined },
         podCidr: "10.255.255.0/24",
         nonMasqueradeCidrs: ["10.128.0.0/9"],
-          peerRanges: [],
+        peerRanges: [],
         apiTarget: { ip: "169.254.64.9", port: 6443 },
         masqueradeWithinBridge: true,
       }),

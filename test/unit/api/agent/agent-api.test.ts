@@ -314,3 +314,43 @@ test("a node called unknown by the cluster becomes ready again with its next syn
   await sync({});
   expect(cluster.get<Node>(nodes, "", "n1")?.status?.conditions?.[0]?.status).toBe("True");
 });
+
+test("the Node's pod range is the one that its pods have, once that is the node's, and is never changed", async () => {
+  const { post, sync, cluster } = bed();
+  const node = describedNode("n1", "containerd");
+  await post("/agent/v1/join", { token: "good", node: { ...node, podCidr: "10.244.5.0/24" }, networks: ["192.0.2.1/24"] });
+  const range = () => cluster.get<Node>(nodes, "", "n1")?.spec?.podCIDRs;
+  expect(range()).toBeUndefined();
+  await sync({ node: { ...node, podCidr: "10.244.66.0/24" } });
+  expect(range()).toBeUndefined();
+  await sync({ node: { ...node, podCidr: "10.244.5.0/24" } });
+  expect(range()).toEqual(["10.244.5.0/24"]);
+  await sync({ node: { ...node, podCidr: "10.244.6.0/24" } });
+  expect(range()).toEqual(["10.244.5.0/24"]);
+});
+
+test("a node that routes to other machines' pods hears of them when they change, and others do not", async () => {
+  const { join, sync, pool, clock } = bed();
+  await join();
+  pool.peers = [{ podCidr: "10.244.0.0/24", nodeNames: ["n1"], internalIps: ["192.0.2.1"] }];
+  expect((await sync({ marks: {} })).peers).toBeUndefined();
+  const { news, peers } = await sync({ marks: {}, peersMark: "" });
+  expect(peers).toMatchObject({ full: true, podCidr: "10.244.0.0/24", peers: [] });
+  const marks = { c1: news[0]?.mark ?? "" };
+  const held = sync({ marks, peersMark: peers?.mark ?? "", waitSeconds: 20 });
+  const deaf = sync({ marks, waitSeconds: 20 });
+  let deafAnswered = false;
+  void deaf.then(() => {
+    deafAnswered = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  pool.peers = [...pool.peers, { podCidr: "10.244.1.0/24", nodeNames: ["n2"], internalIps: ["192.0.2.2"] }];
+  pool.peersChanged();
+  clock.advance(250);
+  const answer = await held;
+  expect(answer.peers).toMatchObject({ full: false, peers: [{ nodeName: "n2", podCidr: "10.244.1.0/24", internalIps: ["192.0.2.2"] }] });
+  expect((await sync({ marks, peersMark: answer.peers?.mark ?? "" })).peers).toBeUndefined();
+  expect(deafAnswered).toBe(false);
+  clock.advance(20_000);
+  await deaf;
+});
