@@ -3,9 +3,9 @@ import type { ClusterRef, StoredObject } from "../store.ts";
 import { StoreError } from "../store.ts";
 import { setAt } from "./attributes.ts";
 import { type HeadRow, headRow } from "./head-item.ts";
-import { collectionsKey, headKey, headPartition, logOf, scopeOf } from "./keys.ts";
+import { collectionsKey, headKey, logOf, scopeOf } from "./keys.ts";
 import type { LogSite } from "./log-items.ts";
-import type { Item, Table } from "./table.ts";
+import type { Table } from "./table.ts";
 
 export const noSuchCluster = (scope: string): StoreError => new StoreError("NoSuchCluster", `no cluster ${scope}`);
 
@@ -40,12 +40,10 @@ export function factsOf(cluster: ClusterRef, head: HeadRow, collections: Readonl
 /** The head and the names of the collections, in one request. @throws StoreError `NoSuchCluster` */
 export async function openHead(table: Table, cluster: ClusterRef): Promise<{ head: HeadRow; collections: ReadonlySet<string> }> {
   const scope = scopeOf(cluster);
-  const { items } = await table.query(headPartition(scope));
-  const find = (sk: string): Item | undefined => items.find((item) => item.sk === sk);
-  const item = find(headKey(scope).sk);
+  const [item, collections] = await table.getMany([headKey(scope), collectionsKey(scope)]);
   const head = item && headRow(item);
   if (!head || head.dropping) throw noSuchCluster(scope);
-  return { head, collections: setAt(find(collectionsKey(scope).sk), "names") };
+  return { head, collections: setAt(collections, "names") };
 }
 
 /** @throws StoreError `NoSuchCluster` */

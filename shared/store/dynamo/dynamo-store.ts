@@ -149,7 +149,13 @@ export class DynamoStore implements Store {
       for (const name of collections) facts.collections.add(name);
       const wanted = collection === undefined ? [...collections] : [collection];
       const readHeadNow = () => this.#head(facts);
-      return takeSnapshot({ facts, objects: this.#objects, reader, clock: this.#clock, readHead: readHeadNow }, head, wanted, collection);
+      const { ttlSeconds } = this.#timings;
+      return takeSnapshot(
+        { facts, objects: this.#objects, reader, clock: this.#clock, ttlSeconds, readHead: readHeadNow },
+        head,
+        wanted,
+        collection,
+      );
     });
   }
 

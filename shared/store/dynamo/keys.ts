@@ -22,7 +22,7 @@ export const revisionsPerPartition = 4096;
 const revisionDigits = 16;
 
 export const scopeOf = (cluster: ClusterRef): string => `${cluster.tenant}#${cluster.cluster}`;
-export const headPartition = (scope: string): string => `${scope}#head`;
+const headPartition = (scope: string): string => `${scope}#head`;
 export const headKey = (scope: string): ItemKey => ({ pk: headPartition(scope), sk: "head" });
 export const collectionsKey = (scope: string): ItemKey => ({ pk: headPartition(scope), sk: "collections" });
 

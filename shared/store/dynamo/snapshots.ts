@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { collectionOf } from "../../kubernetes/object.ts";
 import type { LogEntry, Snapshot, StoredObject } from "../store.ts";
 import type { ClusterFacts } from "./cluster-state.ts";
-import type { HeadRow } from "./head-item.ts";
+import { certainFrom, type HeadRow } from "./head-item.ts";
 import { objectPath } from "./keys.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { Found, ObjectTable } from "./object-table.ts";
@@ -18,6 +18,7 @@ export interface SnapshotParts {
   readonly objects: ObjectTable;
   readonly reader: LogReader;
   readonly clock: Clock;
+  readonly ttlSeconds: number;
   readonly readHead: () => Promise<HeadRow>;
 }
 
@@ -58,10 +59,11 @@ export async function takeSnapshot(
 const foundOf = (entry: LogEntry): Found => (entry.type === "DELETED" ? { kind: "gone" } : { kind: "live", stored: entry });
 
 /** A revision up to which everything was settled some seconds ago. */
-async function overlapStart({ reader, clock }: SnapshotParts, head: HeadRow): Promise<number> {
+async function overlapStart({ reader, clock, ttlSeconds }: SnapshotParts, head: HeadRow): Promise<number> {
+  const lowest = certainFrom(head, clock.now(), ttlSeconds);
   for (let back = overlapEntries; ; back *= 4) {
-    const start = Math.max(head.floor, head.revision - back, 0);
-    if (start === head.floor) return start;
+    const start = Math.max(lowest, head.revision - back);
+    if (start === lowest) return start;
     const { oldestAtMs } = await reader.read(head, start, 1);
     if (oldestAtMs !== undefined && oldestAtMs < clock.now() - overlapMs) return start;
   }
