@@ -24,7 +24,7 @@ const noRouting: Routing = { services: [], endpointSlices: [] };
 /** What the agent tells of clusters and of single pods, put together into the states of the node's network. */
 export function createAgentNetwork({ network, running, podsHaveAddresses, log }: AgentNetworkOptions): NodeNetworkPort {
   let peers: readonly PodPeer[] | undefined;
-  let routing = new Map<string, Routing>();
+  let routing: Map<string, Routing> | undefined;
   const pods = new Map<string, LocalPod & { readonly cluster: string }>();
   let seeding: Promise<void> | undefined;
   let applied = Promise.resolve();
@@ -56,8 +56,8 @@ export function createAgentNetwork({ network, running, podsHaveAddresses, log }:
     seeding ??= seed();
     await seeding;
     const byCluster = Map.groupBy(pods.values(), ({ cluster }) => cluster);
-    const ids = new Set([...routing.keys(), ...byCluster.keys()]);
-    const clusters = [...ids].map((id): ClusterNetwork => ({ id, ...(routing.get(id) ?? noRouting), pods: byCluster.get(id) ?? [] }));
+    const ids = new Set([...(routing?.keys() ?? []), ...byCluster.keys()]);
+    const clusters = [...ids].map((id): ClusterNetwork => ({ id, ...(routing?.get(id) ?? noRouting), pods: byCluster.get(id) ?? [] }));
     await network
       .update({ clusters, ...(peers !== undefined && { peers }) })
       .catch((cause: unknown) => log.error("the node's network cannot be updated", cause));
@@ -86,7 +86,8 @@ export function createAgentNetwork({ network, running, podsHaveAddresses, log }:
     updatePeers(next) {
       if (!podsHaveAddresses) return;
       peers = next;
-      void apply();
+      // Before the services are known, their rules from before a restart stay.
+      if (routing !== undefined) void apply();
     },
     released(_cluster, podUid) {
       if (pods.delete(podUid)) void apply();

@@ -24,9 +24,11 @@ export function outsideCidrs(): string[] {
 const links = z.array(z.object({ mtu: z.number() }));
 const ethernetMtu = 1_500;
 
-/** The largest packet that the interface with this address sends, in bytes. */
+/** The largest packet that the interface with this address sends, in bytes; Ethernet's, when it is the loopback interface. */
 export async function mtuOf(address: string, run: RunCommand): Promise<number> {
-  const found = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((one) => one.address === address));
+  const found = Object.entries(networkInterfaces()).find(([, addresses]) =>
+    addresses?.some((one) => one.address === address && !one.internal),
+  );
   if (found === undefined) return ethernetMtu;
   const { exitCode, stdout } = await run("ip", ["-json", "link", "show", "dev", found[0]]);
   return exitCode === 0 ? (links.parse(JSON.parse(stdout))[0]?.mtu ?? ethernetMtu) : ethernetMtu;

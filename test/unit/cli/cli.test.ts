@@ -182,7 +182,7 @@ describe("coracle", () => {
       await expect.poll(() => cli.joined).toHaveLength(1);
       cli.interrupt();
       expect((await joining).code).toBe(0);
-      expect(cli.joined[0]).toMatchObject({ nodeName: "n1", runtime: "process", count: 1, serverUrl });
+      expect(cli.joined[0]).toMatchObject({ nodeName: "n1", runtime: "process", count: 1, serverUrl, directRoutes: false });
       const pool = await cli.bench.platform.pools.findByName("acme", "dev");
       const token = await cli.bench.platform.joinTokens.find(cli.joined[0]?.joinToken ?? "");
       expect(token?.value).toMatchObject({ maxUses: 1, pool: pool?.value.id });
@@ -191,11 +191,28 @@ describe("coracle", () => {
     it("a machine without a login joins by what it is given, and ends when it is taken out", async () => {
       cli.environment.CORACLE_URL = "";
       await writeFile(join(cli.folder, "ca.pem"), "PEM");
-      const joining = cli.run("node", "join", "--token", "cj_live_x", "--server", serverUrl, "--ca", "ca.pem", "--state-dir", "state");
+      const joining = cli.run(
+        "node",
+        "join",
+        "--token",
+        "cj_live_x",
+        "--server",
+        serverUrl,
+        "--ca",
+        "ca.pem",
+        "--state-dir",
+        "state",
+        "--direct-routes",
+      );
       await expect.poll(() => cli.joined).toHaveLength(1);
       cli.removeNode();
       expect(await joining).toMatchObject({ code: 0 });
-      expect(cli.joined[0]).toMatchObject({ ca: "PEM", joinToken: "cj_live_x", stateDirectory: join(cli.folder, "state") });
+      expect(cli.joined[0]).toMatchObject({
+        ca: "PEM",
+        joinToken: "cj_live_x",
+        stateDirectory: join(cli.folder, "state"),
+        directRoutes: true,
+      });
       expect(cli.requests).toEqual([]);
     });
 

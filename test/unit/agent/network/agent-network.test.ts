@@ -39,6 +39,29 @@ function create(running: () => Promise<readonly RuntimePod[]> = async () => [], 
 }
 
 describe("createAgentNetwork", () => {
+  it("hands on the pool's other machines, at first together with the services", async () => {
+    const { network, states, settle } = create(async () => [survivor]);
+    const peer = { nodeName: "n2", internalIps: ["192.0.2.2"], podCidr: "10.244.1.0/24" };
+    network.updatePeers([peer]);
+    await settle();
+    expect(states).toEqual([]);
+    network.update([newClusterState("c1")]);
+    await settle();
+    expect(states.map(({ peers }) => peers)).toEqual([[peer]]);
+    network.updatePeers([]);
+    await settle();
+    expect(states.at(-1)?.peers).toEqual([]);
+  });
+
+  it("knows no other machines where pods have no addresses", async () => {
+    const { network, states, settle } = create(async () => [], false);
+    expect(network.routesPeers).toBe(false);
+    network.update([]);
+    network.updatePeers([]);
+    await settle();
+    expect(states.map(({ peers }) => peers)).toEqual([undefined]);
+  });
+
   it("counts a pod in before its containers start, under the cluster that it belongs to", async () => {
     const { network, podsNow } = create();
     await network.addressed("c1", pod("u1"), ["10.128.0.2"]);

@@ -183,6 +183,12 @@ describe("masquerading", () => {
     );
   });
 
+  it("is not for what goes to other machines' pods, which see who speaks to them", () => {
+    const ruleset = rulesetOf(input([]));
+    expect(rulesOf(ruleset, "nat-postrouting")).toContain("ip daddr != @peer-ranges");
+    expect([...elementsOf(ruleset.sets.get("peer-ranges")).keys()]).toEqual(["10.244.7.0/24"]);
+  });
+
   it("leaves pods alone that another network plugin connects", () => {
     expect(rulesOf(rulesetOf(input([web()], { podCidr: undefined })), "nat-postrouting")).not.toContain("oifname");
   });
