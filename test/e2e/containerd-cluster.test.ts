@@ -2,7 +2,6 @@ import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { EndpointSlice, Endpoints, Pod, Service } from "../../shared/kubernetes/types.ts";
 import {
-  bridgesOf,
   type ContainerdCluster,
   containerIdOf,
   isReady,
@@ -14,7 +13,7 @@ import {
   tracesOf,
   webContainer,
 } from "./containerd-cluster.ts";
-import { realContainerd } from "./containerd-fixture.ts";
+import { bridgesOf, realContainerd } from "./containerd-fixture.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { describeWith, needs } from "./needs.ts";
 

@@ -7,7 +7,7 @@ import { systemClock } from "../../shared/clock.ts";
 import type { Container, Pod, PodSpec } from "../../shared/kubernetes/types.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
 import { runCommand } from "./commands.ts";
-import { type ContainerdFixture, startContainerd, testImage } from "./containerd-fixture.ts";
+import { bridgesOf, type ContainerdFixture, startContainerd, testImage } from "./containerd-fixture.ts";
 import { yamlOf } from "./manifests.ts";
 import { type KubectlOptions, type ServerFixture, startServer } from "./server-fixture.ts";
 
@@ -130,13 +130,6 @@ export async function localAgentsOf({ dataDirectory }: ServerFixture): Promise<A
     .filter((name) => basename(name) === "identity.json")
     .map((name) => join(dataDirectory, "agents", dirname(name)));
   return directories.map((stateDirectory) => ({ nodeName: basename(stateDirectory), stateDirectory }));
-}
-
-/** The bridges that the containerd's network configuration names. */
-export async function bridgesOf({ cniConfDir }: ContainerdFixture): Promise<string[]> {
-  const files = await readdir(cniConfDir);
-  const texts = await Promise.all(files.map((name) => readFile(join(cniConfDir, name), "utf8")));
-  return texts.flatMap((text) => /"bridge": ?"([^"]+)"/.exec(text)?.[1] ?? []);
 }
 
 /** Other agents work on this machine too: only what bears the names of these is looked for. */

@@ -179,6 +179,13 @@ async function unmountBelow(directory: string): Promise<void> {
     await run("umount", ["-l", mount]).catch(() => {});
 }
 
+/** The bridges that the containerd's network configuration names. */
+export async function bridgesOf({ cniConfDir }: ContainerdFixture): Promise<string[]> {
+  const files = await readdir(cniConfDir);
+  const texts = await Promise.all(files.map((name) => readFile(join(cniConfDir, name), "utf8")));
+  return texts.flatMap((text) => /"bridge": ?"([^"]+)"/.exec(text)?.[1] ?? []);
+}
+
 /** Names of the network interfaces of this machine. */
 export async function interfaceNames(): Promise<string[]> {
   return await readdir("/sys/class/net");

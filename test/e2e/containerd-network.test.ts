@@ -10,7 +10,7 @@ import type { ContainerRuntime } from "../../agent/runtime.ts";
 import { systemClock } from "../../shared/clock.ts";
 import type { EndpointSlice, Service, ServiceSpec } from "../../shared/kubernetes/types.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
-import { type ContainerdFixture, interfaceNames, realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
+import { bridgesOf, type ContainerdFixture, interfaceNames, realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
 import { describeWith } from "./needs.ts";
 
@@ -135,11 +135,13 @@ describeWith([realContainerd], "the network of a containerd node", () => {
   afterAll(async () => {
     for (const key of [...pods.keys()]) await stopPod(key);
     await runtime?.close();
+    const bridges = await bridgesOf(fixture);
+    expect(bridges).toHaveLength(1);
     await network?.stop({ remove: true });
     await fixture?.stop();
     await new Promise((resolve) => api?.close(resolve));
     expect((await runCommand("nft", ["list", "table", "ip", `coracle-${nodeName}`])).exitCode).not.toBe(0);
-    expect((await interfaceNames()).filter((name) => name.startsWith("crc-"))).toEqual([]);
+    expect((await interfaceNames()).filter((name) => bridges.includes(name))).toEqual([]);
   });
 
   it("gives pods addresses of the node's range", () => {

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Service } from "../../shared/kubernetes/types.ts";
 import {
   type AgentPlace,
-  bridgesOf,
   type ContainerdCluster,
   containerIdOf,
   localAgentsOf,
@@ -18,7 +17,7 @@ import {
   tracesOf,
   webContainer,
 } from "./containerd-cluster.ts";
-import { realContainerd } from "./containerd-fixture.ts";
+import { bridgesOf, realContainerd } from "./containerd-fixture.ts";
 import { untilTrue } from "./eventually.ts";
 import { describeWith, needs } from "./needs.ts";
 import { searchStore } from "./store-search.ts";
