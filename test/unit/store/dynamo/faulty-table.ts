@@ -17,9 +17,9 @@ export type Call =
  * - `throttled`, `conflict`: refused, nothing is written.
  * - `lost`: it may be written or not: it is not.
  * - `unanswered`: it is written, and the answer never comes.
- * - `dead`: the process ends here: neither this call nor any later one comes back.
+ * - `dead`: the process ends before the call: neither it nor any later one comes back. `lastAct`: it ends right after it.
  */
-export type Fault = "throttled" | "conflict" | "lost" | "unanswered" | "dead";
+export type Fault = "throttled" | "conflict" | "lost" | "unanswered" | "dead" | "lastAct";
 
 /** Fails the calls for which `plan` names a fault. */
 export class FaultyTable implements Table {
@@ -71,6 +71,10 @@ export class FaultyTable implements Table {
       case "unanswered":
         await run();
         throw new TableError("Unknown", "injected");
+      case "lastAct":
+        this.#dead = true;
+        await run();
+        return never();
       case "dead":
         this.#dead = true;
         return never();
