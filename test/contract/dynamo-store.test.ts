@@ -35,7 +35,7 @@ describeWith([need], "DynamoStore on DynamoDB Local", () => {
     const name = await makeTable();
     const writers = Array.from({ length: 8 }, () => storeOn(name));
     const readers = Array.from({ length: 2 }, () => storeOn(name));
-    await checkConcurrentWriters({ writers, readers, rounds: 3 });
+    await checkConcurrentWriters({ writers, readers, rounds: 2 });
     await Promise.all([...writers, ...readers].map((store) => store.close()));
   });
 
