@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import {
   apiServerDnsNames,
   apiServerIps,
@@ -27,8 +28,28 @@ export interface DataDirectory {
   release(): void;
 }
 
+const certificateShape = z.object({
+  keyPem: z.string(),
+  certificatePem: z.string(),
+  expiresAtMs: z.number(),
+  /** Beyond those that every server has. */
+  addresses: z.array(z.string()).default([]),
+});
+
+/** The certificate that is kept, unless it is about to expire or lacks an address. */
+function keptCertificate(
+  text: string | undefined,
+  nowMs: number,
+  addresses: readonly string[],
+): z.infer<typeof certificateShape> | undefined {
+  if (text === undefined) return undefined;
+  const parsed = certificateShape.safeParse(JSON.parse(text));
+  if (!parsed.success || parsed.data.expiresAtMs - renewBeforeMs < nowMs) return undefined;
+  return addresses.every((address) => parsed.data.addresses.includes(address)) ? parsed.data : undefined;
+}
+
 /** Opens the folder that holds everything of the embedded host and makes what is missing: keys, the local authority, the server's certificate. */
-export async function openDataDirectory(path: string, nowMs: number): Promise<DataDirectory> {
+export async function openDataDirectory(path: string, nowMs: number, addresses: readonly string[]): Promise<DataDirectory> {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const release = lock(join(path, "lock"));
   const file = (name: string): string => join(path, name);
@@ -61,21 +82,20 @@ export async function openDataDirectory(path: string, nowMs: number): Promise<Da
     writePrivate("ca.key", caKeyPem);
     writePrivate("ca.crt", caPem);
   }
-  let certificate = readPrivate("server.json");
-  if (certificate === undefined || (JSON.parse(certificate) as { expiresAtMs: number }).expiresAtMs - renewBeforeMs < nowMs) {
+  let server = keptCertificate(readPrivate("server.json"), nowMs, addresses);
+  if (!server) {
+    const ips = [...new Set([...apiServerIps, ...addresses])];
     const issued = await issueServerCertificate({
       caKeyPem,
       caPem,
       dnsNames: apiServerDnsNames,
-      ips: apiServerIps,
+      ips,
       notBefore: nowMs,
       days: serverCertificateDays,
     });
-    const expiresAtMs = nowMs + serverCertificateDays * 24 * 3600 * 1000;
-    certificate = JSON.stringify({ keyPem: issued.keyPem, certificatePem: issued.certificatePem, expiresAtMs });
-    writePrivate("server.json", certificate);
+    server = { ...issued, expiresAtMs: nowMs + serverCertificateDays * 24 * 3600 * 1000, addresses: [...addresses] };
+    writePrivate("server.json", JSON.stringify(server));
   }
-  const server = JSON.parse(certificate) as { keyPem: string; certificatePem: string };
   return {
     path,
     caPem,

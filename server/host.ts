@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
@@ -43,7 +44,7 @@ const adminTokenSeconds = 10 * 365 * 24 * 3600;
 
 /** The whole of Coracle in one process over LMDB: platform, cluster and agent APIs on one HTTPS port, the loops, and local agents. */
 export async function startHost(settings: Settings, clock: Clock, log: Log): Promise<Host> {
-  const data = await openDataDirectory(settings.dataDirectory, clock.now());
+  const data = await openDataDirectory(settings.dataDirectory, clock.now(), servedAddresses(settings.host));
   const store = new LmdbStore({
     path: join(settings.dataDirectory, "store"),
     sealer: createAesSealer(data.sealingKey),
@@ -118,7 +119,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     onError: (error) => log.error("an answer could not be sent", error),
   });
   try {
-    url = `https://127.0.0.1:${await listen(server, settings.port)}`;
+    url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
     await ensureDefaults(platform, settings);
     await writeCredentials(data, platform, url, await adminToken(data, tokens));
   } catch (error) {
@@ -156,12 +157,26 @@ const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({
   node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) },
 });
 
-function listen(server: ReturnType<typeof createHttpServer>, port: number): Promise<number> {
+const everywhere = new Set(["0.0.0.0", "::"]);
+
+/** What the server's certificate must name beyond loopback. */
+function servedAddresses(host: string): string[] {
+  if (!everywhere.has(host)) return [host];
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses
+    .flatMap((address) => (address && !address.internal && !address.address.startsWith("fe80:") ? [address.address] : []))
+    .sort();
+}
+
+/** Where this machine's own clients reach it. */
+const urlHost = (host: string): string => (everywhere.has(host) ? "127.0.0.1" : isIPv6(host) ? `[${host}]` : host);
+
+function listen(server: ReturnType<typeof createHttpServer>, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error),
     );
-    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 const shape = z.object({
   CORACLE_DATA_DIR: z.string().min(1).default(".coracle"),
+  CORACLE_HOST: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   CORACLE_PORT: z.coerce.number().int().min(0).max(65535).default(7443),
   CORACLE_NODES: z.coerce.number().int().min(0).max(10_000).default(1),
   CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
@@ -11,6 +12,8 @@ const shape = z.object({
 
 export interface Settings {
   readonly dataDirectory: string;
+  /** The address to listen on; other machines can join only where it is not loopback. */
+  readonly host: string;
   /** 0: whichever is free. */
   readonly port: number;
   /** Machines in the default cluster's pool when it is made. */
@@ -29,6 +32,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const { data } = parsed;
   return {
     dataDirectory: data.CORACLE_DATA_DIR,
+    host: data.CORACLE_HOST,
     port: data.CORACLE_PORT,
     nodes: data.CORACLE_NODES,
     runtime: data.CORACLE_RUNTIME,
