@@ -348,10 +348,11 @@ function traces(dataDirectory: string, ids: readonly string[]): string[] {
     encoding: "binary",
   });
   try {
+    // The tables are opened before anything is read: doing so within a range ends the reader's transaction.
+    const names = Array.from(root.getRange(), ({ key }) => key.toString().replace(/\0+$/, ""));
+    const tables = names.map((name) => ({ name, table: root.openDB<Buffer, Buffer>({ name, keyEncoding: "binary", encoding: "binary" }) }));
     const found: string[] = [];
-    for (const { key: nameBytes } of root.getRange()) {
-      const name = nameBytes.toString().replace(/\0+$/, "");
-      const table = root.openDB<Buffer, Buffer>({ name, keyEncoding: "binary", encoding: "binary" });
+    for (const { name, table } of tables) {
       for (const { key, value } of table.getRange()) {
         const text = `${key.toString("latin1")} ${value.toString("latin1")}`;
         if (ids.some((id) => text.includes(id))) found.push(`${name}: ${text.replaceAll(/[^\x20-\x7e]/g, ".").slice(0, 200)}`);
