@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, readlink, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
@@ -24,8 +24,8 @@ export async function removeWithLeftovers(directory: string): Promise<void> {
 async function endProcess(pidFile: string, directory: string): Promise<void> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
   if (!Number.isInteger(pid) || pid <= 1) return;
-  const [workingDirectory] = await Promise.all([run("readlink", [`/proc/${pid}/cwd`]).catch(() => undefined)]);
-  if (workingDirectory?.stdout.startsWith(directory)) kill(pid);
+  const workingDirectory = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+  if (workingDirectory.startsWith(directory)) kill(pid);
 }
 
 async function endGroup(recordFile: string): Promise<void> {
