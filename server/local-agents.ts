@@ -15,7 +15,7 @@ export interface LocalAgentsOptions {
   /** One folder a pool, in it one a node. */
   readonly stateDirectory: string;
   readonly server: () => { readonly url: string; readonly caPem: string };
-  readonly joinTokens: () => JoinTokens;
+  readonly joinTokens: () => Pick<JoinTokens, "create">;
   readonly nodes: () => NodeRegistry;
   /** A drain was begun: whoever evicts is not to wait for its next round. */
   readonly wakeDrainer: () => void;
@@ -29,12 +29,15 @@ interface PoolAgents {
   fleet: { readonly running: RunningFleet; readonly size: number } | undefined;
   /** What is to be done next: one thing at a time. */
   work: Promise<void>;
+  cancelRetry: () => void;
 }
 
 const tokenSeconds = 600;
 /** Longer than the grace of a pod that says nothing about it. */
 const drainWaitMs = 60_000;
 const drainPollMs = 250;
+/** A container runtime may start after this host. */
+const retryMs = 5_000;
 const pageSize = 500;
 
 /** The machines of the embedded host: agents in this process that talk to it over HTTPS like any other. */
@@ -47,7 +50,7 @@ export function createLocalAgents(
   const poolOf = (id: string): PoolAgents => {
     let pool = pools.get(id);
     if (!pool) {
-      pool = { agents: new Map(), fleet: undefined, work: Promise.resolve() };
+      pool = { agents: new Map(), fleet: undefined, work: Promise.resolve(), cancelRetry: () => {} };
       pools.set(id, pool);
     }
     return pool;
@@ -145,28 +148,41 @@ export function createLocalAgents(
     held.fleet = undefined;
   };
 
-  const resize = (pool: PoolRecord): Promise<void> => {
-    void then(poolOf(pool.id), () => apply(pool)).catch((error: unknown) =>
-      log.error("the pool does not have its size yet", error, { pool: pool.id }),
-    );
-    return Promise.resolve();
+  /** Until it has its size, or another one is asked for. */
+  const bring = async (pool: PoolRecord): Promise<void> => {
+    const held = poolOf(pool.id);
+    held.cancelRetry();
+    try {
+      await then(held, () => apply(pool));
+    } catch (error) {
+      if (closing || pools.get(pool.id) !== held) return;
+      log.error("the pool does not have its size yet", error, { pool: pool.id });
+      held.cancelRetry();
+      held.cancelRetry = clock.after(retryMs, () => void bring(pool));
+    }
   };
 
   return {
     /** Returns at once: machines come and go behind it. */
-    resize,
+    resize(pool) {
+      void bring(pool);
+      return Promise.resolve();
+    },
     async remove(pool) {
       const held = poolOf(pool);
+      held.cancelRetry();
       await then(held, () => stopAll(held, "end"));
+      held.cancelRetry();
       pools.delete(pool);
       await rm(folderOf(pool), { recursive: true, force: true });
     },
     /** Every pool's machines, after a start of the host. */
     async startKnown(platform) {
-      for await (const pool of everyPool(platform)) if (pool.size > 0 && !closing) await then(poolOf(pool.id), () => apply(pool));
+      for await (const pool of everyPool(platform)) if (pool.size > 0 && !closing) await bring(pool);
     },
     async close() {
       closing = true;
+      for (const held of pools.values()) held.cancelRetry();
       await Promise.all([...pools.values()].map((held) => then(held, () => stopAll(held, "keep")).catch(() => {})));
     },
   };

@@ -40,6 +40,7 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
   const cri = createCriClient(options.endpoint);
   const images = createImageStore(cri);
   const pods = createPodList(cri, options.instance, options.hostAddresses);
+  const watches = new Set<() => void>();
 
   return {
     kind: "containerd",
@@ -87,8 +88,17 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
       ),
     removeContainer: (containerId) => ignoreMissing(cri.call("RuntimeService", "RemoveContainer", { container_id: containerId }, empty)),
     exec: (containerId, command, timeoutSeconds) => exec(cri, containerId, command, timeoutSeconds),
-    watch: (onEvent) => watchContainers({ cri, instance: options.instance, clock: options.clock, log: options.log, onEvent }),
+    watch(onEvent) {
+      const stop = watchContainers({ cri, instance: options.instance, clock: options.clock, log: options.log, onEvent });
+      const end = (): void => {
+        watches.delete(end);
+        stop();
+      };
+      watches.add(end);
+      return end;
+    },
     async close() {
+      for (const end of watches) end();
       cri.close();
     },
   };
