@@ -120,13 +120,7 @@ async function startDaemon(directory: string, socket: string, namespace: string 
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   for (let attempt = 0; attempt < 300; attempt++) {
     if (child.exitCode !== null) throw new Error(`containerd ended with ${child.exitCode}`);
-    if (
-      existsSync(socket) &&
-      (await run("ctr", ["-a", socket, "version"]).then(
-        () => true,
-        () => false,
-      ))
-    ) {
+    if (existsSync(socket) && (await answers(socket))) {
       return {
         async kill() {
           child.kill("SIGKILL");
@@ -155,6 +149,21 @@ async function importBusybox(directory: string, socket: string, name: string): P
       await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
     },
   });
+}
+
+/** The daemon answers some calls before its CRI part is ready for the others. */
+async function answers(socket: string): Promise<boolean> {
+  const { createCriClient } = await import("../../agent/containerd/cri-client.ts");
+  const { listSandboxesResponse } = await import("../../agent/containerd/cri-messages.ts");
+  const cri = createCriClient(socket);
+  try {
+    await cri.call("RuntimeService", "ListPodSandbox", {}, listSandboxesResponse, { timeoutMs: 1_000, failFast: true });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    cri.close();
+  }
 }
 
 /** Removing the sandboxes through the interface also gives back their network namespaces and addresses. */
