@@ -10,7 +10,7 @@ const project = (name: string, timeoutSeconds: number, retry = 0) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10),
+      project("unit", 30),
       project("contract", 60, retriesInCi),
       project("property", 60),
       project("parity", 60, retriesInCi),
