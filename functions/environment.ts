@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { variables } from "./names.ts";
+
+const url = z
+  .url()
+  .transform((text) => text.replace(/\/+$/, ""))
+  .optional();
+const count = (least: number, most: number, usual: number) => z.coerce.number().min(least).max(most).default(usual);
+
+const shape = z.object({
+  [variables.table]: z.string().min(3),
+  [variables.secret]: z.string().min(1),
+  [variables.operatorSecret]: z.string().min(1).optional(),
+  [variables.clusterApiUrl]: url,
+  [variables.agentApiUrl]: url,
+  [variables.tenantRole]: z.string().startsWith("arn:").optional(),
+  [variables.webhookQueue]: z.url().optional(),
+  [variables.requestBurst]: count(1, 100_000, 400),
+  [variables.requestsPerSecond]: count(1, 100_000, 100),
+  [variables.busyPollSeconds]: count(0.2, 60, 2),
+  [variables.idlePollSeconds]: count(1, 300, 30),
+  [variables.logLevel]: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+/** The settings of every function. */
+export interface Environment {
+  readonly table: string;
+  readonly secret: string;
+  readonly operatorSecret: string | undefined;
+  readonly clusterApiUrl: string | undefined;
+  readonly agentApiUrl: string | undefined;
+  /** Absent: data is reached by the function's own role. */
+  readonly tenantRole: string | undefined;
+  readonly webhookQueue: string | undefined;
+  readonly requests: { readonly burst: number; readonly perSecond: number };
+  readonly busyPollSeconds: number;
+  readonly idlePollSeconds: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** The message of the error names the variable. Empty ones count as absent. @throws Error */
+export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): Environment {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = shape.safeParse(given);
+  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
+  const { data } = parsed;
+  return {
+    table: data[variables.table],
+    secret: data[variables.secret],
+    operatorSecret: data[variables.operatorSecret],
+    clusterApiUrl: data[variables.clusterApiUrl],
+    agentApiUrl: data[variables.agentApiUrl],
+    tenantRole: data[variables.tenantRole],
+    webhookQueue: data[variables.webhookQueue],
+    requests: { burst: data[variables.requestBurst], perSecond: data[variables.requestsPerSecond] },
+    busyPollSeconds: data[variables.busyPollSeconds],
+    idlePollSeconds: data[variables.idlePollSeconds],
+    logLevel: data[variables.logLevel],
+  };
+}
