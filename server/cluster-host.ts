@@ -1,22 +1,22 @@
-import type { ClusterDirectory } from "../shared/api/surface.ts";
 import type { Clock } from "../shared/clock.ts";
+import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
 import { type ClusterRef, isStoreError } from "../shared/store/store.ts";
 import { type ActiveClusters, createActiveClusters } from "./active-clusters.ts";
-import { type ClusterRuntime, type ClusterRuntimeOptions, openClusterRuntime } from "./cluster-runtime.ts";
+import { type HostedCluster, type HostedClusterOptions, openHostedCluster } from "./hosted-cluster.ts";
 
 /** A cluster that nobody asked for so long, and that has nothing to do, leaves the memory. */
 const idleMs = 5 * 60_000;
 const sweepMs = 30_000;
 
 interface Entry {
-  readonly opening: Promise<ClusterRuntime>;
-  runtime: ClusterRuntime | undefined;
+  readonly opening: Promise<HostedCluster>;
+  runtime: HostedCluster | undefined;
   usedAtMs: number;
 }
 
 /** The clusters that this process holds. Opening one twice at the same time opens it once. */
-export class ClusterHost implements ClusterDirectory {
-  readonly #options: ClusterRuntimeOptions;
+export class ClusterHost implements RuntimeDirectory<HostedCluster> {
+  readonly #options: HostedClusterOptions;
   readonly #clock: Clock;
   readonly #active: ActiveClusters;
   readonly #entries = new Map<string, Entry>();
@@ -24,7 +24,7 @@ export class ClusterHost implements ClusterDirectory {
   /** Called when a cluster came or went. */
   readonly #listeners = new Set<(ref: ClusterRef) => void>();
 
-  constructor(options: ClusterRuntimeOptions) {
+  constructor(options: HostedClusterOptions) {
     this.#options = options;
     this.#clock = options.clock;
     this.#active = createActiveClusters(options.store, options.log);
@@ -32,11 +32,11 @@ export class ClusterHost implements ClusterDirectory {
   }
 
   /** Resolves at once when the cluster is here already. `undefined`: no such cluster. */
-  async open(ref: ClusterRef): Promise<ClusterRuntime | undefined> {
+  async open(ref: ClusterRef): Promise<HostedCluster | undefined> {
     const key = `${ref.tenant}#${ref.cluster}`;
     let entry = this.#entries.get(key);
     if (!entry) {
-      const opening = openClusterRuntime(ref, this.#options, () => this.#forget(key));
+      const opening = openHostedCluster(ref, this.#options, () => this.#forget(key));
       entry = { opening, runtime: undefined, usedAtMs: 0 };
       this.#entries.set(key, entry);
       const opened = entry;
@@ -58,7 +58,7 @@ export class ClusterHost implements ClusterDirectory {
   }
 
   /** The cluster if it is in memory; asking does not count as use. */
-  peek(ref: ClusterRef): ClusterRuntime | undefined {
+  peek(ref: ClusterRef): HostedCluster | undefined {
     return this.#entries.get(`${ref.tenant}#${ref.cluster}`)?.runtime;
   }
 

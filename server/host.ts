@@ -9,21 +9,22 @@ import { createClusterSurface } from "../shared/api/surface.ts";
 import { apiKeyScopes } from "../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
+import { createHostBase } from "../shared/host/base.ts";
+import { createLoops } from "../shared/host/loops.ts";
+import { createNodeOperations } from "../shared/host/node-operations.ts";
+import { createNodePool } from "../shared/host/node-pool.ts";
+import { createPodStreams } from "../shared/host/pod-streams.ts";
 import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { isPlatformError } from "../shared/platform/problem.ts";
+import { objectPath } from "../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
 import type { Log } from "../shared/telemetry/log.ts";
-import { createHostBase } from "./base.ts";
 import { ClusterHost } from "./cluster-host.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { createHttpServer } from "./http.ts";
 import { createLocalAgents } from "./local-agents.ts";
-import { createLoops } from "./loops.ts";
-import { createNodeOperations } from "./node-operations.ts";
-import { createNodePool } from "./node-pool.ts";
-import { createPodStreams } from "./pod-logs.ts";
 import { createLocalProvisioner } from "./provisioner.ts";
 import type { Settings } from "./settings.ts";
 
@@ -48,12 +49,13 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   const store = new LmdbStore({
     path: join(settings.dataDirectory, "store"),
     sealer: createAesSealer(data.sealingKey),
-    base: createHostBase(data.caPem),
+    base: createHostBase(data.caPem, objectPath),
     now: () => clock.now(),
   });
   let url = "";
   const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
   const broker = createStreamBroker({ clock, newId: randomUUID });
+  const advertised = machineAddress();
   const port = (): number => Number(new URL(url).port);
   let platform: Platform;
   const host: ClusterHost = new ClusterHost({
@@ -65,14 +67,14 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     documents: new Documents("127.0.0.1"),
     podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
     loopsOf: (runtime) =>
-      createLoops({
-        ...runtime,
+      createLoops(runtime, {
         clock,
         log,
         random: Math.random,
         caPem: data.caPem,
-        apiServerPort: port(),
+        ...(advertised !== undefined && { apiServerAddress: { ip: advertised, port: port() } }),
         heartbeats: platform.heartbeats,
+        listeningSinceMs: clock.now(),
         schedulingPaused: async () => (await platform.clusters.find(runtime.ref.cluster))?.value.schedulingPaused === true,
       }),
   });
@@ -166,6 +168,15 @@ function servedAddresses(host: string): string[] {
   return addresses
     .flatMap((address) => (address && !address.internal && !address.address.startsWith("fe80:") ? [address.address] : []))
     .sort();
+}
+
+/**
+ * The address that the endpoints of the `kubernetes` Service show: Kubernetes allows no loopback there. Pods get to the server through
+ * their agent, whatever stands here.
+ */
+function machineAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
 }
 
 /** Where this machine's own clients reach it. */

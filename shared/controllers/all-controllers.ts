@@ -24,6 +24,8 @@ export interface ControllersOptions {
   readonly heartbeats: NodeHeartbeats;
   /** Since when heartbeats are heard, in milliseconds since 1970: see `NodeLifecycleOptions`. */
   readonly listeningSinceMs?: number;
+  /** How long a node may be silent. Default: 40 s, `--node-monitor-grace-period`. */
+  readonly nodeGraceMs?: number;
   /** The authority by which pods know the API server, as PEM. Absent: `kube-root-ca.crt` is not kept. */
   readonly caPem?: string;
   /** Where the service `kubernetes` leads. Absent: its Endpoints are not kept. */
@@ -31,7 +33,8 @@ export interface ControllersOptions {
 }
 
 /** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
-export function createControllers({ recorderOf, heartbeats, listeningSinceMs, caPem, apiServerAddress }: ControllersOptions): Controller[] {
+export function createControllers(options: ControllersOptions): Controller[] {
+  const { recorderOf, heartbeats, listeningSinceMs, nodeGraceMs, caPem, apiServerAddress } = options;
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
@@ -46,6 +49,7 @@ export function createControllers({ recorderOf, heartbeats, listeningSinceMs, ca
       heartbeats,
       ...events("node-controller"),
       ...(listeningSinceMs !== undefined && { listeningSinceMs }),
+      ...(nodeGraceMs !== undefined && { graceMs: nodeGraceMs }),
     }),
     createTaintEvictionController(events("taint-eviction-controller")),
     createPodGarbageController(),

@@ -22,10 +22,12 @@ export interface NodeLifecycleOptions {
   readonly events: Pick<EventRecorder, "event">;
   /** Since when this host hears heartbeats (milliseconds since 1970): silence before does not count. Absent: all silence counts. */
   readonly listeningSinceMs?: number;
+  /** How long a node may be silent. Default: `--node-monitor-grace-period`. */
+  readonly graceMs?: number;
 }
 
 /** `--node-monitor-grace-period` */
-const graceMs = 40_000;
+const defaultGraceMs = 40_000;
 const leaseNamespace = "kube-node-lease";
 const unknownConditions = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] as const;
 /** Labels that older clients read, and those they copy (`labelReconcileInfo`). */
@@ -39,7 +41,8 @@ const parallelPods = 20;
  * Gives up nodes that fell silent: their conditions become Unknown, taints follow the conditions, and their pods are no longer ready.
  * A node that has neither heartbeats nor a Lease is taken as its status says. `events` tells as `node-controller`.
  */
-export function createNodeLifecycleController({ heartbeats, events, listeningSinceMs = 0 }: NodeLifecycleOptions): Controller {
+export function createNodeLifecycleController(options: NodeLifecycleOptions): Controller {
+  const { heartbeats, events, listeningSinceMs = 0, graceMs = defaultGraceMs } = options;
   const lastSeen = (view: ClusterView, name: string): number | undefined => {
     const lease = view.get(leases, leaseNamespace, name);
     const seen = [heartbeats.lastSeen(name), lease && parseTime(objectOf<Lease>(lease).spec?.renewTime)].filter(

@@ -21,6 +21,8 @@ export interface SchedulerLoop {
   stop(): Promise<void>;
   /** Resolves when no pod is ready to be tried and every write has ended. */
   idle(): Promise<void>;
+  /** When the earliest pod is due that waits for its time, in milliseconds since 1970. */
+  nextDue(): number | undefined;
 }
 
 const schedulerName = "default-scheduler";
@@ -247,6 +249,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
       turn();
       await quiet();
     },
+    nextDue: () => (isRunning ? queue.nextDue() : undefined),
   };
 }
 

@@ -2,7 +2,6 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createHostBase } from "../../../server/base.ts";
 import type { ApiCluster } from "../../../shared/api/api-cluster.ts";
 import { type ServedCluster, serveCluster } from "../../../shared/api/cluster-api.ts";
 import { createClusterTokens } from "../../../shared/api/cluster-tokens.ts";
@@ -13,7 +12,9 @@ import { createRbacAuthorizer } from "../../../shared/auth/rbac.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import type { UserInfo } from "../../../shared/auth/user.ts";
 import { systemClock } from "../../../shared/clock.ts";
+import { createHostBase } from "../../../shared/host/base.ts";
 import { StatusError } from "../../../shared/kubernetes/status-error.ts";
+import { objectPath } from "../../../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../../../shared/store/lmdb/lmdb-store.ts";
 import { Mirror } from "../../../shared/store/mirror.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
@@ -41,7 +42,7 @@ export interface Harness {
 /** One cluster behind its API, over a real LMDB, without a socket. */
 export async function createHarness(): Promise<Harness> {
   const folder = mkdtempSync(join(tmpdir(), "coracle-api-"));
-  const store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA"), now: () => Date.now() });
+  const store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA", objectPath), now: () => Date.now() });
   const ref = { tenant: "t", cluster: "c" };
   await store.createCluster(ref);
   const mirror = await Mirror.open(store, ref, { onEnd: () => {} });

@@ -3,15 +3,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createHostBase } from "../../../server/base.ts";
 import { ClusterHost } from "../../../server/cluster-host.ts";
 import { createLocalProvisioner } from "../../../server/provisioner.ts";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
+import { createHostBase } from "../../../shared/host/base.ts";
 import { nodes, pods } from "../../../shared/kubernetes/known-resources.ts";
 import type { Node, Pod } from "../../../shared/kubernetes/types.ts";
 import { partitions } from "../../../shared/platform/record-keys.ts";
 import type { ClusterRecord } from "../../../shared/platform/records.ts";
+import { objectPath } from "../../../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../../../shared/store/lmdb/lmdb-store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
@@ -52,13 +53,20 @@ describe("the deletion of a cluster of the embedded host", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "coracle-provisioner-"));
     clock = createFakeClock();
-    store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA"), now: clock.now });
+    store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA", objectPath), now: clock.now });
     host = new ClusterHost({
       ...{ store, clock, log: silentLog, random: () => 0.5 },
       tokens: createTokenIssuer({ signingKey, clock, uid: randomUUID }),
       documents: new Documents("127.0.0.1"),
       podStreamsOf: () => ({ log: () => Promise.reject(new Error("no logs")) }),
-      loopsOf: () => ({ start() {}, schedule() {}, stop: () => Promise.resolve(), atRest: true }),
+      loopsOf: () => ({
+        start() {},
+        schedule() {},
+        stop: () => Promise.resolve(),
+        idle: () => Promise.resolve(),
+        nextDue: () => undefined,
+        atRest: true,
+      }),
     });
     await store.createCluster(ref);
   });

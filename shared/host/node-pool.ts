@@ -1,12 +1,11 @@
-import type { NodeIdentity, NodePool, PoolCluster, PoolClusters, PoolPeer } from "../shared/api/agent/ports.ts";
-import type { Clusters } from "../shared/platform/clusters.ts";
-import type { Heartbeats } from "../shared/platform/heartbeats.ts";
-import type { PlatformNews } from "../shared/platform/news.ts";
-import type { NodeRegistry } from "../shared/platform/nodes.ts";
-import type { Pools } from "../shared/platform/pools.ts";
-import { isPlatformError } from "../shared/platform/problem.ts";
-import type { ClusterHost } from "./cluster-host.ts";
-import type { ClusterRuntime } from "./cluster-runtime.ts";
+import type { NodeIdentity, NodePool, PoolCluster, PoolClusters, PoolPeer } from "../api/agent/ports.ts";
+import type { Clusters } from "../platform/clusters.ts";
+import type { Heartbeats } from "../platform/heartbeats.ts";
+import type { PlatformNews } from "../platform/news.ts";
+import type { NodeRegistry } from "../platform/nodes.ts";
+import type { Pools } from "../platform/pools.ts";
+import { isPlatformError } from "../platform/problem.ts";
+import type { ClusterRuntime, RuntimeDirectory } from "./cluster-runtime.ts";
 
 export interface NodePoolOptions {
   readonly nodes: NodeRegistry;
@@ -14,7 +13,7 @@ export interface NodePoolOptions {
   readonly clusters: Clusters;
   readonly heartbeats: Heartbeats;
   readonly news: PlatformNews;
-  readonly host: ClusterHost;
+  readonly host: RuntimeDirectory;
 }
 
 const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };

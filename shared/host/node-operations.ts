@@ -1,13 +1,12 @@
-import { evict } from "../shared/api/eviction.ts";
-import { nodes, pods } from "../shared/kubernetes/known-resources.ts";
-import { isStatus } from "../shared/kubernetes/status-error.ts";
-import type { Pod } from "../shared/kubernetes/types.ts";
-import type { Pools } from "../shared/platform/pools.ts";
-import type { NodeOperations } from "../shared/platform/provisioner.ts";
-import type { NodeRecord } from "../shared/platform/records.ts";
-import { objectOf } from "../shared/store/view.ts";
-import type { ClusterHost } from "./cluster-host.ts";
-import type { ClusterRuntime } from "./cluster-runtime.ts";
+import { evict } from "../api/eviction.ts";
+import { nodes, pods } from "../kubernetes/known-resources.ts";
+import { isStatus } from "../kubernetes/status-error.ts";
+import type { Pod } from "../kubernetes/types.ts";
+import type { Pools } from "../platform/pools.ts";
+import type { NodeOperations } from "../platform/provisioner.ts";
+import type { NodeRecord } from "../platform/records.ts";
+import { objectOf } from "../store/view.ts";
+import type { ClusterRuntime, RuntimeDirectory } from "./cluster-runtime.ts";
 
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 
@@ -20,7 +19,7 @@ function isDrained(pod: Pod): boolean {
 }
 
 /** Acts on the Node objects of a machine in every cluster that draws on its pool. */
-export function createNodeOperations(host: ClusterHost, pools: () => Pools): NodeOperations {
+export function createNodeOperations(host: Pick<RuntimeDirectory, "open">, pools: () => Pools): NodeOperations {
   const runtimesOf = async ({ tenant, pool }: NodeRecord): Promise<ClusterRuntime[]> => {
     const ids = await pools().clustersOn(tenant, pool);
     const opened = await Promise.all(ids.map((cluster) => host.open({ tenant, cluster })));

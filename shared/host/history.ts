@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { Clock } from "../shared/clock.ts";
-import { clusterPartitions } from "../shared/store/cluster-records.ts";
-import { type ClusterRef, isStoreError, type Store } from "../shared/store/store.ts";
-import type { Log } from "../shared/telemetry/log.ts";
+import type { Clock } from "../clock.ts";
+import { clusterPartitions } from "../store/cluster-records.ts";
+import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
 
 const marksShape = z.object({ marks: z.array(z.object({ atMs: z.number(), revision: z.number() })) });
 type Marks = z.infer<typeof marksShape>["marks"];

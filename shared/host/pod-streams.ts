@@ -1,10 +1,10 @@
-import type { StreamBroker } from "../shared/api/agent/stream-broker.ts";
-import type { PodStreams } from "../shared/api/pod-streams.ts";
-import { nodes } from "../shared/kubernetes/known-resources.ts";
-import { StatusError } from "../shared/kubernetes/status-error.ts";
-import type { Node } from "../shared/kubernetes/types.ts";
-import type { ClusterRef } from "../shared/store/store.ts";
-import type { ClusterView } from "../shared/store/view.ts";
+import type { StreamBroker } from "../api/agent/stream-broker.ts";
+import type { PodStreams } from "../api/pod-streams.ts";
+import { nodes } from "../kubernetes/known-resources.ts";
+import { StatusError } from "../kubernetes/status-error.ts";
+import type { Node } from "../kubernetes/types.ts";
+import type { ClusterRef } from "../store/store.ts";
+import type { ClusterView } from "../store/view.ts";
 
 /** Logs come from the node's agent over the connection that it opened itself. */
 export function createPodStreams(ref: ClusterRef, broker: StreamBroker, viewOf: () => ClusterView | undefined): PodStreams {

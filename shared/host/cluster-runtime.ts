@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import type { ServedCluster } from "../api/cluster-api.ts";
+import { createClusterTokens } from "../api/cluster-tokens.ts";
+import { createLocalClient } from "../api/local-client.ts";
+import type { Documents } from "../api/non-resource.ts";
+import type { ObjectClient } from "../api/object-client.ts";
+import type { PodStreams } from "../api/pod-streams.ts";
+import { Registry } from "../api/registry.ts";
+import { createRbacAuthorizer } from "../auth/rbac.ts";
+import type { TokenIssuer } from "../auth/token.ts";
+import type { Clock } from "../clock.ts";
+import { Mirror } from "../store/mirror.ts";
+import type { ClusterRef, Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+
+export interface ClusterRuntimeOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly tokens: TokenIssuer;
+  readonly documents: Documents;
+  readonly podStreamsOf: (ref: ClusterRef) => PodStreams;
+}
+
+/** 10.96.0.0/12, kubeadm's default. */
+const serviceCidr = { first: 0x0a600000, size: 2 ** 20 } as const;
+
+/** One cluster that a process holds in memory and serves. */
+export interface ClusterRuntime extends ServedCluster {
+  readonly ref: ClusterRef;
+  readonly client: ObjectClient;
+  close(): Promise<void>;
+}
+
+/** Brings clusters into this process. `undefined`: there is no such cluster. */
+export interface RuntimeDirectory<Runtime extends ClusterRuntime = ClusterRuntime> {
+  open(ref: ClusterRef): Promise<Runtime | undefined>;
+  /** A cluster left the memory: what is known of its runtime is worth nothing. Returns the unsubscriber. */
+  onEvict(listener: (ref: ClusterRef) => void): () => void;
+}
+
+/** `onEnd`: the log can no longer be followed, and the runtime has to be closed. @throws StoreError `NoSuchCluster` */
+export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntimeOptions, onEnd: () => void): Promise<ClusterRuntime> {
+  const log = options.log.with({ cluster: ref.cluster });
+  const mirror = await Mirror.open(options.store, ref, {
+    onEnd: (error) => {
+      if (error.code !== "NoSuchCluster") log.error("the log can no longer be followed", error);
+      onEnd();
+    },
+  });
+  return serveMirror(ref, mirror, options);
+}
+
+/** The machinery of the API over a mirror, however much of the cluster that holds. */
+export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRuntimeOptions): ClusterRuntime {
+  const { store, clock, random, tokens, documents } = options;
+  const log = options.log.with({ cluster: ref.cluster });
+  const cluster = { ref, store, mirror, clock, log, random, uid: randomUUID, serviceCidr };
+  const registry = new Registry(cluster);
+  const authorizer = createRbacAuthorizer(mirror);
+  return {
+    ref,
+    cluster,
+    registry,
+    authorizer,
+    client: createLocalClient(registry),
+    documents,
+    podStreams: options.podStreamsOf(ref),
+    tokens: createClusterTokens(tokens, ref, mirror, clock),
+    encoders: new Map(),
+    async close() {
+      authorizer.close();
+      mirror.close();
+    },
+  };
+}

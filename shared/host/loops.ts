@@ -1,0 +1,113 @@
+import type { Clock } from "../clock.ts";
+import { concurrencyOf, createControllers } from "../controllers/all-controllers.ts";
+import type { ApiServerAddress } from "../controllers/api-server-endpoints.ts";
+import { createControllerLoop } from "../controllers/controller-loop.ts";
+import { createEventRecorder, type EventRecorder } from "../controllers/event-recorder.ts";
+import { createSchedulerLoop } from "../controllers/scheduling/scheduler-loop.ts";
+import { nodes, pods } from "../kubernetes/known-resources.ts";
+import type { Node } from "../kubernetes/types.ts";
+import type { Heartbeats } from "../platform/heartbeats.ts";
+import { objectOf } from "../store/view.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { ClusterRuntime } from "./cluster-runtime.ts";
+
+/** What turns a cluster: its controllers and its scheduler. */
+export interface Loops {
+  start(): void;
+  /** Lets the scheduler place pods, or makes it rest. */
+  schedule(on: boolean): void;
+  /** Takes nothing new and resolves when what is under way has ended. */
+  stop(): Promise<void>;
+  /** Resolves when nothing is under way and nothing is due: what waits for its time is not waited for. */
+  idle(): Promise<void>;
+  /** When the earliest key or pod is due that waits for its time, in milliseconds since 1970. */
+  nextDue(): number | undefined;
+  /** Nothing is under way, nothing due and nothing waits for its time. */
+  readonly atRest: boolean;
+}
+
+export interface LoopsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly caPem: string;
+  /** Where the Service `kubernetes` leads. Absent: its Endpoints are not kept. */
+  readonly apiServerAddress?: ApiServerAddress;
+  readonly heartbeats: Pick<Heartbeats, "lastSeen">;
+  /** Since when this host hears heartbeats itself. Absent: they were always heard. */
+  readonly listeningSinceMs?: number;
+  /** How long a node may be silent; absent: as kube-controller-manager has it. */
+  readonly nodeGraceMs?: number;
+  /** Whether the cluster's scheduler is to rest; asked when the loops start. */
+  readonly schedulingPaused: () => Promise<boolean>;
+}
+
+const poolLabel = "coracle.dev/pool";
+
+/** The controllers and the scheduler of one cluster, turned by this process. */
+export function createLoops({ ref, cluster, client }: ClusterRuntime, options: LoopsOptions): Loops {
+  const { clock, random, heartbeats, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
+  const { mirror } = cluster;
+  const log = options.log.with({ cluster: ref.cluster });
+  const context = { view: mirror, client, clock, log, random };
+  const recorders: EventRecorder[] = [];
+  const controllers = createControllers({
+    recorderOf(component) {
+      const recorder = createEventRecorder({ client, clock, component, random });
+      recorders.push(recorder);
+      return recorder;
+    },
+    heartbeats: {
+      lastSeen(nodeName) {
+        const node = mirror.get(nodes, "", nodeName);
+        const pool = node && objectOf<Node>(node).metadata.labels?.[poolLabel];
+        return pool === undefined ? undefined : heartbeats.lastSeen({ tenant: ref.tenant, pool, nodeName });
+      },
+    },
+    caPem: options.caPem,
+    ...(listeningSinceMs !== undefined && { listeningSinceMs }),
+    ...(nodeGraceMs !== undefined && { nodeGraceMs }),
+    ...(apiServerAddress !== undefined && { apiServerAddress }),
+  });
+  const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
+  const scheduler = createSchedulerLoop(context);
+  let stopped = false;
+  let starting = Promise.resolve();
+  const schedule = (on: boolean): void => {
+    if (on && !stopped) scheduler.start();
+    else void scheduler.stop();
+  };
+  const nextDue = (): number | undefined => {
+    const due = [loop.nextDue(), scheduler.nextDue()].filter((each) => each !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  };
+  return {
+    start() {
+      loop.start();
+      starting = options.schedulingPaused().then(
+        (paused) => schedule(!paused),
+        (error: unknown) => log.error("whether to schedule is not known", error),
+      );
+    },
+    schedule,
+    async stop() {
+      stopped = true;
+      await Promise.all([loop.stop(), scheduler.stop()]);
+    },
+    async idle() {
+      await starting;
+      // What one of them writes may be work for another.
+      for (let revision = -1; revision !== mirror.revision; ) {
+        revision = mirror.revision;
+        await loop.idle();
+        await scheduler.idle();
+        await Promise.all(recorders.map((recorder) => recorder.flush()));
+      }
+    },
+    nextDue,
+    /** Clusters with machines or pods stay: their time-outs are counted here. */
+    get atRest() {
+      return loop.nextDue() === undefined && mirror.count(nodes) === 0 && mirror.count(pods) === 0;
+    },
+  };
+}
