@@ -8,6 +8,7 @@ import type {
   joinTokenResource,
   nodeResource,
   poolResource,
+  usageResource,
   whoamiResource,
 } from "../shared/platform/resources.ts";
 import type { Server } from "./configuration.ts";
@@ -22,6 +23,7 @@ export type JoinToken = z.output<typeof joinTokenResource>;
 export type CreatedJoinToken = z.output<typeof createdJoinToken>;
 export type PoolNode = z.output<typeof nodeResource>;
 export type Pool = z.output<typeof poolResource>;
+export type Usage = z.output<typeof usageResource>;
 export type Whoami = z.output<typeof whoamiResource>;
 
 /** The platform API as the commands use it. Failures are `CliError`s with the problem in one line. */

@@ -4,6 +4,7 @@ import { addLoginCommands } from "./commands/login.ts";
 import { addNodeCommands } from "./commands/node.ts";
 import { addPoolCommands } from "./commands/pool.ts";
 import { addKeyCommands, addTokenCommands } from "./commands/tokens-and-keys.ts";
+import { addUsageCommand } from "./commands/usage.ts";
 import { completionScript, type Shell, shells } from "./completion.ts";
 import type { CliContext } from "./context.ts";
 import { CliError, exitCodes, isCliError } from "./exit-codes.ts";
@@ -25,6 +26,7 @@ export function createProgram(context: CliContext): Command {
   addNodeCommands(program, context);
   addTokenCommands(program, context);
   addKeyCommands(program, context);
+  addUsageCommand(program, context);
   addLoginCommands(program, context);
   program
     .command("completion")

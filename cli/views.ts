@@ -1,4 +1,4 @@
-import type { ApiKey, Cluster, JoinToken, Pool, PoolNode } from "./api-client.ts";
+import type { ApiKey, Cluster, JoinToken, Pool, PoolNode, Usage } from "./api-client.ts";
 import { age, pairs, until, type View } from "./output.ts";
 
 export const clusterView = (nowMs: number): View<Cluster> => ({
@@ -76,3 +76,24 @@ export const apiKeyView = (nowMs: number): View<ApiKey> => ({
     { title: "AGE", cell: ({ createdAt }) => age(createdAt, nowMs) },
   ],
 });
+
+const hours = (seconds: number): string => (seconds / 3600).toFixed(2);
+
+/** Hours are what people reckon in; the exact seconds and bytes are in `-o json`. */
+export const usageView: View<Usage> = {
+  kind: "period",
+  name: ({ start }) => start,
+  columns: [
+    { title: "START", cell: ({ start }) => start.replace(/:00\.000Z$/, "Z") },
+    { title: "CLUSTER", cell: ({ cluster }) => cluster ?? "-" },
+    { title: "POOL", cell: ({ pool }) => pool ?? "-", wide: true },
+    { title: "NODE-HOURS", cell: ({ nodeSeconds }) => hours(nodeSeconds) },
+    { title: "POD-HOURS", cell: ({ podSeconds }) => hours(podSeconds) },
+    { title: "CPU-HOURS", cell: ({ cpuMilliSeconds }) => hours(cpuMilliSeconds / 1000) },
+    { title: "GIB-HOURS", cell: ({ memoryByteSeconds }) => hours(memoryByteSeconds / 2 ** 30) },
+    { title: "READS", cell: ({ apiReads }) => String(apiReads) },
+    { title: "WRITES", cell: ({ apiWrites }) => String(apiWrites) },
+    { title: "WATCH-HOURS", cell: ({ watchSeconds }) => hours(watchSeconds) },
+    { title: "STORED-GIB-HOURS", cell: ({ storedByteSeconds }) => (storedByteSeconds / 2 ** 30 / 3600).toFixed(6), wide: true },
+  ],
+};

@@ -65,6 +65,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     random: Math.random,
     tokens,
     documents: new Documents("127.0.0.1"),
+    meter: () => platform.meter,
     podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
     loopsOf: (runtime) =>
       createLoops(runtime, {
@@ -116,7 +117,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   const server = createHttpServer({
     key: data.serverKeyPem,
     cert: data.serverCertificatePem,
-    clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID }),
+    clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID, meter: platform.meter }),
     fetch: (request) => surfaceOf(request.url).fetch(request),
     onError: (error) => log.error("an answer could not be sent", error),
   });
@@ -227,7 +228,9 @@ async function writeCredentials(data: DataDirectory, platform: Platform, url: st
   const server = `${url}/clusters/${localCluster}`;
   data.writePrivate("kubeconfig", renderKubeconfig({ name: localCluster, server, caPem: data.caPem, user: { kind: "token", token } }));
   const known = JSON.parse(data.readPrivate("admin.json") ?? "{}") as { apiKey?: string };
-  const valid = known.apiKey !== undefined && (await platform.keys.authenticate(known.apiKey)) !== undefined;
+  const record = known.apiKey === undefined ? undefined : await platform.keys.authenticate(known.apiKey);
+  // A key that an earlier version made lacks the scopes that are new.
+  const valid = apiKeyScopes.every((scope) => record?.scopes.includes(scope));
   const apiKey = valid ? known.apiKey : (await platform.keys.create(localTenant, { name: "embedded-host", scopes: apiKeyScopes })).key;
   data.writePrivate("admin.json", `${JSON.stringify({ url, apiKey, ca: data.caPem }, undefined, 2)}\n`);
 }

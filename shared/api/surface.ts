@@ -2,9 +2,11 @@ import { forbidden } from "../auth/forbidden.ts";
 import type { TokenIssuer, VerifiedToken } from "../auth/token.ts";
 import { anonymous } from "../auth/user.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
+import type { Meter } from "../metering/meter.ts";
 import type { ClusterRef } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { attributesOf, type ServedCluster, serveCluster } from "./cluster-api.ts";
+import { metered } from "./metered.ts";
 import { Documents } from "./non-resource.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
 import { type ApiResponse, failure, noSuchResource } from "./response.ts";
@@ -20,6 +22,8 @@ export interface SurfaceOptions {
   readonly log: Log;
   /** Ids of failures nobody foresaw, for the log. */
   readonly requestId: () => string;
+  /** Counts requests and held watches of a cluster's users. */
+  readonly meter?: Pick<Meter, "request" | "change">;
 }
 
 const prefix = "/clusters/";
@@ -31,7 +35,13 @@ export const isClusterPath = (path: string): boolean =>
  * The cluster API of all clusters. A token names its cluster: with a path to another one the answer is the same 404 as for a cluster that
  * does not exist; without a path the token's cluster answers. Nobody without a token learns which clusters there are.
  */
-export function createClusterSurface({ directory, tokens, log, requestId }: SurfaceOptions): (request: ApiRequest) => Promise<ApiResponse> {
+export function createClusterSurface({
+  directory,
+  tokens,
+  log,
+  requestId,
+  meter,
+}: SurfaceOptions): (request: ApiRequest) => Promise<ApiResponse> {
   const identify = async (request: ApiRequest): Promise<VerifiedToken | "none" | "bad"> => {
     const header = request.header("authorization");
     if (header === undefined || header === "") return "none";
@@ -67,7 +77,8 @@ export function createClusterSurface({ directory, tokens, log, requestId }: Surf
       if (!served) return failure(noSuchResource());
       const user = served.tokens.accept(verified);
       if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));
-      return await serveCluster(served, below, user, onUnknown(request));
+      const answer = await serveCluster(served, below, user, onUnknown(request));
+      return meter ? metered(meter, verified.cluster, request.method, answer) : answer;
     } catch (error) {
       onUnknown(request)(error);
       return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));

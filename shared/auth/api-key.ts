@@ -11,7 +11,7 @@ export const apiKeyScopes = [
   "nodes:write",
   "keys:read",
   "keys:write",
-  "billing:read",
+  "usage:read",
   "operator",
 ] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];

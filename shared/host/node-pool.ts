@@ -1,4 +1,5 @@
 import type { NodeIdentity, NodePool, PoolCluster, PoolClusters, PoolPeer } from "../api/agent/ports.ts";
+import type { Meter } from "../metering/meter.ts";
 import type { Clusters } from "../platform/clusters.ts";
 import type { Heartbeats } from "../platform/heartbeats.ts";
 import type { PlatformNews } from "../platform/news.ts";
@@ -14,6 +15,7 @@ export interface NodePoolOptions {
   readonly heartbeats: Heartbeats;
   readonly news: PlatformNews;
   readonly host: RuntimeDirectory;
+  readonly meter: Pick<Meter, "nodeSpoke">;
 }
 
 const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
@@ -22,11 +24,13 @@ const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
  * The platform's side of the agent API in one process: who a node is and which clusters it works for. What was read of a pool is kept
  * until the platform tells of a change of it, so that a poll reads nothing.
  */
-export function createNodePool({ nodes, pools, clusters, heartbeats, news, host }: NodePoolOptions): NodePool {
+export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter }: NodePoolOptions): NodePool {
   const byPool = new Map<string, Promise<PoolClusters>>();
   const peersByPool = new Map<string, Promise<readonly PoolPeer[]>>();
   const poolClusters = new WeakMap<ClusterRuntime, PoolCluster>();
   const poolsOfClusters = new Map<string, string>();
+  /** Pools that one cluster alone draws on: its machines are its usage. */
+  const soleClusters = new Map<string, string>();
   const listeners = new Set<(pool: string) => void>();
   const changed = (pool: string): void => {
     byPool.delete(pool);
@@ -51,7 +55,11 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host 
     });
     if (!known) return nothing;
     const found: PoolCluster[] = [];
-    for (const id of await pools.clustersOn(tenant, pool)) {
+    const ids = await pools.clustersOn(tenant, pool);
+    const [sole = ""] = ids;
+    if (ids.length === 1) soleClusters.set(pool, sole);
+    else soleClusters.delete(pool);
+    for (const id of ids) {
       const record = await clusters.find(id);
       if (!record || record.value.state === "deleting") continue;
       const runtime = await host.open({ tenant, cluster: id });
@@ -74,7 +82,10 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host 
     },
     authenticate: (credential) => nodes.authenticate(credential),
     clustersOf: (node) => keptOrMade(byPool, node.pool, () => describe(node)),
-    seen: (node, atMs) => heartbeats.seen(node, atMs),
+    seen(node, atMs) {
+      heartbeats.seen(node, atMs);
+      meter.nodeSpoke(node, atMs, soleClusters.get(node.pool) ?? "");
+    },
     usage: () => {},
     onPoolChange(listener) {
       listeners.add(listener);

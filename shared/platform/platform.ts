@@ -1,5 +1,6 @@
 import type { TokenIssuer } from "../auth/token.ts";
 import type { Clock } from "../clock.ts";
+import { createUsageMetering } from "../metering/usage-metering.ts";
 import type { Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createPlatformApi } from "./api/app.ts";
@@ -55,9 +56,10 @@ export function createPlatform(options: PlatformOptions) {
   const reaper = createClusterReaper(context, { provisioner, news, nodes });
   const drainer = createNodeDrainer(context, nodes, operations);
   const housekeeping = createHousekeeping(context);
+  const metering = createUsageMetering({ store, clock, log, writerId: uid(), onDayClosed: async () => [] });
   const app = createPlatformApi({
     services: {
-      ...{ clock, tenants, keys, clusters, pools, nodes, joinTokens, heartbeats, tokens: options.tokens },
+      ...{ clock, store, tenants, keys, clusters, pools, nodes, joinTokens, heartbeats, tokens: options.tokens },
       cursors: createCursors(options.cursorKey),
       server: options.server,
       wakeReaper: reaper.wake,
@@ -66,9 +68,10 @@ export function createPlatform(options: PlatformOptions) {
     ...{ store, log, uid, version: options.version },
     ...(options.rateLimit && { rateLimit: options.rateLimit }),
   });
-  const loops = [reaper, drainer, housekeeping];
+  const loops = [reaper, drainer, housekeeping, metering];
   return {
     ...{ tenants, keys, pools, clusters, heartbeats, joinTokens, nodes, news, reaper, drainer, housekeeping, app },
+    ...{ metering, meter: metering.meter },
     start(): void {
       for (const loop of loops) loop.start();
     },

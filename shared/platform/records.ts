@@ -20,7 +20,8 @@ export const apiKeyRecord = z.object({
   name: z.string(),
   prefix: z.string(),
   hash: z.string(),
-  scopes: z.array(z.enum(apiKeyScopes)),
+  /** Scopes that this version does not know are worth nothing. */
+  scopes: z.array(z.string()).transform((scopes) => apiKeyScopes.filter((scope) => scopes.includes(scope))),
   createdAtMs: z.number(),
   expiresAtMs: z.number().optional(),
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { apiKeyScopes } from "../auth/api-key.ts";
+import { type UsageField, usageFields } from "../metering/amounts.ts";
 import { dnsLabel, identifier, labelMap, labelPatch, nodeCount, poolRuntime, taint, timestamp } from "./fields.ts";
 
 export const clusterStates = ["provisioning", "ready", "deleting"] as const;
@@ -150,6 +151,15 @@ export const credentialsResource = z.object({
   kubeconfig: z.string().meta({ description: "YAML for kubectl." }),
   token: z.string().nullable(),
   expiresAt: timestamp.nullable(),
+});
+
+const usageAmounts = z.object(Object.fromEntries(usageFields.map((field) => [field, z.number()])) as Record<UsageField, z.ZodNumber>);
+export const usageResource = z.object({
+  start: timestamp,
+  end: timestamp,
+  cluster: identifier.nullable().meta({ description: "With `groupBy=cluster`; null for what is no single cluster's." }),
+  pool: identifier.nullable().meta({ description: "With `groupBy=pool`; null for what is no pool's." }),
+  ...usageAmounts.shape,
 });
 
 export const whoamiResource = z.object({

@@ -1,8 +1,19 @@
 import type { z } from "zod";
+import { type UsageField, usageFields } from "../metering/amounts.ts";
+import { dayMs, hourMs, startOfDay, startOfHour } from "../metering/periods.ts";
+import type { UsageGranularity, UsageSum } from "../metering/usage-reader.ts";
 import { toTimestamp } from "./fields.ts";
 import { stateOf } from "./join-tokens.ts";
 import type { ApiKeyRecord, ClusterRecord, JoinTokenRecord, NodeRecord, PoolRecord, TenantRecord } from "./records.ts";
-import type { apiKeyResource, clusterResource, joinTokenResource, nodeResource, poolResource, tenantResource } from "./resources.ts";
+import type {
+  apiKeyResource,
+  clusterResource,
+  joinTokenResource,
+  nodeResource,
+  poolResource,
+  tenantResource,
+  usageResource,
+} from "./resources.ts";
 
 /** A node that was silent for this long is shown as unreachable: the node controller's grace period (kube-controller-manager, 40 s). */
 const unreachableMs = 40_000;
@@ -77,3 +88,10 @@ export const showJoinToken = (token: JoinTokenRecord, nowMs: number): z.infer<ty
   createdAt: toTimestamp(token.createdAtMs),
   expiresAt: toTimestamp(token.expiresAtMs),
 });
+
+export function showUsage({ period, cluster, pool, amounts }: UsageSum, granularity: UsageGranularity): z.infer<typeof usageResource> {
+  const startMs = granularity === "hour" ? startOfHour(period) : startOfDay(period);
+  const endMs = startMs + (granularity === "hour" ? hourMs : dayMs);
+  const all = Object.fromEntries(usageFields.map((field) => [field, amounts[field] ?? 0])) as Record<UsageField, number>;
+  return { start: toTimestamp(startMs), end: toTimestamp(endMs), cluster: cluster || null, pool: pool || null, ...all };
+}

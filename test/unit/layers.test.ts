@@ -11,6 +11,7 @@ const breaches: Readonly<Record<string, string>> = {
   "shared/controllers/breach.ts": "lmdb",
   "shared/api/handlers/breach.ts": "../../store/lmdb/lmdb-store.ts",
   "shared/platform/breach.ts": "../../server/host.ts",
+  "shared/metering/breach.ts": "../store/dynamo/dynamo-store.ts",
   "agent/breach.ts": "../shared/store/store.ts",
   "cli/breach.ts": "../shared/controllers/controller.ts",
   "server/breach.ts": "../test/unit/x.ts",

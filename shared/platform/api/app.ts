@@ -12,6 +12,7 @@ import { clusterRoutes } from "./routes/clusters.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 import { poolRoutes } from "./routes/pools.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import type { PlatformApiOptions } from "./services.ts";
 
 type Env = { Variables: { requestId: string } };
@@ -25,7 +26,7 @@ export function createPlatformApi({ services, store, log, uid, rateLimit, versio
   const { clock, keys, tenants } = services;
   const app = new Hono<Env>();
   const limiter = createRateLimiter(clock, rateLimit ?? defaultRateLimit);
-  const routes = [...clusterRoutes(services), ...poolRoutes(services), ...nodeRoutes(services), ...keyRoutes(services)];
+  const routes = [clusterRoutes, poolRoutes, nodeRoutes, keyRoutes, usageRoutes].flatMap((routesOf) => routesOf(services));
   let description: { readonly url: string; readonly text: string } | undefined;
 
   async function authenticate(context: Context<Env>): Promise<{ readonly caller: Caller; readonly secret: string }> {

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { type ProblemCode, problems } from "../problem.ts";
-import { apiKeyResource, clusterResource, joinTokenResource, nodeResource, poolResource, tenantResource } from "../resources.ts";
+import {
+  apiKeyResource,
+  clusterResource,
+  joinTokenResource,
+  nodeResource,
+  poolResource,
+  tenantResource,
+  usageResource,
+} from "../resources.ts";
 import { problemDocument } from "./problem-document.ts";
 import type { Route } from "./route.ts";
 
@@ -12,6 +20,7 @@ const resources = {
   Node: nodeResource,
   Pool: poolResource,
   Tenant: tenantResource,
+  Usage: usageResource,
   Problem: problemDocument,
 } as const;
 

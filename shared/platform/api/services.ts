@@ -23,6 +23,7 @@ export interface ServerFacts {
 /** What the routes call. */
 export interface PlatformServices {
   readonly clock: Clock;
+  readonly store: Store;
   readonly tenants: Tenants;
   readonly keys: ApiKeys;
   readonly clusters: Clusters;

@@ -317,4 +317,16 @@ describe("coracle", () => {
       expect(await ok("version")).toBe("coracle 1.2.3\n");
     });
   });
+
+  it("shows usage in hours, and refuses a time that is none", async () => {
+    const { meter } = cli.bench.platform;
+    meter.change("acme", { cluster: "dev", pool: "" }, { watches: 3 });
+    cli.bench.clock.advance(600_000);
+    meter.request({ tenant: "acme", cluster: "dev" }, "write");
+    await cli.bench.platform.stop();
+    const lines = (await ok("usage", "--from", "2d", "--granularity", "hour")).split("\n");
+    expect(lines[0]?.split(/ {2,}/)).toEqual("START CLUSTER NODE-HOURS POD-HOURS CPU-HOURS GIB-HOURS READS WRITES WATCH-HOURS".split(" "));
+    expect(lines[1]?.split(/ {2,}/)).toEqual(["2026-01-01T00:00Z", "dev", "0.00", "0.00", "0.00", "0.00", "0", "1", "0.50"]);
+    expect((await cli.run("usage", "--from", "soon")).code).toBe(2);
+  });
 });

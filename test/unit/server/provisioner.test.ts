@@ -10,6 +10,7 @@ import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import { createHostBase } from "../../../shared/host/base.ts";
 import { nodes, pods } from "../../../shared/kubernetes/known-resources.ts";
 import type { Node, Pod } from "../../../shared/kubernetes/types.ts";
+import { createMeter } from "../../../shared/metering/meter.ts";
 import { partitions } from "../../../shared/platform/record-keys.ts";
 import type { ClusterRecord } from "../../../shared/platform/records.ts";
 import { objectPath } from "../../../shared/store/lmdb/encoding.ts";
@@ -58,6 +59,7 @@ describe("the deletion of a cluster of the embedded host", () => {
       ...{ store, clock, log: silentLog, random: () => 0.5 },
       tokens: createTokenIssuer({ signingKey, clock, uid: randomUUID }),
       documents: new Documents("127.0.0.1"),
+      meter: () => createMeter(clock),
       podStreamsOf: () => ({ log: () => Promise.reject(new Error("no logs")) }),
       loopsOf: () => ({
         start() {},
