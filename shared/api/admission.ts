@@ -1,51 +1,42 @@
-import { namespaces } from "../kubernetes/known-resources.ts";
 import { collectionOf } from "../kubernetes/object.ts";
-import type { ResourceDefinition } from "../kubernetes/resources.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
-import type { Namespace } from "../kubernetes/types.ts";
-import { admitPod } from "./admission/pod.ts";
+import type { AdmissionAttributes, AdmissionPlugin } from "./admission/attributes.ts";
+import { certificateApproval, certificateSigning, certificateSubject } from "./admission/plugins/certificates.ts";
+import { defaultIngressClass } from "./admission/plugins/default-ingress-class.ts";
+import { defaultTolerationSeconds } from "./admission/plugins/default-toleration-seconds.ts";
+import { limitRanger } from "./admission/plugins/limit-ranger.ts";
+import { checkNamespace } from "./admission/plugins/namespace-lifecycle.ts";
+import { podPriority, priorityClassDefault } from "./admission/plugins/priority.ts";
+import { runtimeClass } from "./admission/plugins/runtime-class.ts";
+import { serviceAccount } from "./admission/plugins/service-account.ts";
+import { claimResize, defaultStorageClass, inUseProtection } from "./admission/plugins/storage.ts";
 import type { ApiCluster } from "./api-cluster.ts";
-import type { UpdateSubresource, WriteContext } from "./registry.ts";
-import { notFound } from "./response.ts";
-import type { Body } from "./strategy.ts";
 
-/** The built-in admission plugins of kube-apiserver, in their order. They may change `object`, which is defaulted already. @throws StatusError */
-export async function admitCreate(
-  cluster: ApiCluster,
-  definition: ResourceDefinition,
-  object: Body,
-  _context: WriteContext,
-): Promise<void> {
-  if (definition.namespaced) checkNamespace(cluster, definition, object);
-  if (collectionOf(definition) === "pods") await admitPod(cluster, object);
+/**
+ * What kube-apiserver 1.33 enables by default, by the collections that each is about, in its order (pkg/kubeapiserver/options/plugins.go).
+ * TaintNodesByCondition is part of the Node strategy, ResourceQuota of the commit.
+ */
+const plugins: ReadonlyMap<string, readonly AdmissionPlugin[]> = new Map([
+  ["pods", [limitRanger, serviceAccount, podPriority, defaultTolerationSeconds, runtimeClass]],
+  ["persistentvolumeclaims", [limitRanger, defaultStorageClass, inUseProtection("kubernetes.io/pvc-protection"), claimResize]],
+  ["persistentvolumes", [inUseProtection("kubernetes.io/pv-protection")]],
+  ["scheduling.k8s.io/priorityclasses", [priorityClassDefault]],
+  ["networking.k8s.io/ingresses", [defaultIngressClass]],
+  ["certificates.k8s.io/certificatesigningrequests", [certificateApproval, certificateSigning, certificateSubject]],
+]);
+
+/** The mutating phase: before the kind's own preparation and validation. May change `attributes.object`, which is defaulted already. @throws StatusError */
+export async function mutateAdmitted(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+  checkNamespace(cluster, attributes);
+  for (const { mutate } of plugins.get(collectionOf(attributes.definition)) ?? []) {
+    const pending = mutate?.(cluster, attributes);
+    if (pending) await pending;
+  }
 }
 
-export async function admitUpdate(
-  _cluster: ApiCluster,
-  _definition: ResourceDefinition,
-  _next: Body,
-  _live: Body,
-  _context: WriteContext,
-  _subresource: UpdateSubresource,
-): Promise<void> {}
-
-/** NamespaceLifecycle. */
-function checkNamespace(cluster: ApiCluster, definition: ResourceDefinition, object: Body): void {
-  const name = object.metadata.namespace ?? "";
-  const found = cluster.mirror.get(namespaces, "", name);
-  if (!found) throw notFound("", "namespaces", name);
-  const namespace = found.object as Namespace;
-  if (namespace.metadata.deletionTimestamp === undefined && namespace.status?.phase !== "Terminating") return;
-  const { group, resource } = definition;
-  const objectName = object.metadata.name ?? "";
-  throw new StatusError(
-    "Forbidden",
-    `${group === "" ? resource : `${resource}.${group}`} ${JSON.stringify(objectName)} is forbidden: unable to create new content in namespace ${name} because it is being terminated`,
-    {
-      name: objectName,
-      ...(group !== "" && { group }),
-      kind: resource,
-      causes: [{ reason: "NamespaceTerminating", message: `namespace ${name} is being terminated`, field: "metadata.namespace" }],
-    },
-  );
+/** The validating phase: the object is as it will be stored. @throws StatusError */
+export async function validateAdmitted(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+  for (const { validate } of plugins.get(collectionOf(attributes.definition)) ?? []) {
+    const pending = validate?.(cluster, attributes);
+    if (pending) await pending;
+  }
 }

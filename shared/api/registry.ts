@@ -1,3 +1,4 @@
+import type { RbacAuthorizer } from "../auth/rbac.ts";
 import type { UserInfo } from "../auth/user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
 import { convert } from "../kubernetes/conversion.ts";
@@ -11,7 +12,9 @@ import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
-import { admitCreate, admitUpdate } from "./admission.ts";
+import type { AdmissionAttributes } from "./admission/attributes.ts";
+import { QuotaGate } from "./admission/quota-gate.ts";
+import { mutateAdmitted, validateAdmitted } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
@@ -26,6 +29,8 @@ export interface WriteContext {
   readonly fieldManager: string;
   /** The managers of a new object's fields, where they follow from the request (server-side apply). */
   readonly managers?: ManagedFieldsEntry[];
+  /** Asked by what depends on further permissions. Absent: the writer may do everything. */
+  readonly authorizer?: Pick<RbacAuthorizer, "authorize">;
   /** Throws when the user may not make this of what is there, beyond what the request itself shows (RBAC's own objects). */
   readonly guard?: (next: KubernetesObject, live: KubernetesObject | undefined) => void;
   /** Shown to the client as a `Warning` header. */
@@ -57,6 +62,7 @@ export interface Companions {
 /** Creates and changes objects of one cluster by the rules of their kinds. */
 export class Registry {
   readonly cluster: ApiCluster;
+  readonly #quotas = new QuotaGate();
   constructor(cluster: ApiCluster) {
     this.cluster = cluster;
   }
@@ -81,19 +87,25 @@ export class Registry {
     if (managers ?? managedFields) setManagers(body, managers ?? managedFields ?? []);
     if (hasStatus(definition) && !strategy.keepsStatusOnCreate) resetStatus(body, emptyObject(schema, definition));
     for (let attempt = 0; ; attempt++) {
-      if (generated) body.metadata.name = generateName(body.metadata.generateName ?? "", this.cluster.random);
       // What is chosen for one attempt (a name, an address) must not look asked for in the next.
       const next = generated || definition.collection === "services" ? cloneJson(body) : body;
-      await admitCreate(this.cluster, definition, next, context);
+      const place = { served, definition, subresource: "", namespace: definition.namespaced ? namespace : "", context };
+      await mutateAdmitted(this.cluster, { ...place, operation: "CREATE", name: next.metadata.name ?? "", object: next });
+      if (generated) next.metadata.name = generateName(next.metadata.generateName ?? "", this.cluster.random);
       context.guard?.(next, undefined);
       strategy.prepareCreate?.(next);
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
+      const attributes: AdmissionAttributes = { ...place, operation: "CREATE", name: key.name, object: next };
+      await validateAdmitted(this.cluster, attributes);
       const companions = await companionsOfCreate(this.cluster, definition, next);
-      if (context.dryRun) return this.#dryCreate(key, next);
+      if (context.dryRun) {
+        await this.#quotas.check(this.cluster, attributes);
+        return this.#dryCreate(key, next);
+      }
       try {
-        const [entry] = await this.#commit({ kind: "put", key, expected: 0, object: next }, companions);
+        const [entry] = await this.#commitCharged({ kind: "put", key, expected: 0, object: next }, companions, attributes);
         if (entry) return entry;
       } catch (error) {
         if (!isStoreError(error, "RevisionConflict")) throw error;
@@ -122,7 +134,7 @@ export class Registry {
       const live = await this.latest(key);
       if (!live) throw notFound(served.group, served.resource, name);
       checkPreconditions(served, live, options);
-      const next = await this.#next(served, definition, live, change, context, options);
+      const { next, attributes } = await this.#next(served, definition, live, change, context, options);
       if (isUnchanged(next, live.object)) {
         await this.cluster.store.commit(this.cluster.ref, []);
         return live;
@@ -134,9 +146,12 @@ export class Registry {
         operation.kind === "delete"
           ? companionsOfDelete(this.cluster, definition, next)
           : await companionsOfUpdate(this.cluster, definition, next, live.object);
-      if (context.dryRun) return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(next)), next);
+      if (context.dryRun) {
+        await this.#quotas.check(this.cluster, attributes);
+        return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(next)), next);
+      }
       try {
-        const [entry] = await this.#commit(operation, companions);
+        const [entry] = await this.#commitCharged(operation, companions, attributes);
         if (entry) return entry;
       } catch (error) {
         if (!isStoreError(error, "RevisionConflict")) throw error;
@@ -173,6 +188,14 @@ export class Registry {
     }
   }
 
+  /** With what the write takes of the quotas of its namespace, in the same transaction. */
+  #commitCharged(operation: Operation, companions: Companions, attributes: AdmissionAttributes): Promise<LogEntry[]> {
+    const { operations, records } = companions;
+    return this.#quotas.commit(this.cluster, attributes, 1 + operations.length, (charges) =>
+      this.#commit(operation, charges.length === 0 ? companions : { operations: [...operations, ...charges], records }),
+    );
+  }
+
   async #commit(operation: Operation, companions: Companions): Promise<LogEntry[]> {
     const entries = await this.cluster.store.commit(this.cluster.ref, [operation, ...companions.operations], companions.records);
     const revision = entries.at(-1)?.revision ?? 0;
@@ -192,7 +215,7 @@ export class Registry {
     change: ChangeObject,
     context: WriteContext,
     { subresource }: UpdateOptions,
-  ): Promise<Body> {
+  ): Promise<{ next: Body; attributes: AdmissionAttributes }> {
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
     const before: Body = live.object;
@@ -219,14 +242,18 @@ export class Registry {
     } else setManagers(next, before.metadata.managedFields ?? []);
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
     if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
-    await admitUpdate(this.cluster, definition, next, before, context, subresource);
+    const { namespace, name } = live.key;
+    const place = { served, definition, subresource: subresource ?? "", namespace, name, context };
+    const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
+    await mutateAdmitted(this.cluster, attributes);
     context.guard?.(next, before);
     const causes =
       subresource === "binding"
         ? []
         : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
-    return next;
+    await validateAdmitted(this.cluster, attributes);
+    return { next, attributes };
   }
 
   #managedWrite(

@@ -17,6 +17,7 @@ import { createResourceQuotaController } from "./resource-quota.ts";
 import { createRootCaController } from "./root-ca.ts";
 import { createServiceAccountController } from "./service-account.ts";
 import { createTaintEvictionController } from "./taint-eviction.ts";
+import { createClaimProtectionController, createVolumeProtectionController } from "./volume-protection.ts";
 
 export interface ControllersOptions {
   /** The event recorder of a component, e.g. `(component) => createEventRecorder({ client, clock, component })`. */
@@ -55,6 +56,8 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createPodGarbageController(),
     createPodDisruptionController(events("controllermanager")),
     createResourceQuotaController(),
+    createClaimProtectionController(),
+    createVolumeProtectionController(),
     createGarbageCollector(),
     createEventTtlController(),
     ...(caPem !== undefined ? [createRootCaController({ caPem })] : []),

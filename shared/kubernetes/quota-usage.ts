@@ -102,23 +102,43 @@ function hasScope({ spec, status }: Pod, scope: string): boolean {
 const asksForNothing = (containers: readonly Container[]): boolean =>
   containers.every(({ resources }) => Object.keys({ ...resources?.requests, ...resources?.limits }).length === 0);
 
-function addPod(usage: Map<string, Quantity>, { spec, status }: Pod): void {
+function addPod(usage: Map<string, Quantity>, pod: Pod): void {
+  const { status } = pod;
   if (status?.phase === "Succeeded" || status?.phase === "Failed") return;
   usage.set("pods", one);
-  for (const [name, amount] of podAmounts({ spec }, "requests")) {
+  for (const [name, amount] of podAmounts(pod, "requests")) {
     usage.set(`requests.${name}`, amount);
     if (name === "cpu" || name === "memory" || name === "ephemeral-storage" || name.startsWith("hugepages-")) usage.set(name, amount);
   }
-  for (const [name, amount] of podAmounts({ spec }, "limits")) usage.set(`limits.${name}`, amount);
+  for (const [name, amount] of podAmounts(pod, "limits")) usage.set(`limits.${name}`, amount);
 }
 
-/** Containers and sidecars together, or the widest moment of the init containers, and the overhead. */
-function podAmounts({ spec }: { readonly spec: Pod["spec"] }, kind: "requests" | "limits"): Map<string, Quantity> {
+/** What its containers take together with the overhead; while a resize is under way the greater of what is asked for and what is held (KEP-1287). */
+function podAmounts({ spec, status }: Pod, kind: "requests" | "limits"): Map<string, Quantity> {
+  const total = containerAmounts(spec, kind, status);
+  const overhead = Object.entries(spec?.overhead ?? {}).map(([name, text]): [string, Quantity] => [name, parseQuantity(text)]);
+  return add(
+    total,
+    overhead.filter(([name]) => kind === "requests" || total.has(name)),
+  );
+}
+
+/** Containers and sidecars together, or the widest moment of the init containers. */
+export function containerAmounts(spec: Pod["spec"], kind: "requests" | "limits", status?: Pod["status"]): Map<string, Quantity> {
   const total = new Map<string, Quantity>();
   const sidecars = new Map<string, Quantity>();
   const widest = new Map<string, Quantity>();
-  const amountsOf = ({ resources }: Container): [string, Quantity][] =>
-    Object.entries(resources?.[kind] ?? {}).map(([name, text]) => [name, parseQuantity(text)]);
+  const held = new Map([...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].map((each) => [each.name, each]));
+  const amountsOf = ({ name, resources }: Container): Map<string, Quantity> => {
+    const asked = parseAmounts(resources?.[kind]);
+    const { resources: actual, allocatedResources } = held.get(name) ?? {};
+    if (!actual) return asked;
+    const present = parseAmounts(actual[kind]);
+    if (isInfeasible(status)) return present;
+    raise(asked, present);
+    if (kind === "requests") raise(asked, parseAmounts(allocatedResources));
+    return asked;
+  };
   for (const container of spec?.containers ?? []) add(total, amountsOf(container));
   for (const container of spec?.initContainers ?? []) {
     if (container.restartPolicy === "Always") {
@@ -128,12 +148,14 @@ function podAmounts({ spec }: { readonly spec: Pod["spec"] }, kind: "requests" |
     } else raise(widest, add(new Map(sidecars), amountsOf(container)));
   }
   raise(total, widest);
-  const overhead = Object.entries(spec?.overhead ?? {}).map(([name, text]): [string, Quantity] => [name, parseQuantity(text)]);
-  return add(
-    total,
-    overhead.filter(([name]) => kind === "requests" || total.has(name)),
-  );
+  return total;
 }
+
+const isInfeasible = (status: Pod["status"]): boolean =>
+  status?.conditions?.some(({ type, reason }) => type === "PodResizePending" && reason === "Infeasible") === true;
+
+const parseAmounts = (amounts: Readonly<Record<string, string | number>> | undefined): Map<string, Quantity> =>
+  new Map(Object.entries(amounts ?? {}).map(([name, text]) => [name, parseQuantity(text)]));
 
 function add(sum: Map<string, Quantity>, amounts: Iterable<readonly [string, Quantity]>): Map<string, Quantity> {
   for (const [name, amount] of amounts) {
@@ -156,16 +178,26 @@ function addService(usage: Map<string, Quantity>, { spec }: Service): void {
   if (spec?.type === "NodePort") usage.set("services.nodeports", ports);
   if (spec?.type !== "LoadBalancer") return;
   usage.set("services.loadbalancers", one);
-  if (spec.allocateLoadBalancerNodePorts !== false) usage.set("services.nodeports", ports);
+  const asked = spec.allocateLoadBalancerNodePorts === false ? quantityOf(explicitNodePorts(spec)) : ports;
+  usage.set("services.nodeports", asked);
 }
 
-function addClaim(usage: Map<string, Quantity>, { metadata, spec }: PersistentVolumeClaim): void {
+const explicitNodePorts = ({ ports }: NonNullable<Service["spec"]>): number =>
+  (ports ?? []).filter(({ nodePort }) => nodePort !== undefined && nodePort !== 0).length;
+
+/** Whole bytes of what is asked for, or of what is allocated while it is more (a failed expansion that was taken back, KEP-1790). */
+function addClaim(usage: Map<string, Quantity>, { metadata, spec, status }: PersistentVolumeClaim): void {
   const storageClass = metadata.annotations?.[oldClassAnnotation] ?? spec?.storageClassName ?? "";
   const storage = spec?.resources?.requests?.storage;
   usage.set("persistentvolumeclaims", one);
   if (storageClass !== "") usage.set(`${storageClass}${storageClassSuffix}persistentvolumeclaims`, one);
   if (storage === undefined) return;
-  const amount = parseQuantity(storage);
+  const asked = parseQuantity(storage);
+  const allocated = parseQuantity(status?.allocatedResources?.storage ?? 0);
+  const amount = wholeUnits(compareQuantities(allocated, asked) > 0 ? allocated : asked);
   usage.set("requests.storage", amount);
   if (storageClass !== "") usage.set(`${storageClass}${storageClassSuffix}requests.storage`, amount);
 }
+
+const wholeUnits = (amount: Quantity): Quantity =>
+  amount.milli === amount.whole * 1000 ? amount : quantityOf(amount.whole, amount.format);

@@ -27,6 +27,7 @@ export function writeContext(
     user,
     dryRun: parseDryRun(kind, info.query),
     fieldManager: parseFieldManager(kind, info.query, request.header("user-agent")),
+    authorizer: served.authorizer,
     guard: (next, live) => checkEscalation(served.authorizer, user, definition, next, live),
     warn: (text) => warnings.push(text),
   };
