@@ -1,0 +1,93 @@
+import { Duration } from "aws-cdk-lib";
+import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { Operation } from "aws-cdk-lib/aws-dynamodb";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+interface Rule {
+  readonly metric: IMetric;
+  readonly above: number;
+  /** Periods of the metric in a row. */
+  readonly periods: number;
+  readonly description: string;
+}
+
+/** Alarms that tell one topic. Silence is no reason for one: an idle installation measures nothing. */
+export class Alarms extends Construct {
+  readonly #topic: ITopic;
+  readonly all: Alarm[] = [];
+
+  constructor(scope: Construct, id: string, { topic }: { readonly topic: ITopic }) {
+    super(scope, id);
+    this.#topic = topic;
+  }
+
+  ofFunction(name: string, watched: LambdaFunction): void {
+    const period = Duration.minutes(5);
+    this.#add(`${name}Errors`, {
+      metric: watched.metricErrors({ period }),
+      above: 0,
+      periods: 3,
+      description: `${name} has failed for a quarter of an hour`,
+    });
+    this.#add(`${name}Throttles`, {
+      metric: watched.metricThrottles({ period }),
+      above: 0,
+      periods: 2,
+      description: `${name} is refused by the account's concurrency limit`,
+    });
+  }
+
+  /** Age in milliseconds of the last record of a batch. */
+  ofStream(name: string, consumer: LambdaFunction): void {
+    this.#add(`${name}Lag`, {
+      metric: consumer.metric("IteratorAge", { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
+      above: 60_000,
+      periods: 5,
+      description: `${name} is more than a minute behind the table's stream`,
+    });
+  }
+
+  ofDeadLetters(name: string, queue: IQueue): void {
+    this.#add(`${name}DeadLetters`, {
+      metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
+      above: 0,
+      periods: 1,
+      description: `${name}: something could not be handled and waits for somebody to look`,
+    });
+  }
+
+  ofTable(table: TableV2): void {
+    const operations = [Operation.GET_ITEM, Operation.QUERY, Operation.UPDATE_ITEM, Operation.PUT_ITEM, Operation.TRANSACT_WRITE_ITEMS];
+    const period = Duration.minutes(5);
+    this.#add("TableThrottles", {
+      metric: table.metricThrottledRequestsForOperations({ operations, period }),
+      above: 10,
+      periods: 3,
+      description: "the table refuses requests: a partition is hot, or the account's limit is reached",
+    });
+    this.#add("TableErrors", {
+      metric: table.metricSystemErrorsForOperations({ operations, period }),
+      above: 0,
+      periods: 3,
+      description: "DynamoDB itself fails",
+    });
+  }
+
+  #add(id: string, { metric, above, periods, description }: Rule): void {
+    const alarm = new Alarm(this, id, {
+      metric,
+      threshold: above,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: periods,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+      alarmDescription: description,
+    });
+    alarm.addAlarmAction(new SnsAction(this.#topic));
+    this.all.push(alarm);
+  }
+}

@@ -1,0 +1,35 @@
+import { Duration } from "aws-cdk-lib";
+import { CompositePrincipal, type IRole, Role } from "aws-cdk-lib/aws-iam";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Construct } from "constructs";
+import { variables } from "../../functions/names.ts";
+import type { ClusterTable } from "./cluster-table.ts";
+
+export interface TenantAccessProps {
+  readonly clusters: ClusterTable;
+}
+
+/**
+ * The role in which data of one tenant is reached. A function takes it on with a session policy that allows partitions beginning with this
+ * tenant's id alone (`dynamodb:LeadingKeys`): what it may do is where role and session policy agree.
+ */
+export class TenantAccess extends Construct {
+  readonly role: IRole;
+
+  constructor(scope: Construct, id: string, users: readonly LambdaFunction[], { clusters }: TenantAccessProps) {
+    super(scope, id);
+    const principals = users.map((user) => user.grantPrincipal);
+    const role = new Role(this, "Role", {
+      description: "Coracle: one tenant's data, by session policy",
+      assumedBy: new CompositePrincipal(...principals),
+      // A role that takes on another may do so for an hour.
+      maxSessionDuration: Duration.hours(1),
+    });
+    clusters.grantReadWrite(role);
+    for (const user of users) {
+      role.grantAssumeRole(user.grantPrincipal);
+      user.addEnvironment(variables.tenantRole, role.roleArn);
+    }
+    this.role = role;
+  }
+}

@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const emails = z.email().optional();
+
+const shape = z
+  .object({
+    /** Alarms and the budget tell this address; AWS asks it to confirm. */
+    alarmEmail: emails,
+    /** A budget for the account's month; only with `alarmEmail`. */
+    monthlyBudgetUsd: z.coerce.number().positive().optional(),
+    /** `clusters.example.com`: one name for all three surfaces, by CloudFront; only with `certificateArn`. */
+    domainName: z.hostname().optional(),
+    /** Of AWS Certificate Manager in us-east-1. */
+    certificateArn: z.string().startsWith("arn:").optional(),
+    /** A copy of the table for the day the first region is gone. */
+    replicaRegion: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
+      .optional(),
+    /** The replica's key must exist there already. Only with `replicaRegion`. */
+    replicaKeyArn: z.string().startsWith("arn:").optional(),
+    logLevel: z.enum(["debug", "info", "warn", "error"]).optional(),
+  })
+  .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
+  .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
+  .refine(
+    (given) => (given.replicaRegion === undefined) === (given.replicaKeyArn === undefined),
+    "replicaRegion and replicaKeyArn go together",
+  );
+
+/** What a deployment may choose, each by `-c name=value` or in `cdk.json`. Nothing of it is needed. */
+export type DeploymentSettings = z.infer<typeof shape>;
+
+const names = ["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn", "logLevel"] as const;
+
+/** @throws Error that names the setting */
+export function readDeploymentSettings(contextOf: (name: string) => unknown): DeploymentSettings {
+  const given = names.map((name) => [name, contextOf(name)] as const).filter(([, value]) => value !== undefined && value !== "");
+  const parsed = shape.safeParse(Object.fromEntries(given));
+  if (parsed.success) return parsed.data;
+  throw new Error(parsed.error.issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": ")).join("; "));
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { readDeploymentSettings } from "../../../infra/settings.ts";
+
+const read = (context: Record<string, unknown>) => readDeploymentSettings((name) => context[name]);
+
+describe("settings of a deployment", () => {
+  it("are all optional", () => {
+    expect(read({})).toEqual({});
+    expect(read({ alarmEmail: "" })).toEqual({});
+  });
+
+  it("come as text from the command line", () => {
+    expect(read({ alarmEmail: "a@example.com", monthlyBudgetUsd: "50" })).toEqual({ alarmEmail: "a@example.com", monthlyBudgetUsd: 50 });
+  });
+
+  it.each([
+    [{ monthlyBudgetUsd: "50" }, "monthlyBudgetUsd needs alarmEmail"],
+    [{ domainName: "clusters.example.com" }, "domainName and certificateArn go together"],
+    [{ replicaRegion: "eu-west-1" }, "replicaRegion and replicaKeyArn go together"],
+    [{ alarmEmail: "nobody" }, "alarmEmail: "],
+    [{ replicaRegion: "Ireland", replicaKeyArn: "arn:aws:kms" }, "replicaRegion: "],
+  ])("are refused where they make no sense: %j", (context, message) => {
+    expect(() => read(context)).toThrow(message);
+  });
+});
