@@ -5,6 +5,7 @@ import { defaultIngressClass } from "./admission/plugins/default-ingress-class.t
 import { defaultTolerationSeconds } from "./admission/plugins/default-toleration-seconds.ts";
 import { limitRanger } from "./admission/plugins/limit-ranger.ts";
 import { checkNamespace } from "./admission/plugins/namespace-lifecycle.ts";
+import { namespaceSecurity, podSecurity, podTemplateSecurity } from "./admission/plugins/pod-security.ts";
 import { podPriority, priorityClassDefault } from "./admission/plugins/priority.ts";
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
 import { serviceAccount } from "./admission/plugins/service-account.ts";
@@ -16,7 +17,16 @@ import type { ApiCluster } from "./api-cluster.ts";
  * TaintNodesByCondition is part of the Node strategy, ResourceQuota of the commit.
  */
 const plugins: ReadonlyMap<string, readonly AdmissionPlugin[]> = new Map([
-  ["pods", [limitRanger, serviceAccount, podPriority, defaultTolerationSeconds, runtimeClass]],
+  ["pods", [limitRanger, serviceAccount, podSecurity, podPriority, defaultTolerationSeconds, runtimeClass]],
+  ["namespaces", [namespaceSecurity]],
+  ["replicationcontrollers", [podTemplateSecurity]],
+  ["podtemplates", [podTemplateSecurity]],
+  ["apps/replicasets", [podTemplateSecurity]],
+  ["apps/deployments", [podTemplateSecurity]],
+  ["apps/statefulsets", [podTemplateSecurity]],
+  ["apps/daemonsets", [podTemplateSecurity]],
+  ["batch/jobs", [podTemplateSecurity]],
+  ["batch/cronjobs", [podTemplateSecurity]],
   ["persistentvolumeclaims", [limitRanger, defaultStorageClass, inUseProtection("kubernetes.io/pvc-protection"), claimResize]],
   ["persistentvolumes", [inUseProtection("kubernetes.io/pv-protection")]],
   ["scheduling.k8s.io/priorityclasses", [priorityClassDefault]],
