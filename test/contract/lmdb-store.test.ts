@@ -80,3 +80,27 @@ it("shows what every cluster starts with until it is changed or deleted, each cl
   await store.close();
   await dispose();
 });
+
+it("keeps the newest of several states that share a transaction, and each of them in the log", async () => {
+  const { store, reopen, dispose } = await open();
+  const cluster = { tenant: "t", cluster: "c" };
+  const key = { group: "", resource: "configmaps", namespace: "n", name: "x" };
+  const object = (count: number) => ({ kind: "ConfigMap", apiVersion: "v1", metadata: { name: "x" }, data: { count: String(count) } });
+  await store.createCluster(cluster);
+  const commits: Promise<unknown>[] = [];
+  for (let count = 1; count <= 40; count++) {
+    const [live] = await store.latest(cluster, [key]);
+    const operation = { kind: "put", key, expected: live?.revision ?? 0, object: object(count) } as const;
+    commits.push(store.commit(cluster, [operation], [{ kind: "add", partition: "p", sort: "s", add: { commits: 1 } }]));
+  }
+  const [last] = await store.latest(cluster, [key]);
+  commits.push(store.commit(cluster, [{ kind: "delete", key, expected: last?.revision ?? 0, object: object(40) }]));
+  commits.push(store.commit(cluster, [{ kind: "put", key, expected: 0, object: object(0) }]));
+  await Promise.all(commits);
+  const again = await reopen();
+  expect((await again.snapshot(cluster)).objects.map((stored) => stored.object)).toMatchObject([{ data: { count: "0" } }]);
+  const { entries } = await again.readLog(cluster, 1, 100);
+  expect(entries.map((entry) => entry.revision)).toEqual(Array.from({ length: 42 }, (_, index) => index + 2));
+  expect((await again.getRecords([{ partition: "p", sort: "s" }]))[0]?.value).toEqual({ commits: 40 });
+  await dispose();
+});

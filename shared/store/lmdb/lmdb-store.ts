@@ -19,7 +19,8 @@ import {
 } from "../store.ts";
 import { LazyEntry, LazyObject, serialize } from "../stored-entry.ts";
 import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
-import { RecordTable } from "./record-table.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { RecordTable, type RecordWrite } from "./record-table.ts";
 
 export interface LmdbStoreOptions {
   /** Folder of the database; made when absent. One process at a time. */
@@ -33,6 +34,8 @@ export interface LmdbStoreOptions {
 }
 
 const limits = { operations: 1000, objectBytes: 1_572_864 } as const;
+/** Groups are made here, and begin when they are told to. */
+const groupedWrites = { eventTurnBatching: false, txnStartThreshold: 1 } as const;
 const catchUpEntries = 1000;
 const dropChunk = 5000;
 
@@ -77,13 +80,12 @@ interface ClusterState {
   readonly followers: Set<Follower>;
 }
 
+/** What one commit changes. */
 interface Flight {
+  /** Its head is written too. */
   readonly state: ClusterState | undefined;
-  readonly entries: LogEntry[];
-  readonly records: readonly RecordOperation[];
-  landed: boolean;
-  readonly resolve: (entries: LogEntry[]) => void;
-  readonly reject: (error: unknown) => void;
+  readonly entries: readonly LogEntry[];
+  readonly records: readonly RecordWrite[];
 }
 
 /**
@@ -101,12 +103,10 @@ export class LmdbStore implements Store {
   readonly #clusterBase: ClusterBase;
   readonly #now: () => number;
   readonly #clusters = new Map<string, ClusterState>();
-  /** Commits in the order they were made; the first ones leave as soon as they are on disk. */
-  readonly #flights: Flight[] = [];
-  #failed: StoreError | undefined;
+  readonly #group: GroupCommit<Flight>;
 
   constructor(options: LmdbStoreOptions) {
-    this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false });
+    this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false, ...groupedWrites });
     // LMDB makes its files readable by everyone.
     for (const file of ["data.mdb", "lock.mdb"]) chmodSync(join(options.path, file), 0o600);
     this.#heads = this.#root.openDB<HeadRow, string>({ name: "heads", encoding: "json" });
@@ -116,6 +116,11 @@ export class LmdbStore implements Store {
     this.#encoding = createEncoding(options.sealer);
     this.#clusterBase = options.base ?? emptyBase;
     this.#now = options.now;
+    this.#group = new GroupCommit({
+      root: this.#root,
+      write: (flights) => this.#write(flights),
+      landed: (flights) => this.#landed(flights),
+    });
   }
 
   commit(cluster: ClusterRef, operations: readonly Operation[], records: readonly RecordOperation[] = []): Promise<LogEntry[]> {
@@ -124,7 +129,8 @@ export class LmdbStore implements Store {
       const state = this.#cluster(cluster);
       this.#check(state, operations, records);
       const entries = operations.map((operation, index) => toEntry(operation, state.assigned + 1 + index));
-      return this.#launch(state, entries, records, entries.length > 0 ? () => this.#write(state, entries) : undefined);
+      for (const entry of entries) this.#assign(state, entry);
+      return this.#launch(entries.length > 0 ? state : undefined, entries, records).then(() => entries);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -206,7 +212,7 @@ export class LmdbStore implements Store {
     const target = Math.min(floor, state.durable);
     if (target <= state.floor) return;
     state.floor = target;
-    await this.#heads.put(state.scope, { revision: state.assigned, floor: target, createdAtMs: state.createdAtMs });
+    await this.#launch(state, [], []);
     await this.#removeKeys(
       () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
       this.#log,
@@ -220,10 +226,9 @@ export class LmdbStore implements Store {
       if ((known && !known.dropped) || this.#heads.get(scope) !== undefined)
         throw new StoreError("RevisionConflict", "the cluster exists", { index: 0 });
       this.#records.check(records, 0);
-      const head: HeadRow = { revision: firstRevision, floor: 0, createdAtMs: this.#now() };
-      const state = toState(cluster, head);
+      const state = toState(cluster, { revision: firstRevision, floor: 0, createdAtMs: this.#now() });
       this.#clusters.set(scope, state);
-      return this.#launch(state, [], records, () => void this.#heads.put(scope, head)).then(() => undefined);
+      return this.#launch(state, [], records);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -233,7 +238,7 @@ export class LmdbStore implements Store {
     const scope = scopeOf(cluster);
     const state = this.#clusters.get(scope);
     if (state) state.dropped = true;
-    await this.#root.flushed;
+    await this.#barrier();
     const ended = new StoreError("NoSuchCluster", "the cluster was dropped");
     for (const follower of state?.followers ?? []) follower.onEnd(ended);
     state?.followers.clear();
@@ -320,56 +325,44 @@ export class LmdbStore implements Store {
     return [...state.base].filter(([path]) => collection === undefined || path.startsWith(joinKey(collection, "")));
   }
 
-  #write(state: ClusterState, entries: readonly LogEntry[]): void {
-    for (const entry of entries) {
-      const path = objectPath(entry.key);
-      const deleted = entry.type === "DELETED";
-      const stored = deleted ? undefined : new LazyObject(entry.key, entry.revision, entry.bytes, entry.object);
-      state.pending.set(path, { revision: entry.revision, stored });
-      if (stored) void this.#objects.put(joinKey(state.scope, path), this.#encoding.encodeObject(state.scope, stored));
-      else if (this.#clusterBase.has(path))
-        void this.#objects.put(joinKey(state.scope, path), this.#encoding.encodeTombstone(entry.revision));
-      else void this.#objects.remove(joinKey(state.scope, path));
-      void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(state.scope, entry));
-      state.assigned = entry.revision;
+  #assign(state: ClusterState, entry: LogEntry): void {
+    const stored = entry.type === "DELETED" ? undefined : new LazyObject(entry.key, entry.revision, entry.bytes, entry.object);
+    state.pending.set(objectPath(entry.key), { revision: entry.revision, stored });
+    state.assigned = entry.revision;
+  }
+
+  /** Resolves, in the order of the calls, when it is on disk. */
+  #launch(state: ClusterState | undefined, entries: readonly LogEntry[], records: readonly RecordOperation[]): Promise<void> {
+    if (!state && records.length === 0 && this.#group.idle) return Promise.resolve();
+    return this.#group.add({ state, entries, records: this.#records.assign(records) });
+  }
+
+  #write(flights: readonly Flight[]): void {
+    const heads = new Set<ClusterState>();
+    for (const { state, entries, records } of flights) {
+      if (state) {
+        heads.add(state);
+        for (const entry of entries) this.#writeEntry(state, entry);
+      }
+      this.#records.write(records);
     }
-    void this.#heads.put(state.scope, { revision: state.assigned, floor: state.floor, createdAtMs: state.createdAtMs });
+    for (const { scope, assigned, floor, createdAtMs } of heads) void this.#heads.put(scope, { revision: assigned, floor, createdAtMs });
   }
 
-  /** Queues the writes as one transaction and resolves, in the order of the calls, when it is synced. */
-  #launch(
-    state: ClusterState | undefined,
-    entries: LogEntry[],
-    records: readonly RecordOperation[],
-    write?: () => void,
-  ): Promise<LogEntry[]> {
-    if (this.#failed) return Promise.reject(this.#failed);
-    if (!write && records.length === 0 && this.#flights.length === 0) return Promise.resolve(entries);
-    return new Promise((resolve, reject) => {
-      const flight: Flight = { state, entries, records, landed: false, resolve, reject };
-      this.#flights.push(flight);
-      this.#root
-        .batch(() => {
-          write?.();
-          this.#records.write(records);
-        })
-        .then(() => this.#root.flushed)
-        .then(
-          () => {
-            flight.landed = true;
-            this.#land();
-          },
-          (cause: unknown) => this.#fail(cause),
-        );
-    });
+  #writeEntry(state: ClusterState, entry: LogEntry): void {
+    const path = objectPath(entry.key);
+    void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(state.scope, entry));
+    // A newer state of the object goes into the same transaction.
+    if (state.pending.get(path)?.revision !== entry.revision) return;
+    const key = joinKey(state.scope, path);
+    if (entry.type !== "DELETED") void this.#objects.put(key, this.#encoding.encodeObject(state.scope, entry));
+    else if (this.#clusterBase.has(path)) void this.#objects.put(key, this.#encoding.encodeTombstone(entry.revision));
+    else void this.#objects.remove(key);
   }
 
-  #land(): void {
-    let count = 0;
-    while (this.#flights[count]?.landed) count++;
-    const landed = this.#flights.splice(0, count);
+  #landed(flights: readonly Flight[]): void {
     const batches = new Map<ClusterState, LogEntry[]>();
-    for (const { state, entries, records } of landed) {
+    for (const { state, entries, records } of flights) {
       this.#records.landed(records);
       if (!state || entries.length === 0) continue;
       const batch = batches.get(state);
@@ -377,7 +370,6 @@ export class LmdbStore implements Store {
       else batches.set(state, [...entries]);
     }
     for (const [state, entries] of batches) this.#publish(state, entries);
-    for (const flight of landed) flight.resolve(flight.entries);
   }
 
   #publish(state: ClusterState, entries: LogEntry[]): void {
@@ -389,14 +381,8 @@ export class LmdbStore implements Store {
     for (const follower of [...state.followers]) follower.onEntries(entries, state.durable);
   }
 
-  /** A write that LMDB refused (a full disk): nothing after it may be acknowledged, because it may have been checked against it. */
-  #fail(cause: unknown): void {
-    this.#failed ??= new StoreError("Unavailable", "the store cannot write", { cause });
-    for (const flight of this.#flights.splice(0)) flight.reject(this.#failed);
-  }
-
   async #barrier(): Promise<void> {
-    if (this.#flights.length > 0) await this.#launch(undefined, [], []);
+    await this.#launch(undefined, [], []);
   }
 
   #read(state: ClusterState, after: number, limit: number): { entries: LogEntry[]; through: number } {

@@ -7,6 +7,12 @@ interface Row {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
+/** A record's new value; `undefined`: deleted. */
+export interface RecordWrite {
+  readonly path: string;
+  readonly row: Row | undefined;
+}
+
 const defaultLimit = 1000;
 const pathOf = (key: RecordKey): string => joinKey(key.partition, key.sort);
 const numberAt = (row: Row | undefined, field: string): number => {
@@ -60,24 +66,30 @@ export class RecordTable {
     return operation.kind === "delete" ? 0 : (this.#current(pathOf(operation))?.version ?? 0) + 1;
   }
 
-  /** To be called inside a batch, after `check`. */
-  write(operations: readonly RecordOperation[]): void {
-    for (const operation of operations) {
+  /** Decides the new values, which later conditions see from now on. To be called after `check`, and before `write`. */
+  assign(operations: readonly RecordOperation[]): RecordWrite[] {
+    return operations.map((operation) => {
       const path = pathOf(operation);
       const row =
         operation.kind === "delete"
           ? undefined
           : { version: this.nextVersion(operation), value: this.#valueOf(operation, this.#current(path)) };
       this.#pending.set(path, { row, writes: (this.#pending.get(path)?.writes ?? 0) + 1 });
+      return { path, row };
+    });
+  }
+
+  /** To be called inside a batch. */
+  write(writes: readonly RecordWrite[]): void {
+    for (const { path, row } of writes) {
       if (row) void this.#table.put(path, row);
       else void this.#table.remove(path);
     }
   }
 
   /** These writes are on disk now. */
-  landed(operations: readonly RecordOperation[]): void {
-    for (const operation of operations) {
-      const path = pathOf(operation);
+  landed(writes: readonly RecordWrite[]): void {
+    for (const { path } of writes) {
       const pending = this.#pending.get(path);
       if (pending && --pending.writes === 0) this.#pending.delete(path);
     }
