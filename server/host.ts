@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -21,6 +22,7 @@ import { objectPath } from "../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
 import type { Log } from "../shared/telemetry/log.ts";
+import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
 import { ClusterHost } from "./cluster-host.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { createHttpServer } from "./http.ts";
@@ -75,6 +77,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         caPem: data.caPem,
         ...(advertised !== undefined && { apiServerAddress: { ip: advertised, port: port() } }),
         heartbeats: platform.heartbeats,
+        onSilence: (node, lastSeenMs) => platform.nodes.noteSilence(node, lastSeenMs),
         listeningSinceMs: clock.now(),
         schedulingPaused: async () => (await platform.clusters.find(runtime.ref.cluster))?.value.schedulingPaused === true,
       }),
@@ -100,6 +103,15 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     operations: createNodeOperations(host, () => platform.pools),
     cursorKey: createHash("sha256").update("page cursors").update(data.sealingKey).digest(),
     server: () => ({ url, caPem: data.caPem, kubernetesVersion: version.gitVersion }),
+    webhooks: {
+      sealer: createAesSealer(data.sealingKey),
+      allowPrivate: settings.webhooksToPrivateAddresses,
+      transport: createHttpTransport({
+        allowPrivate: settings.webhooksToPrivateAddresses,
+        resolve: (hostname) => lookup(hostname, { all: true }),
+      }),
+      random: Math.random,
+    },
     version: "0.1.0",
   });
   const agentApi = createAgentApi({

@@ -7,6 +7,7 @@ const shape = z.object({
   CORACLE_NODES: z.coerce.number().int().min(0).max(10_000).default(1),
   CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
   CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
+  CORACLE_WEBHOOK_ADDRESSES: z.enum(["public", "any"]).default("public"),
   CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
 });
 
@@ -20,6 +21,8 @@ export interface Settings {
   readonly nodes: number;
   readonly runtime: "auto" | "containerd" | "process" | "hollow";
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Tenants may have webhooks sent to addresses that are not of the public internet, and over plain HTTP. */
+  readonly webhooksToPrivateAddresses: boolean;
   /** A CRI socket other than containerd's usual one. */
   readonly runtimeEndpoint: string | undefined;
 }
@@ -37,6 +40,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     nodes: data.CORACLE_NODES,
     runtime: data.CORACLE_RUNTIME,
     logLevel: data.CORACLE_LOG_LEVEL,
+    webhooksToPrivateAddresses: data.CORACLE_WEBHOOK_ADDRESSES === "any",
     runtimeEndpoint: data.CONTAINER_RUNTIME_ENDPOINT || undefined,
   };
 }

@@ -12,6 +12,8 @@ export const apiKeyScopes = [
   "keys:read",
   "keys:write",
   "usage:read",
+  "webhooks:read",
+  "webhooks:write",
   "operator",
 ] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];

@@ -23,6 +23,8 @@ export interface ControllersOptions {
   /** The event recorder of a component, e.g. `(component) => createEventRecorder({ client, clock, component })`. */
   readonly recorderOf: (component: string) => Pick<EventRecorder, "event">;
   readonly heartbeats: NodeHeartbeats;
+  /** See `NodeLifecycleOptions`. */
+  readonly onSilence?: (nodeName: string, lastSeenMs: number) => Promise<void>;
   /** Since when heartbeats are heard, in milliseconds since 1970: see `NodeLifecycleOptions`. */
   readonly listeningSinceMs?: number;
   /** How long a node may be silent. Default: 40 s, `--node-monitor-grace-period`. */
@@ -35,7 +37,7 @@ export interface ControllersOptions {
 
 /** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
 export function createControllers(options: ControllersOptions): Controller[] {
-  const { recorderOf, heartbeats, listeningSinceMs, nodeGraceMs, caPem, apiServerAddress } = options;
+  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, apiServerAddress } = options;
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
@@ -49,6 +51,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createNodeLifecycleController({
       heartbeats,
       ...events("node-controller"),
+      ...(onSilence && { onSilence }),
       ...(listeningSinceMs !== undefined && { listeningSinceMs }),
       ...(nodeGraceMs !== undefined && { graceMs: nodeGraceMs }),
     }),

@@ -18,6 +18,8 @@ export interface NodeHeartbeats {
 }
 
 export interface NodeLifecycleOptions {
+  /** Called once for each silence that this controller notes, after the node's conditions say so; again when it failed, and by each process. */
+  readonly onSilence?: (nodeName: string, lastSeenMs: number) => Promise<void>;
   readonly heartbeats: NodeHeartbeats;
   readonly events: Pick<EventRecorder, "event">;
   /** Since when this host hears heartbeats (milliseconds since 1970): silence before does not count. Absent: all silence counts. */
@@ -42,7 +44,13 @@ const parallelPods = 20;
  * A node that has neither heartbeats nor a Lease is taken as its status says. `events` tells as `node-controller`.
  */
 export function createNodeLifecycleController(options: NodeLifecycleOptions): Controller {
-  const { heartbeats, events, listeningSinceMs = 0, graceMs = defaultGraceMs } = options;
+  const { heartbeats, events, onSilence, listeningSinceMs = 0, graceMs = defaultGraceMs } = options;
+  const noted = new Map<string, number>();
+  const note = async (name: string, lastSeenMs: number): Promise<void> => {
+    if (!onSilence || noted.get(name) === lastSeenMs) return;
+    await onSilence(name, lastSeenMs);
+    noted.set(name, lastSeenMs);
+  };
   const lastSeen = (view: ClusterView, name: string): number | undefined => {
     const lease = view.get(leases, leaseNamespace, name);
     const seen = [heartbeats.lastSeen(name), lease && parseTime(objectOf<Lease>(lease).spec?.renewTime)].filter(
@@ -64,9 +72,15 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions): Co
       const seenMs = lastSeen(view, name);
       const silentAtMs = seenMs === undefined ? undefined : seenMs + graceMs;
       const stored = view.get(nodes, "", name);
-      if (!stored) return { kind: "done" };
+      if (!stored) {
+        noted.delete(name);
+        return { kind: "done" };
+      }
       let node = objectOf<Node>(stored);
-      if (silentAtMs !== undefined && silentAtMs <= clock.now()) node = await giveUp(node, context, events);
+      if (seenMs !== undefined && silentAtMs !== undefined && silentAtMs <= clock.now()) {
+        node = await giveUp(node, context, events);
+        await note(name, seenMs);
+      }
       const dueMs = [await settleTaints(node, lastGivenUpMs, context), await markPods(node, context, events)];
       if (silentAtMs !== undefined && silentAtMs > clock.now()) dueMs.push(silentAtMs);
       return nextOf(dueMs, clock.now());

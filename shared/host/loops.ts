@@ -6,7 +6,7 @@ import { createEventRecorder, type EventRecorder } from "../controllers/event-re
 import { createSchedulerLoop } from "../controllers/scheduling/scheduler-loop.ts";
 import { nodes, pods } from "../kubernetes/known-resources.ts";
 import type { Node } from "../kubernetes/types.ts";
-import type { Heartbeats } from "../platform/heartbeats.ts";
+import type { Heartbeats, NodeName } from "../platform/heartbeats.ts";
 import { objectOf } from "../store/view.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { ClusterRuntime } from "./cluster-runtime.ts";
@@ -34,6 +34,8 @@ export interface LoopsOptions {
   /** Where the Service `kubernetes` leads. Absent: its Endpoints are not kept. */
   readonly apiServerAddress?: ApiServerAddress;
   readonly heartbeats: Pick<Heartbeats, "lastSeen">;
+  /** A machine of a pool fell silent; told once or more. */
+  readonly onSilence?: (node: NodeName, lastSeenMs: number) => Promise<void>;
   /** Since when this host hears heartbeats itself. Absent: they were always heard. */
   readonly listeningSinceMs?: number;
   /** How long a node may be silent; absent: as kube-controller-manager has it. */
@@ -46,11 +48,16 @@ const poolLabel = "coracle.dev/pool";
 
 /** The controllers and the scheduler of one cluster, turned by this process. */
 export function createLoops({ ref, cluster, client }: ClusterRuntime, options: LoopsOptions): Loops {
-  const { clock, random, heartbeats, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
+  const { clock, random, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
   const { mirror } = cluster;
   const log = options.log.with({ cluster: ref.cluster });
   const context = { view: mirror, client, clock, log, random };
   const recorders: EventRecorder[] = [];
+  const machineOf = (nodeName: string): NodeName | undefined => {
+    const node = mirror.get(nodes, "", nodeName);
+    const pool = node && objectOf<Node>(node).metadata.labels?.[poolLabel];
+    return pool === undefined ? undefined : { tenant: ref.tenant, pool, nodeName };
+  };
   const controllers = createControllers({
     recorderOf(component) {
       const recorder = createEventRecorder({ client, clock, component, random });
@@ -59,11 +66,16 @@ export function createLoops({ ref, cluster, client }: ClusterRuntime, options: L
     },
     heartbeats: {
       lastSeen(nodeName) {
-        const node = mirror.get(nodes, "", nodeName);
-        const pool = node && objectOf<Node>(node).metadata.labels?.[poolLabel];
-        return pool === undefined ? undefined : heartbeats.lastSeen({ tenant: ref.tenant, pool, nodeName });
+        const node = machineOf(nodeName);
+        return node && heartbeats.lastSeen(node);
       },
     },
+    ...(onSilence && {
+      async onSilence(nodeName: string, lastSeenMs: number) {
+        const node = machineOf(nodeName);
+        if (node) await onSilence(node, lastSeenMs);
+      },
+    }),
     caPem: options.caPem,
     ...(listeningSinceMs !== undefined && { listeningSinceMs }),
     ...(nodeGraceMs !== undefined && { nodeGraceMs }),

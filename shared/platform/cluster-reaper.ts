@@ -1,6 +1,6 @@
 import { clusterPartitions } from "../store/cluster-records.ts";
 import { isStoreError } from "../store/store.ts";
-import { type ClusterServices, refOf } from "./clusters.ts";
+import { type ClusterServices, clusterEvent, refOf } from "./clusters.ts";
 import type { PlatformContext } from "./context.ts";
 import type { NodeRegistry } from "./nodes.ts";
 import { poolLeftovers } from "./pools.ts";
@@ -29,7 +29,7 @@ const restMs = 30_000;
 
 export function createClusterReaper(
   context: PlatformContext,
-  { provisioner, news, nodes }: Pick<ClusterServices, "provisioner" | "news"> & { readonly nodes: NodeRegistry },
+  { provisioner, news, nodes, outbox }: Pick<ClusterServices, "provisioner" | "news" | "outbox"> & { readonly nodes: NodeRegistry },
 ): ClusterReaper {
   const { store, clock, log } = context;
 
@@ -53,7 +53,9 @@ export function createClusterReaper(
       operations.push(deleteRecord(recordKeys.pool(tenant, pool)));
       if (typeof record?.value.name === "string") operations.push(deleteRecord(recordKeys.poolName(tenant, record.value.name)));
     }
-    await store.writeRecords([...operations, { ...recordKeys.tenantUsage(tenant), kind: "add", add: { clusters: -1 } }]);
+    const word = await outbox.operationsFor(tenant, [clusterEvent("cluster.deleted", cluster)]);
+    await store.writeRecords([...operations, { ...recordKeys.tenantUsage(tenant), kind: "add", add: { clusters: -1 } }, ...word]);
+    outbox.wake();
     news.poolChanged(pool);
     log.info("cluster deleted", { cluster: id, tenant });
   }

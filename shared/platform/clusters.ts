@@ -1,8 +1,10 @@
 import { type ClusterRef, isStoreError, type RecordOperation } from "../store/store.ts";
+import type { EventType, TenantEvent } from "../webhooks/event-types.ts";
+import type { Outbox } from "../webhooks/outbox.ts";
 import type { PlatformContext } from "./context.ts";
 import { patchLabels } from "./fields.ts";
 import type { PlatformNews } from "./news.ts";
-import { newPoolOperations, type Pools, poolNameTaken } from "./pools.ts";
+import { clusterResized, newPoolOperations, type Pools, poolNameTaken } from "./pools.ts";
 import { PlatformError } from "./problem.ts";
 import type { ClusterProvisioner } from "./provisioner.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
@@ -69,9 +71,15 @@ export interface ClusterServices {
   readonly pools: Pools;
   readonly provisioner: ClusterProvisioner;
   readonly news: PlatformNews;
+  readonly outbox: Outbox;
 }
 
-export function createClusters(context: PlatformContext, { tenants, pools, provisioner, news }: ClusterServices): Clusters {
+export const clusterEvent = (type: EventType, { id, name, state, pool, labels }: ClusterRecord): TenantEvent => ({
+  type,
+  data: { id, name, state, pool, labels },
+});
+
+export function createClusters(context: PlatformContext, { tenants, pools, provisioner, news, outbox }: ClusterServices): Clusters {
   const { store, clock, makeId, log } = context;
 
   async function get(tenant: string, id: string): Promise<Versioned<ClusterRecord>> {
@@ -105,8 +113,14 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
   }
 
   async function storeNew(cluster: ClusterRecord, tenant: TenantRecord, pool: RecordOperation[]): Promise<void> {
+    const born: EventType[] = cluster.state === "ready" ? ["cluster.created", "cluster.ready"] : ["cluster.created"];
+    const word = await outbox.operationsFor(
+      tenant.id,
+      born.map((type) => clusterEvent(type, cluster)),
+    );
     try {
-      await store.createCluster(refOf(cluster), operationsFor(cluster, tenant, pool));
+      await store.createCluster(refOf(cluster), [...operationsFor(cluster, tenant, pool), ...word]);
+      outbox.wake();
     } catch (error) {
       if (isConflict(error, 0) || isConflict(error, 3)) throw new PlatformError("name-taken", `The id "${cluster.id}" is taken.`);
       if (isConflict(error, 1)) throw nameTaken(cluster.name);
@@ -180,7 +194,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
         const updatedAtMs = clock.now();
         const schedulingPaused = patch.schedulingPaused ?? value.schedulingPaused ?? false;
         const next: ClusterRecord = { ...value, name, schedulingPaused, labels: patchLabels(value.labels, patch.labels), updatedAtMs };
-        const operations = [putRecord(recordKeys.cluster(tenant, id), version, next)];
+        const operations: RecordOperation[] = [putRecord(recordKeys.cluster(tenant, id), version, next)];
         if (renamed) {
           operations.push(
             putRecord(recordKeys.clusterName(tenant, name), 0, { cluster: id }),
@@ -198,8 +212,11 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
           );
         }
         if (pool && nextPool) operations.push(putRecord(recordKeys.pool(tenant, value.pool), pool.version, nextPool));
+        if (pool && nextPool && nextPool.size !== pool.value.size)
+          operations.push(...(await outbox.operationsFor(tenant, [clusterResized(id, nextPool)])));
         try {
           await store.writeRecords(operations);
+          outbox.wake();
         } catch (error) {
           if (renamed && isConflict(error, 1)) throw nameTaken(name);
           if (poolRenamed && isConflict(error, 3)) throw poolNameTaken(name);
@@ -218,9 +235,10 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
       await untilUncontended(async () => {
         const { value, version } = await get(tenant, id);
         if (value.state !== "provisioning") return;
-        await store.writeRecords([
-          putRecord(recordKeys.cluster(tenant, id), version, { ...value, state: "ready", updatedAtMs: clock.now() }),
-        ]);
+        const next: ClusterRecord = { ...value, state: "ready", updatedAtMs: clock.now() };
+        const word = await outbox.operationsFor(tenant, [clusterEvent("cluster.ready", next)]);
+        await store.writeRecords([putRecord(recordKeys.cluster(tenant, id), version, next), ...word]);
+        outbox.wake();
       });
     },
     remove: (tenant, id, expected) =>

@@ -2,7 +2,10 @@ import type { CredentialCheck, JoinOutcome, JoinRefusal, PoolPeer } from "../api
 import type { NodeDescription } from "../api/agent/protocol.ts";
 import { generateSecretToken, parseSecretToken } from "../auth/secret-token.ts";
 import { isStoreError, type RecordOperation } from "../store/store.ts";
+import type { EventType, TenantEvent } from "../webhooks/event-types.ts";
+import type { Outbox } from "../webhooks/outbox.ts";
 import type { PlatformContext } from "./context.ts";
+import { toTimestamp } from "./fields.ts";
 import type { Heartbeats, NodeName } from "./heartbeats.ts";
 import { type JoinTokenState, type JoinTokens, stateOf } from "./join-tokens.ts";
 import type { PlatformNews } from "./news.ts";
@@ -55,6 +58,11 @@ export interface NodeRegistry {
   /** Its credential is worth nothing from now on; its agent ends its pods when it hears so. @throws PlatformError `not-found` */
   remove(tenant: string, pool: string, name: string): Promise<void>;
   removeAll(tenant: string, pool: string): Promise<void>;
+  /**
+   * The node has not spoken since then, for longer than a node may be silent. Told to the tenant once for each silence, however often and by however many
+   * clusters it is noted.
+   */
+  noteSilence(node: NodeName, lastSeenMs: number): Promise<void>;
   /** The drainer's: it finished. */
   markDrained(node: NodeRecord): Promise<void>;
 }
@@ -73,7 +81,8 @@ export function createNodeRegistry(
     heartbeats,
     operations,
     news,
-  }: { joinTokens: JoinTokens; heartbeats: Heartbeats; operations: NodeOperations; news: PlatformNews },
+    outbox,
+  }: { joinTokens: JoinTokens; heartbeats: Heartbeats; operations: NodeOperations; news: PlatformNews; outbox: Outbox },
 ): NodeRegistry {
   async function get(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>> {
     const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
@@ -132,13 +141,16 @@ export function createNodeRegistry(
       joinedAtMs: former?.value.joinedAtMs ?? now,
       updatedAtMs: now,
     };
+    const word = former ? [] : await outbox.operationsFor(tenant, [nodeEvent("node.joined", node)]);
     await store.writeRecords([
       takeUse(found.value),
       putRecord(recordKeys.node(tenant, pool, name), former?.version ?? 0, node),
       putRecord(recordKeys.nodeCredential(credential.hash), 0, { tenant, pool, node: name }),
       ...(former ? [deleteRecord(recordKeys.nodeCredential(former.value.credentialHash))] : []),
       ...range.operations,
+      ...word,
     ]);
+    outbox.wake();
     if (!(await poolIsOpen(tenant, pool))) {
       await takeOut(node);
       return refused("revoked");
@@ -178,6 +190,7 @@ export function createNodeRegistry(
       const found = await getRecord(store, nodeRecord, key);
       const { credentialHash } = found?.value ?? node;
       const range = await endOfRange(found?.value);
+      const word = found ? await outbox.operationsFor(tenant, [nodeEvent("node.removed", found.value)]) : [];
       await store.writeRecords([
         deleteRecord(key, found?.version),
         deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
@@ -185,7 +198,9 @@ export function createNodeRegistry(
         putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
         putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
         ...range,
+        ...word,
       ]);
+      outbox.wake();
       return range.length > 0;
     });
     if (hadRange) news.peersChanged(pool);
@@ -246,6 +261,17 @@ export function createNodeRegistry(
     async removeAll(tenant, pool) {
       for await (const { value } of everyRecord(store, partitions.nodes(tenant, pool))) await takeOut(nodeRecord.parse(value));
     },
+    async noteSilence({ tenant, pool, nodeName }, lastSeenMs) {
+      await untilUncontended(async () => {
+        const key = recordKeys.node(tenant, pool, nodeName);
+        const found = await getRecord(store, nodeRecord, key);
+        if (!found || (found.value.silentSinceMs ?? 0) >= lastSeenMs) return;
+        const next: NodeRecord = { ...found.value, silentSinceMs: lastSeenMs };
+        const word = await outbox.operationsFor(tenant, [nodeEvent("node.notReady", next)]);
+        await store.writeRecords([putRecord(key, found.version, next), ...word]);
+      });
+      outbox.wake();
+    },
     async markDrained({ tenant, pool, name }) {
       await untilUncontended(async () => {
         const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
@@ -257,6 +283,11 @@ export function createNodeRegistry(
     },
   };
 }
+
+const nodeEvent = (type: EventType, { name, pool, machineId, runtime, silentSinceMs }: NodeRecord): TenantEvent => ({
+  type,
+  data: { name, pool, machineId, runtime, ...(type === "node.notReady" && { lastSeenAt: toTimestamp(silentSinceMs ?? 0) }) },
+});
 
 /** Ends the marks of nodes that were removed more than a day ago. */
 export async function sweepRemovedNodes({ store, clock }: PlatformContext): Promise<void> {

@@ -1,5 +1,7 @@
 import type { z } from "zod";
 import { isStoreError, type RecordOperation, type Store } from "../store/store.ts";
+import type { TenantEvent } from "../webhooks/event-types.ts";
+import type { Outbox } from "../webhooks/outbox.ts";
 import type { PlatformContext } from "./context.ts";
 import { type PoolTaint, patchLabels, type poolRuntime } from "./fields.ts";
 import type { PlatformNews } from "./news.ts";
@@ -80,9 +82,20 @@ export async function poolLeftovers(store: Store, tenant: string, pool: string):
   return operations;
 }
 
+export const clusterResized = (cluster: string, pool: PoolRecord): TenantEvent => ({
+  type: "cluster.resized",
+  data: { id: cluster, pool: pool.id, nodes: pool.size },
+});
+
 export const poolNameTaken = (name: string) => new PlatformError("name-taken", `There is a pool named "${name}".`);
 
-export function createPools({ store, clock, makeId, log }: PlatformContext, provisioner: ClusterProvisioner, news: PlatformNews): Pools {
+export interface PoolServices {
+  readonly provisioner: ClusterProvisioner;
+  readonly news: PlatformNews;
+  readonly outbox: Outbox;
+}
+
+export function createPools({ store, clock, makeId, log }: PlatformContext, { provisioner, news, outbox }: PoolServices): Pools {
   async function get(tenant: string, id: string): Promise<Versioned<PoolRecord>> {
     const found = await getRecord(store, poolRecord, recordKeys.pool(tenant, id));
     if (!found) throw new PlatformError("not-found", `There is no pool "${id}".`);
@@ -144,18 +157,21 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, prov
         const { name = value.name, size = value.size, runtime = value.runtime, taints = value.taints } = patch;
         const labels = patchLabels(value.labels, patch.labels);
         const next: PoolRecord = { ...value, name, size, runtime, labels, taints: [...taints], updatedAtMs: clock.now() };
-        const operations = [putRecord(recordKeys.pool(tenant, id), version, next)];
+        const operations: RecordOperation[] = [putRecord(recordKeys.pool(tenant, id), version, next)];
         if (name !== value.name) {
           operations.push(
             deleteRecord(recordKeys.poolName(tenant, value.name)),
             putRecord(recordKeys.poolName(tenant, name), 0, { pool: id }),
           );
         }
+        if (next.ownerCluster !== undefined && next.size !== value.size)
+          operations.push(...(await outbox.operationsFor(tenant, [clusterResized(next.ownerCluster, next)])));
         try {
           await store.writeRecords(operations);
         } catch (error) {
-          throw isStoreError(error, "RevisionConflict") && error.index === 2 ? poolNameTaken(name) : error;
+          throw isStoreError(error, "RevisionConflict") && error.index === 2 && name !== value.name ? poolNameTaken(name) : error;
         }
+        outbox.wake();
         return { value: next, version: version + 1 };
       });
       await provision(updated.value);

@@ -72,6 +72,8 @@ export const nodeRecord = z.object({
   drain: z.enum(["none", "draining", "drained"]),
   /** The addresses of its pods; absent where pods have none of their own, and until an agent of an earlier version has said which it uses. */
   podCidr: z.string().optional(),
+  /** When it had spoken last before the silence that the tenant was told of. */
+  silentSinceMs: z.number().optional(),
   joinedAtMs: z.number(),
   updatedAtMs: z.number(),
 });

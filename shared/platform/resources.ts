@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { apiKeyScopes } from "../auth/api-key.ts";
 import { type UsageField, usageFields } from "../metering/amounts.ts";
+import { eventTypes } from "../webhooks/event-types.ts";
 import { dnsLabel, identifier, labelMap, labelPatch, nodeCount, poolRuntime, taint, timestamp } from "./fields.ts";
 
 export const clusterStates = ["provisioning", "ready", "deleting"] as const;
@@ -160,6 +161,47 @@ export const usageResource = z.object({
   cluster: identifier.nullable().meta({ description: "With `groupBy=cluster`; null for what is no single cluster's." }),
   pool: identifier.nullable().meta({ description: "With `groupBy=pool`; null for what is no pool's." }),
   ...usageAmounts.shape,
+});
+
+const webhookEvents = z
+  .array(z.enum(["*", ...eventTypes]))
+  .min(1)
+  .max(eventTypes.length + 1)
+  .meta({ description: "`*`: all there are and will be." });
+const webhookUrl = z.string().min(1).max(2000).meta({ description: "Where messages are posted: https, on the public internet." });
+const webhookDescription = z.string().max(200);
+export const webhookResource = z.object({
+  id: identifier,
+  url: z.string(),
+  events: z.array(z.string()),
+  description: z.string(),
+  enabled: z.boolean().meta({ description: "Becomes false when the receiver answers 410." }),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+export const createdWebhook = webhookResource.extend({
+  secret: z.string().meta({ description: "By which the receiver verifies signatures (Standard Webhooks), shown this once." }),
+});
+export const webhookCreate = z.strictObject({
+  url: webhookUrl,
+  events: webhookEvents.default(["*"]),
+  description: webhookDescription.default(""),
+});
+export const webhookUpdate = z.strictObject({
+  url: webhookUrl.exactOptional(),
+  events: webhookEvents.exactOptional(),
+  description: webhookDescription.exactOptional(),
+  enabled: z.boolean().exactOptional(),
+});
+export const deliveryResource = z.object({
+  message: z.string().meta({ description: "The `webhook-id` of its attempts." }),
+  type: z.enum(eventTypes),
+  state: z.enum(["pending", "delivered", "dead"]),
+  attempts: z.int(),
+  createdAt: timestamp,
+  lastAttemptAt: timestamp.nullable(),
+  nextAttemptAt: timestamp.nullable(),
+  lastOutcome: z.string().nullable().meta({ description: "`answered 200`, or why the receiver could not be asked." }),
 });
 
 export const whoamiResource = z.object({

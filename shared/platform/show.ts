@@ -2,17 +2,20 @@ import type { z } from "zod";
 import { type UsageField, usageFields } from "../metering/amounts.ts";
 import { dayMs, hourMs, startOfDay, startOfHour } from "../metering/periods.ts";
 import type { UsageGranularity, UsageSum } from "../metering/usage-reader.ts";
+import type { DeliveryRecord, EndpointRecord } from "../webhooks/records.ts";
 import { toTimestamp } from "./fields.ts";
 import { stateOf } from "./join-tokens.ts";
 import type { ApiKeyRecord, ClusterRecord, JoinTokenRecord, NodeRecord, PoolRecord, TenantRecord } from "./records.ts";
 import type {
   apiKeyResource,
   clusterResource,
+  deliveryResource,
   joinTokenResource,
   nodeResource,
   poolResource,
   tenantResource,
   usageResource,
+  webhookResource,
 } from "./resources.ts";
 
 /** A node that was silent for this long is shown as unreachable: the node controller's grace period (kube-controller-manager, 40 s). */
@@ -95,3 +98,24 @@ export function showUsage({ period, cluster, pool, amounts }: UsageSum, granular
   const all = Object.fromEntries(usageFields.map((field) => [field, amounts[field] ?? 0])) as Record<UsageField, number>;
   return { start: toTimestamp(startMs), end: toTimestamp(endMs), cluster: cluster || null, pool: pool || null, ...all };
 }
+
+export const showWebhook = (endpoint: EndpointRecord): z.infer<typeof webhookResource> => ({
+  id: endpoint.id,
+  url: endpoint.url,
+  events: endpoint.events,
+  description: endpoint.description,
+  enabled: endpoint.enabled,
+  createdAt: toTimestamp(endpoint.createdAtMs),
+  updatedAt: toTimestamp(endpoint.updatedAtMs),
+});
+
+export const showDelivery = (delivery: DeliveryRecord): z.infer<typeof deliveryResource> => ({
+  message: delivery.message,
+  type: delivery.type,
+  state: delivery.state,
+  attempts: delivery.attempts,
+  createdAt: toTimestamp(delivery.createdAtMs),
+  lastAttemptAt: optionalTime(delivery.lastAttemptMs),
+  nextAttemptAt: delivery.state === "pending" ? toTimestamp(delivery.dueMs) : null,
+  lastOutcome: delivery.lastOutcome ?? null,
+});

@@ -13,6 +13,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 import { poolRoutes } from "./routes/pools.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import type { PlatformApiOptions } from "./services.ts";
 
 type Env = { Variables: { requestId: string } };
@@ -26,7 +27,7 @@ export function createPlatformApi({ services, store, log, uid, rateLimit, versio
   const { clock, keys, tenants } = services;
   const app = new Hono<Env>();
   const limiter = createRateLimiter(clock, rateLimit ?? defaultRateLimit);
-  const routes = [clusterRoutes, poolRoutes, nodeRoutes, keyRoutes, usageRoutes].flatMap((routesOf) => routesOf(services));
+  const routes = [clusterRoutes, poolRoutes, nodeRoutes, keyRoutes, usageRoutes, webhookRoutes].flatMap((routesOf) => routesOf(services));
   let description: { readonly url: string; readonly text: string } | undefined;
 
   async function authenticate(context: Context<Env>): Promise<{ readonly caller: Caller; readonly secret: string }> {

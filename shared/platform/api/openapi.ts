@@ -8,6 +8,7 @@ import {
   poolResource,
   tenantResource,
   usageResource,
+  webhookResource,
 } from "../resources.ts";
 import { problemDocument } from "./problem-document.ts";
 import type { Route } from "./route.ts";
@@ -21,6 +22,7 @@ const resources = {
   Pool: poolResource,
   Tenant: tenantResource,
   Usage: usageResource,
+  Webhook: webhookResource,
   Problem: problemDocument,
 } as const;
 

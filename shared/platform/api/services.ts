@@ -2,6 +2,7 @@ import type { TokenIssuer } from "../../auth/token.ts";
 import type { Clock } from "../../clock.ts";
 import type { Store } from "../../store/store.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { Webhooks } from "../../webhooks/webhooks.ts";
 import type { ApiKeys } from "../api-keys.ts";
 import type { Clusters } from "../clusters.ts";
 import type { Heartbeats } from "../heartbeats.ts";
@@ -31,6 +32,8 @@ export interface PlatformServices {
   readonly nodes: NodeRegistry;
   readonly joinTokens: JoinTokens;
   readonly heartbeats: Heartbeats;
+  /** Absent: the host delivers none. */
+  readonly webhooks?: Pick<Webhooks, "endpoints" | "deliverer">;
   readonly tokens: Pick<TokenIssuer, "issueClusterToken">;
   readonly cursors: Cursors;
   /** Asked at each request: the port may be known only when the server listens. */

@@ -27,9 +27,18 @@ async function start(...names: string[]) {
     seen.set(name, cluster.clock.now());
   }
   const heartbeats = { lastSeen: (name: string) => seen.get(name) };
+  const silences: string[] = [];
+  let failures = 0;
+  const onSilence = async (name: string, lastSeenMs: number): Promise<void> => {
+    if (failures-- > 0) throw new Error("injected");
+    silences.push(`${name} ${formatTime(lastSeenMs)}`);
+  };
+  const failNext = (count: number) => {
+    failures = count;
+  };
   const controllers = await runControllers(
     cluster,
-    createNodeLifecycleController({ heartbeats, events }),
+    createNodeLifecycleController({ heartbeats, events, onSilence }),
     createTaintEvictionController({ events }),
   );
   /** Lets time pass with heartbeats of these nodes only. */
@@ -53,7 +62,7 @@ async function start(...names: string[]) {
   };
   const taint = (name: string, ...taints: Taint[]) =>
     cluster.edit<Node>(nodes, "", name, (node) => ({ ...node, spec: { ...node.spec, taints } }));
-  return { cluster, controllers, events, pass, get, ready, taints, setReady, taint };
+  return { cluster, controllers, events, silences, failNext, pass, get, ready, taints, setReady, taint };
 }
 
 describe("node life cycle", () => {
@@ -88,6 +97,16 @@ describe("node life cycle", () => {
     setReady("a", "True");
     await controllers.settle();
     expect(taints("a")).toEqual([]);
+  });
+
+  it("tells the host of each silence once, and again what could not be told", async () => {
+    const { pass, setReady, silences, failNext } = await start("a", "b");
+    await pass(60, "b");
+    expect(silences).toEqual(["a 2026-01-01T00:00:00Z"]);
+    setReady("a", "True");
+    failNext(2);
+    await pass(70, "b");
+    expect(silences).toEqual(["a 2026-01-01T00:00:00Z", "a 2026-01-01T00:01:00Z"]);
   });
 
   it("counts a Lease as a heartbeat", async () => {

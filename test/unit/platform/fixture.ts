@@ -8,6 +8,7 @@ import { createPlatform, type PlatformOptions } from "../../../shared/platform/p
 import type { NodeOperations } from "../../../shared/platform/provisioner.ts";
 import type { ClusterRecord, NodeRecord, PoolRecord } from "../../../shared/platform/records.ts";
 import { LmdbStore } from "../../../shared/store/lmdb/lmdb-store.ts";
+import { createAesSealer } from "../../../shared/store/sealer.ts";
 import type { Store } from "../../../shared/store/store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakeClock } from "../controllers/fake-clock.ts";
@@ -79,6 +80,12 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
       operations: world.nodeOperations,
       server: () => ({ url: "https://127.0.0.1:7443", caPem: "CA", kubernetesVersion: "v1.33.0" }),
       cursorKey: Buffer.alloc(32, 1),
+      webhooks: {
+        sealer: createAesSealer(Buffer.alloc(32, 2)),
+        allowPrivate: false,
+        random: () => 0.5,
+        transport: { post: async () => ({ kind: "failed", message: "no network here" }) },
+      },
       ...options,
     });
   const platform = make();

@@ -9,6 +9,7 @@ it("has a default for every setting", () => {
     nodes: 1,
     runtime: "auto",
     logLevel: "warn",
+    webhooksToPrivateAddresses: false,
     runtimeEndpoint: undefined,
   });
 });
@@ -18,6 +19,7 @@ it.each([
   ["CORACLE_HOST", "example.com"],
   ["CORACLE_RUNTIME", "docker"],
   ["CORACLE_NODES", "-1"],
+  ["CORACLE_WEBHOOK_ADDRESSES", "private"],
 ])("refuses a bad %s and names it", (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(name);
 });
