@@ -10,7 +10,9 @@ import { createClusterSurface } from "../shared/api/surface.ts";
 import { apiKeyScopes } from "../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
+import { createAddressGuard } from "../shared/host/address-guard.ts";
 import { createHostBase } from "../shared/host/base.ts";
+import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
@@ -57,6 +59,10 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   let url = "";
   const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
   const broker = createStreamBroker({ clock, newId: randomUUID });
+  const webhooks = new HttpsWebhookCaller({
+    mayConnect: settings.webhooksToPrivateAddresses ? () => true : createAddressGuard(settings.webhookNetworks),
+    resolve: async (hostname) => (await lookup(hostname, { all: true })).map(({ address }) => address),
+  });
   const advertised = machineAddress();
   const port = (): number => Number(new URL(url).port);
   let platform: Platform;
@@ -67,6 +73,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     random: Math.random,
     tokens,
     documents: new Documents("127.0.0.1"),
+    webhooks,
     meter: () => platform.meter,
     podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
     loopsOf: (runtime) =>
@@ -159,6 +166,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
       server.close();
       server.closeAllConnections();
       await host.close();
+      webhooks.close();
       await platform.heartbeats.flush().catch(() => {});
       await store.close();
       data.release();

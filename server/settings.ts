@@ -8,6 +8,11 @@ const shape = z.object({
   CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
   CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   CORACLE_WEBHOOK_ADDRESSES: z.enum(["public", "any"]).default("public"),
+  CORACLE_WEBHOOK_NETWORKS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ""))
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
   CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
 });
 
@@ -23,6 +28,8 @@ export interface Settings {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Tenants may have webhooks sent to addresses that are not of the public internet, and over plain HTTP. */
   readonly webhooksToPrivateAddresses: boolean;
+  /** Networks beyond the public ones where admission webhooks may be, as CIDRs. */
+  readonly webhookNetworks: readonly string[];
   /** A CRI socket other than containerd's usual one. */
   readonly runtimeEndpoint: string | undefined;
 }
@@ -41,6 +48,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     runtime: data.CORACLE_RUNTIME,
     logLevel: data.CORACLE_LOG_LEVEL,
     webhooksToPrivateAddresses: data.CORACLE_WEBHOOK_ADDRESSES === "any",
+    webhookNetworks: data.CORACLE_WEBHOOK_NETWORKS,
     runtimeEndpoint: data.CONTAINER_RUNTIME_ENDPOINT || undefined,
   };
 }

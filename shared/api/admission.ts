@@ -1,3 +1,6 @@
+import { cloneJson } from "../kubernetes/clone.ts";
+import { deepEqual } from "../kubernetes/deep-equal.ts";
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from "../kubernetes/known-resources.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/attributes.ts";
 import { certificateApproval, certificateSigning, certificateSubject } from "./admission/plugins/certificates.ts";
@@ -10,6 +13,7 @@ import { podPriority, priorityClassDefault } from "./admission/plugins/priority.
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
 import { serviceAccount } from "./admission/plugins/service-account.ts";
 import { claimResize, defaultStorageClass, inUseProtection } from "./admission/plugins/storage.ts";
+import { mutateByWebhooks, Reinvocation, validateByWebhooks } from "./admission/webhooks/dispatch.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 
 /**
@@ -36,6 +40,17 @@ const plugins: ReadonlyMap<string, readonly AdmissionPlugin[]> = new Map([
 
 /** The mutating phase: before the kind's own preparation and validation. May change `attributes.object`, which is defaulted already. @throws StatusError */
 export async function mutateAdmitted(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+  await mutateByPlugins(cluster, attributes);
+  if (cluster.mirror.count(mutatingWebhookConfigurations) === 0) return;
+  const reinvocation = new Reinvocation();
+  if (!(await mutateByWebhooks(cluster, attributes, reinvocation, false))) return;
+  const before = cloneJson(attributes.object ?? {});
+  await mutateByPlugins(cluster, attributes);
+  if (!deepEqual(before, attributes.object)) reinvocation.changed();
+  await mutateByWebhooks(cluster, attributes, reinvocation, true);
+}
+
+async function mutateByPlugins(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   checkNamespace(cluster, attributes);
   for (const { mutate } of plugins.get(collectionOf(attributes.definition)) ?? []) {
     const pending = mutate?.(cluster, attributes);
@@ -49,4 +64,11 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
     const pending = validate?.(cluster, attributes);
     if (pending) await pending;
   }
+  if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
+}
+
+/** A deletion: nothing is changed by it, but both phases are asked. @throws StatusError */
+export async function admitDelete(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+  await mutateAdmitted(cluster, attributes);
+  await validateAdmitted(cluster, attributes);
 }

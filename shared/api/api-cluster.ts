@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Mirror } from "../store/mirror.ts";
 import type { ClusterRef, Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { WebhookCaller } from "./admission/webhooks/caller.ts";
 
 /** One cluster as the API machinery works on it. */
 export interface ApiCluster {
@@ -16,6 +17,8 @@ export interface ApiCluster {
   readonly uid: () => string;
   /** The service CIDR, e.g. 10.96.0.0/12, as the first address and the number of addresses. */
   readonly serviceCidr: { readonly first: number; readonly size: number };
+  /** Asks admission webhooks. Absent: none can be asked, and their failure policy decides. */
+  readonly webhooks?: WebhookCaller;
 }
 
 /** Kubernetes' `metav1.Time`: RFC 3339 in UTC without fractions. */

@@ -3,10 +3,12 @@ import type { KubernetesObject } from "../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
 import type { StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
+import type { AdmissionContext } from "./admission/attributes.ts";
+import { admitDelete } from "./admission.ts";
 import { timestamp } from "./api-cluster.ts";
 import type { DeleteOptions } from "./object-client.ts";
-import { keyOf, type Registry, type WriteContext } from "./registry.ts";
-import { conflict, forbidden, notFound } from "./response.ts";
+import { keyOf, type Registry } from "./registry.ts";
+import { conflict, notFound } from "./response.ts";
 import { type Body, strategyOf } from "./strategy.ts";
 
 export interface Deletion {
@@ -15,7 +17,6 @@ export interface Deletion {
   readonly gone: boolean;
 }
 
-const immortal = new Set(["default", "kube-system", "kube-public"]);
 const attempts = 30;
 
 /**
@@ -28,16 +29,15 @@ export async function deleteObject(
   namespace: string,
   name: string,
   options: DeleteOptions,
-  context: Pick<WriteContext, "dryRun">,
+  context: AdmissionContext,
 ): Promise<Deletion> {
   const definition = storageResource(served) ?? served;
-  if (definition.group === "" && definition.resource === "namespaces" && immortal.has(name)) {
-    throw forbidden("", "namespaces", name, "this namespace may not be deleted");
-  }
   for (let attempt = 0; ; attempt++) {
     const live = await registry.latest(keyOf(definition, namespace, name));
     if (!live) throw notFound(served.group, served.resource, name);
     checkPreconditions(served, live, options);
+    const attributes = { served, definition, schema: undefined, subresource: "", namespace: live.key.namespace, name, context };
+    await admitDelete(registry.cluster, { ...attributes, operation: "DELETE", oldObject: live.object });
     const next = marked(definition, live.object, options, registry.cluster.clock.now());
     const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
     const gone = isFree(next);

@@ -63,7 +63,7 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
       return registry.update(definition, namespace, name, change, contextOf(options?.fieldManager), { subresource: options?.subresource });
     },
     async delete(resource, namespace, name, options) {
-      await deleteObject(registry, definitionOf(resource), namespace, name, options ?? {}, { dryRun: false });
+      await deleteObject(registry, definitionOf(resource), namespace, name, options ?? {}, contextOf());
     },
     bind: (bindings) => bindPods(cluster, bindings),
   };

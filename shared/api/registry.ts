@@ -89,7 +89,7 @@ export class Registry {
     for (let attempt = 0; ; attempt++) {
       // What is chosen for one attempt (a name, an address) must not look asked for in the next.
       const next = generated || definition.collection === "services" ? cloneJson(body) : body;
-      const place = { served, definition, subresource: "", namespace: definition.namespaced ? namespace : "", context };
+      const place = { served, definition, schema, subresource: "", namespace: definition.namespaced ? namespace : "", context };
       await mutateAdmitted(this.cluster, { ...place, operation: "CREATE", name: next.metadata.name ?? "", object: next });
       if (generated) next.metadata.name = generateName(next.metadata.generateName ?? "", this.cluster.random);
       context.guard?.(next, undefined);
@@ -240,12 +240,12 @@ export class Registry {
       if (requested) next.metadata.managedFields = requested;
       recordManagers(this.#managedWrite(definition, schema, context, subresource), before, next);
     } else setManagers(next, before.metadata.managedFields ?? []);
-    if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     const { namespace, name } = live.key;
-    const place = { served, definition, subresource: subresource ?? "", namespace, name, context };
+    const place = { served, definition, schema, subresource: subresource ?? "", namespace, name, context };
     const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
     await mutateAdmitted(this.cluster, attributes);
+    if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
+    if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const causes =
       subresource === "binding"

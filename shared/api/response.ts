@@ -1,4 +1,4 @@
-import { isStatus, StatusError } from "../kubernetes/status-error.ts";
+import { isStatus, type StatusDetails, StatusError, type StatusReason } from "../kubernetes/status-error.ts";
 import { isStoreError } from "../store/store.ts";
 import type { ResourceRequest } from "./request-info.ts";
 
@@ -53,7 +53,21 @@ export class ExpiredListError extends StatusError {
   }
 }
 
+/** A refusal in somebody else's words: its body goes to the client as it is. */
+export class ForeignStatusError extends StatusError {
+  readonly body: Readonly<Record<string, unknown>>;
+  constructor(
+    body: Readonly<Record<string, unknown>> & { message: string; code: number },
+    reason: StatusReason,
+    details: StatusDetails | undefined,
+  ) {
+    super(reason, body.message, details, body.code);
+    this.body = body;
+  }
+}
+
 export function statusBody(error: StatusError): object {
+  if (error instanceof ForeignStatusError) return error.body;
   const { details } = error;
   return {
     kind: "Status",

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { WebhookCaller } from "../api/admission/webhooks/caller.ts";
 import type { ServedCluster } from "../api/cluster-api.ts";
 import { createClusterTokens } from "../api/cluster-tokens.ts";
 import { createLocalClient } from "../api/local-client.ts";
@@ -21,6 +22,8 @@ export interface ClusterRuntimeOptions {
   readonly tokens: TokenIssuer;
   readonly documents: Documents;
   readonly podStreamsOf: (ref: ClusterRef) => PodStreams;
+  /** Absent: this host calls no webhooks. */
+  readonly webhooks?: WebhookCaller;
 }
 
 /** 10.96.0.0/12, kubeadm's default. */
@@ -54,9 +57,9 @@ export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntim
 
 /** The machinery of the API over a mirror, however much of the cluster that holds. */
 export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRuntimeOptions): ClusterRuntime {
-  const { store, clock, random, tokens, documents } = options;
+  const { store, clock, random, tokens, documents, webhooks } = options;
   const log = options.log.with({ cluster: ref.cluster });
-  const cluster = { ref, store, mirror, clock, log, random, uid: randomUUID, serviceCidr };
+  const cluster = { ref, store, mirror, clock, log, random, uid: randomUUID, serviceCidr, ...(webhooks && { webhooks }) };
   const registry = new Registry(cluster);
   const authorizer = createRbacAuthorizer(mirror);
   return {

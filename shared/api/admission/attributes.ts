@@ -1,12 +1,13 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import type { ResourceDefinition } from "../../kubernetes/resources.ts";
+import type { KindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import { type StatusCause, StatusError } from "../../kubernetes/status-error.ts";
 import type { ApiCluster } from "../api-cluster.ts";
 import type { WriteContext } from "../registry.ts";
 import { forbidden } from "../response.ts";
 
 /** What `context` of a write says that admission asks for. */
-export type AdmissionContext = Pick<WriteContext, "user" | "dryRun" | "warn" | "authorizer">;
+export type AdmissionContext = Pick<WriteContext, "user" | "dryRun" | "warn" | "authorizer"> & { readonly fieldManager?: string };
 
 interface Common {
   /** As the client addressed it; objects are in the storage version. */
@@ -18,6 +19,8 @@ interface Common {
   /** Empty while a name is still to be generated. */
   readonly name: string;
   readonly context: AdmissionContext;
+  /** Of the stored version; absent: nothing is known of its fields. */
+  readonly schema: KindSchema | undefined;
 }
 
 /** One write as admission plugins see it: k8s.io/apiserver's `admission.Attributes`. `object` may be changed by those that mutate. */

@@ -3,6 +3,7 @@ import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { storageResource } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { StoredObject } from "../../store/store.ts";
+import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
 import { deleteObject } from "../deletion.ts";
@@ -113,12 +114,24 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   return answer(call, negotiated, 200, stored);
 }
 
+const deletionContext = ({ user, served, warnings }: Call, dryRun: boolean): AdmissionContext => ({
+  ...{ user, dryRun, authorizer: served.authorizer },
+  warn: (text) => warnings.push(text),
+});
+
 export async function deleteOne(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
   if (!definition.verbs.has("delete")) throw methodNotAllowed();
   const negotiated = negotiate(request.header("accept"), info.query);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
-  const { object, gone } = await deleteObject(served.registry, definition, target.namespace, target.name, options, { dryRun });
+  const { object, gone } = await deleteObject(
+    served.registry,
+    definition,
+    target.namespace,
+    target.name,
+    options,
+    deletionContext(call, dryRun),
+  );
   const stored = storageResource(definition) ?? definition;
   if (!gone || strategyOf(stored).returnsDeleted) return answer(call, negotiated, 200, object);
   const { uid } = object.object.metadata;
@@ -145,13 +158,12 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
     parseListOptions(info.query),
   );
   const items = [...result.items];
+  const context = deletionContext(call, dryRun);
   for (let at = 0; at < items.length; at += deleteConcurrency) {
     await Promise.all(
       items.slice(at, at + deleteConcurrency).map(async ({ key, object }) => {
         const uid = object.metadata.uid;
-        await ignoreGone(
-          deleteObject(served.registry, definition, key.namespace, key.name, { ...options, ...(uid && { uid }) }, { dryRun }),
-        );
+        await ignoreGone(deleteObject(served.registry, definition, key.namespace, key.name, { ...options, ...(uid && { uid }) }, context));
       }),
     );
   }

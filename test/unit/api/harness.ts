@@ -40,7 +40,7 @@ export interface Harness {
 }
 
 /** One cluster behind its API, over a real LMDB, without a socket. */
-export async function createHarness(): Promise<Harness> {
+export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Promise<Harness> {
   const folder = mkdtempSync(join(tmpdir(), "coracle-api-"));
   const store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA", objectPath), now: () => Date.now() });
   const ref = { tenant: "t", cluster: "c" };
@@ -55,6 +55,7 @@ export async function createHarness(): Promise<Harness> {
     random: Math.random,
     uid: randomUUID,
     serviceCidr: { first: 0x0a600000, size: 2 ** 20 },
+    ...more,
   };
   const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const issuer = createTokenIssuer({ signingKey, clock: systemClock, uid: randomUUID });

@@ -10,6 +10,7 @@ it("has a default for every setting", () => {
     runtime: "auto",
     logLevel: "warn",
     webhooksToPrivateAddresses: false,
+    webhookNetworks: [],
     runtimeEndpoint: undefined,
   });
 });
