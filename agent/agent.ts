@@ -320,6 +320,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   const poll = async (): Promise<void> => {
     let failures = 0;
+    let state: string | undefined;
     while (!stopped && !leaving) {
       let delayMs: number;
       const withNode = sendNode && description !== undefined;
@@ -328,6 +329,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         const request: SyncRequestInput = {
           ...{ marks, routes, waitSeconds: options.waitSeconds ?? 30 },
           ...(network?.routesPeers === true && { peersMark: peers.mark }),
+          ...(state !== undefined && { state }),
         };
         if (withNode) sendNode = false;
         const answer = await transport.sync(withNode && description !== undefined ? { ...request, node: description } : request);
@@ -335,6 +337,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         if (failures > 0) log.info("the server answers again", { node: nodeName });
         failures = 0;
         await apply(answer);
+        state = answer.state;
         delayMs = answer.nextSyncSeconds * 1000 * (1 + random() * 0.1);
       } catch (error) {
         if (stopped) return;

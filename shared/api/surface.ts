@@ -24,6 +24,8 @@ export interface SurfaceOptions {
   readonly requestId: () => string;
   /** Counts requests and held watches of a cluster's users. */
   readonly meter?: Pick<Meter, "request" | "change">;
+  /** Takes one request of the tenant's allowance; answers the seconds to wait when there is none left, else 0. */
+  readonly throttle?: (tenant: string) => number;
 }
 
 const prefix = "/clusters/";
@@ -41,6 +43,7 @@ export function createClusterSurface({
   log,
   requestId,
   meter,
+  throttle,
 }: SurfaceOptions): (request: ApiRequest) => Promise<ApiResponse> {
   const identify = async (request: ApiRequest): Promise<VerifiedToken | "none" | "bad"> => {
     const header = request.header("authorization");
@@ -73,6 +76,8 @@ export function createClusterSurface({
       if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
       if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
       if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());
+      const waitSeconds = throttle?.(verified.cluster.tenant) ?? 0;
+      if (waitSeconds > 0) return failure(tooManyRequests(waitSeconds));
       const served = await directory.open(verified.cluster);
       if (!served) return failure(noSuchResource());
       const user = served.tokens.accept(verified);
@@ -85,6 +90,10 @@ export function createClusterSurface({
     }
   };
 }
+
+/** As kube-apiserver's filters refuse (`tooManyRequests`). */
+const tooManyRequests = (retryAfterSeconds: number): StatusError =>
+  new StatusError("TooManyRequests", "Too many requests, please try again later.", { retryAfterSeconds });
 
 function split(url: string): { id: string | undefined; url: string } {
   if (!url.startsWith(prefix)) return { id: undefined, url };

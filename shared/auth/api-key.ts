@@ -1,4 +1,4 @@
-import { generateSecretToken, parseSecretToken, type SecretToken } from "./secret-token.ts";
+import { generateSecretToken, parseSecretToken, type SecretToken, secretTokenOf } from "./secret-token.ts";
 
 /**
  * What an API key may do. `…:write` includes `…:read`. `operator` runs the installation: it makes tenants and keys of any tenant,
@@ -21,6 +21,9 @@ export type ApiKeyScope = (typeof apiKeyScopes)[number];
 const kind = "ck_live";
 
 export const generateApiKey = (randomBytes: (count: number) => Buffer): SecretToken => generateSecretToken(kind, randomBytes);
+/** The first key of an installation without a disk, made of a secret of 32 letters and digits that its operator reads elsewhere. */
+export const operatorApiKey = (secret: string): SecretToken => secretTokenOf(kind, operatorPrefix, secret);
+export const operatorPrefix = "operator";
 export const parseApiKey = (token: string): SecretToken | undefined => parseSecretToken(kind, token);
 
 export function allows(granted: readonly ApiKeyScope[], wanted: ApiKeyScope): boolean {

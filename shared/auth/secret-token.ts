@@ -21,8 +21,15 @@ const checksumLength = 6;
 
 /** `kind` as in `ck_live`; `randomBytes` from a cryptographic source. */
 export function generateSecretToken(kind: string, randomBytes: (count: number) => Buffer): SecretToken {
-  const prefix = randomText(prefixLength, randomBytes);
-  const body = `${kind}_${prefix}_${randomText(secretLength, randomBytes)}`;
+  return secretTokenOf(kind, randomText(prefixLength, randomBytes), randomText(secretLength, randomBytes));
+}
+
+/** The token of a secret that was made elsewhere. `prefix`: 8, `secret`: 32 letters and digits. @throws RangeError */
+export function secretTokenOf(kind: string, prefix: string, secret: string): SecretToken {
+  const isText = (text: string, length: number): boolean => text.length === length && /^[0-9A-Za-z]+$/.test(text);
+  if (!isText(prefix, prefixLength) || !isText(secret, secretLength))
+    throw new RangeError(`a prefix of ${prefixLength} and a secret of ${secretLength} letters and digits are needed`);
+  const body = `${kind}_${prefix}_${secret}`;
   const token = body + checksum(body);
   return { token, prefix, hash: hashOf(token) };
 }

@@ -7,7 +7,7 @@ import type { ClusterRef } from "../store/store.ts";
 import type { ClusterView } from "../store/view.ts";
 
 /** Logs come from the node's agent over the connection that it opened itself. */
-export function createPodStreams(ref: ClusterRef, broker: StreamBroker, viewOf: () => ClusterView | undefined): PodStreams {
+export function createPodStreams(ref: ClusterRef, broker: Pick<StreamBroker, "open">, viewOf: () => ClusterView | undefined): PodStreams {
   return {
     log({ pod, container, follow, previous, timestamps, sinceSeconds, sinceTime, tailLines, limitBytes }) {
       const nodeName = pod.spec?.nodeName ?? "";

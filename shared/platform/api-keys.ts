@@ -1,4 +1,6 @@
-import { type ApiKeyScope, generateApiKey, parseApiKey } from "../auth/api-key.ts";
+import { type ApiKeyScope, apiKeyScopes, generateApiKey, parseApiKey } from "../auth/api-key.ts";
+import type { SecretToken } from "../auth/secret-token.ts";
+import { isStoreError } from "../store/store.ts";
 import type { PlatformContext } from "./context.ts";
 import { PlatformError } from "./problem.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
@@ -25,6 +27,11 @@ export interface NewApiKey {
 export interface ApiKeys {
   /** `key` is shown here and never again. */
   create(tenant: string, key: NewApiKey): Promise<{ readonly record: Versioned<ApiKeyRecord>; readonly key: string }>;
+  /**
+   * Takes in the key that was made of an installation's operator secret, once: revoked, it stays revoked, until there is another secret. Repeating it
+   * changes nothing.
+   */
+  adoptOperatorKey(tenant: string, token: SecretToken): Promise<void>;
   /** @throws PlatformError `not-found` */
   get(tenant: string, id: string): Promise<Versioned<ApiKeyRecord>>;
   list(tenant: string, page: { from?: string | undefined; limit: number }): Promise<Page<ApiKeyRecord>>;
@@ -41,26 +48,35 @@ export function createApiKeys({ store, clock, makeId, randomBytes }: PlatformCon
     return found;
   }
 
+  function newKey(tenant: string, { prefix, hash }: SecretToken, { name, scopes, expiresAtMs }: NewApiKey) {
+    const id = makeId("key");
+    const value: ApiKeyRecord = {
+      ...{ id, tenant, name, prefix, hash, scopes: [...new Set(scopes)], createdAtMs: clock.now() },
+      ...(expiresAtMs !== undefined && { expiresAtMs }),
+    };
+    const operations = [putRecord(recordKeys.apiKey(tenant, id), 0, value), putRecord(recordKeys.apiKeyByHash(hash), 0, value)];
+    return { value, operations };
+  }
+
   return {
     get,
-    async create(tenant, { name, scopes, expiresAtMs }) {
-      const { token, prefix, hash } = generateApiKey(randomBytes);
-      const id = makeId("key");
-      const value: ApiKeyRecord = {
-        id,
-        tenant,
-        name,
-        prefix,
-        hash,
-        scopes: [...new Set(scopes)],
-        createdAtMs: clock.now(),
-        ...(expiresAtMs !== undefined && { expiresAtMs }),
-      };
-      const [version = 1] = await store.writeRecords([
-        putRecord(recordKeys.apiKey(tenant, id), 0, value),
-        putRecord(recordKeys.apiKeyByHash(hash), 0, value),
-      ]);
-      return { record: { value, version }, key: token };
+    async create(tenant, key) {
+      const made = generateApiKey(randomBytes);
+      const { value, operations } = newKey(tenant, made, key);
+      const [version = 1] = await store.writeRecords(operations);
+      return { record: { value, version }, key: made.token };
+    },
+    async adoptOperatorKey(tenant, token) {
+      const marker = recordKeys.operatorKey;
+      const [known] = await store.getRecords([marker]);
+      if (known?.value.hash === token.hash) return;
+      const { operations } = newKey(tenant, token, { name: "operator", scopes: apiKeyScopes });
+      try {
+        await store.writeRecords([...operations, putRecord(marker, known?.version ?? 0, { hash: token.hash })]);
+      } catch (error) {
+        // Another process was faster.
+        if (!isStoreError(error, "RevisionConflict")) throw error;
+      }
     },
     list: (tenant, page) => queryPage(store, apiKeyRecord, partitions.apiKeys(tenant), page),
     async revoke(tenant, id) {

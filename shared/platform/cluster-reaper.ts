@@ -56,7 +56,7 @@ export function createClusterReaper(
     const word = await outbox.operationsFor(tenant, [clusterEvent("cluster.deleted", cluster)]);
     await store.writeRecords([...operations, { ...recordKeys.tenantUsage(tenant), kind: "add", add: { clusters: -1 } }, ...word]);
     outbox.wake();
-    news.poolChanged(pool);
+    news.poolChanged(tenant, pool);
     log.info("cluster deleted", { cluster: id, tenant });
   }
 

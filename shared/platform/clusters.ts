@@ -167,7 +167,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
       }
       await act("created", cluster, () => provisioner.created(cluster));
       if (pool) await act("resized", cluster, () => provisioner.resized(pool));
-      news.poolChanged(cluster.pool);
+      news.poolChanged(tenantId, cluster.pool);
       return { value: cluster, version: 1 };
     },
     async findByName(tenant, name) {

@@ -4,7 +4,8 @@ export interface KubeconfigInput {
   /** Names the cluster, the context and the user: `coracle-<name>`. */
   readonly name: string;
   readonly server: string;
-  readonly caPem: string;
+  /** Of the authority that the server's certificate comes from; undefined: one that everybody trusts. */
+  readonly caPem: string | undefined;
   readonly user:
     | { readonly kind: "token"; readonly token: string }
     /** A command that prints an ExecCredential (client.authentication.k8s.io/v1). */
@@ -18,7 +19,12 @@ export function renderKubeconfig({ name, server, caPem, user }: KubeconfigInput)
     apiVersion: "v1",
     kind: "Config",
     "current-context": entry,
-    clusters: [{ name: entry, cluster: { server, "certificate-authority-data": Buffer.from(caPem).toString("base64") } }],
+    clusters: [
+      {
+        name: entry,
+        cluster: { server, ...(caPem !== undefined && { "certificate-authority-data": Buffer.from(caPem).toString("base64") }) },
+      },
+    ],
     contexts: [{ name: entry, context: { cluster: entry, user: entry, namespace: "default" } }],
     users: [
       {

@@ -1,12 +1,15 @@
-/** Tells who serves the agents of a pool that its clusters, labels or taints may have changed. In process, at most once a change: missing one costs delay only. */
+/**
+ * Tells who serves the agents of a pool that its clusters, labels or taints may have changed. In process, at most once a change: missing one costs
+ * delay only. Hosts of several processes pass it on by records.
+ */
 export interface PlatformNews {
-  poolChanged(pool: string): void;
+  poolChanged(tenant: string, pool: string): void;
   /** Returns the unsubscriber. */
-  onPoolChange(listener: (pool: string) => void): () => void;
+  onPoolChange(listener: (pool: string, tenant: string) => void): () => void;
   /** Machines of the pool, the addresses of their pods or their own have changed. */
-  peersChanged(pool: string): void;
+  peersChanged(tenant: string, pool: string): void;
   /** Returns the unsubscriber. */
-  onPeersChange(listener: (pool: string) => void): () => void;
+  onPeersChange(listener: (pool: string, tenant: string) => void): () => void;
 }
 
 export function createPlatformNews(): PlatformNews {
@@ -16,12 +19,12 @@ export function createPlatformNews(): PlatformNews {
 }
 
 function createChannel() {
-  const listeners = new Set<(pool: string) => void>();
+  const listeners = new Set<(pool: string, tenant: string) => void>();
   return {
-    tell(pool: string): void {
-      for (const listener of listeners) listener(pool);
+    tell(tenant: string, pool: string): void {
+      for (const listener of listeners) listener(pool, tenant);
     },
-    listen(listener: (pool: string) => void): () => void {
+    listen(listener: (pool: string, tenant: string) => void): () => void {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -155,7 +155,7 @@ export function createNodeRegistry(
       await takeOut(node);
       return refused("revoked");
     }
-    if (range.operations.length > 0) news.peersChanged(pool);
+    if (range.operations.length > 0) news.peersChanged(tenant, pool);
     heartbeats.seen({ tenant, pool, nodeName: name }, now);
     const { podCidr } = range;
     return {
@@ -178,7 +178,7 @@ export function createNodeRegistry(
     const { podCidr: _, ...rest } = found.value;
     const next: NodeRecord = { ...rest, ...(podCidr !== undefined && { podCidr }), updatedAtMs: clock.now() };
     await store.writeRecords([putRecord(key, found.version, next), ...operations]);
-    news.peersChanged(node.pool);
+    news.peersChanged(node.tenant, node.pool);
     return podCidr;
   }
 
@@ -203,7 +203,7 @@ export function createNodeRegistry(
       outbox.wake();
       return range.length > 0;
     });
-    if (hadRange) news.peersChanged(pool);
+    if (hadRange) news.peersChanged(tenant, pool);
     heartbeats.forget({ tenant, pool, nodeName: name });
     try {
       await operations.removed(node);
@@ -212,7 +212,7 @@ export function createNodeRegistry(
     } catch (error) {
       log.error("node not taken out of its clusters", error, { pool, node: name });
     }
-    news.poolChanged(pool);
+    news.poolChanged(tenant, pool);
   }
 
   async function setDrain(tenant: string, pool: string, name: string, drain: NodeRecord["drain"]): Promise<Versioned<NodeRecord>> {

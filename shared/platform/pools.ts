@@ -72,6 +72,7 @@ export async function poolLeftovers(store: Store, tenant: string, pool: string):
     partitions.joinTokens(tenant, pool),
     partitions.podRanges(tenant, pool),
     partitions.heartbeats(tenant, pool),
+    partitions.marks(tenant, pool),
     partitions.commitments(tenant, pool),
   ]) {
     for await (const { sort, value } of everyRecord(store, partition)) {
@@ -107,7 +108,7 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, { pr
   }
 
   async function provision(pool: PoolRecord): Promise<void> {
-    news.poolChanged(pool.id);
+    news.poolChanged(pool.tenant, pool.id);
     try {
       await provisioner.resized(pool);
     } catch (error) {

@@ -20,6 +20,8 @@ export const partitions = {
   nodes: (tenant: string, pool: string) => `${tenant}#nodes#${pool}`,
   heartbeats: (tenant: string, pool: string) => `${tenant}#heartbeats#${pool}`,
   commitments: (tenant: string, pool: string) => `${tenant}#committed#${pool}`,
+  /** How often something changed that a node has to be told: a node's name, or `*` for what concerns all of them. */
+  marks: (tenant: string, pool: string) => `${tenant}#marks#${pool}`,
   /** What each machine's pods have of the pool's addresses; sort: the first address in hexadecimal. */
   podRanges: (tenant: string, pool: string) => `${tenant}#pod-ranges#${pool}`,
   joinTokens: (tenant: string, pool: string) => `${tenant}#join-tokens#${pool}`,
@@ -32,6 +34,8 @@ export const recordKeys = {
   /** Counters that are checked against the tenant's limits. */
   tenantUsage: (tenant: string): RecordKey => ({ partition: `${tenant}#usage`, sort: "counts" }),
   apiKey: (tenant: string, id: string): RecordKey => ({ partition: partitions.apiKeys(tenant), sort: id }),
+  /** The hash of the operator's first key. */
+  operatorKey: { partition: "platform#installation", sort: "operator-key" },
   apiKeyByHash: (hash: string): RecordKey => ({ partition: `api-key#${hash.slice(0, 4)}`, sort: hash }),
   cluster: (tenant: string, cluster: string): RecordKey => ({ partition: partitions.clusters(tenant), sort: cluster }),
   clusterName: (tenant: string, name: string): RecordKey => ({ partition: `${tenant}#cluster-names`, sort: name }),
@@ -53,6 +57,7 @@ export const recordKeys = {
     partition: partitions.commitments(tenant, pool),
     sort: node,
   }),
+  mark: (tenant: string, pool: string, node: string): RecordKey => ({ partition: partitions.marks(tenant, pool), sort: node }),
   podRange: (tenant: string, pool: string, block: string): RecordKey => ({ partition: partitions.podRanges(tenant, pool), sort: block }),
   /** Where the search for the next free range begins. */
   podRangeCursor: (tenant: string, pool: string): RecordKey => ({ partition: `${tenant}#pod-range-cursors`, sort: pool }),

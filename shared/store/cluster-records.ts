@@ -6,6 +6,8 @@ export const clusterPartitions = {
   nodePorts: ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}#node-ports`,
   /** How far the log was at which time. */
   history: ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}#history`,
+  /** Who turns its loops, and what keeps others from doing so. */
+  loops: ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}#loops`,
   /** What is committed on nodes that are no pool's. */
   poollessCommitments: ({ tenant, cluster }: ClusterRef): string => `${tenant}#committed#cluster:${cluster}`,
 } as const satisfies Record<string, (ref: ClusterRef) => string>;

@@ -49,7 +49,9 @@ export class Mirror implements ClusterView {
   readonly #moved = new Set<() => void>();
   readonly #historyEntries: number;
   readonly #historyByteLimit: number;
-  readonly #unfollow: () => void;
+  readonly #follow: () => () => void;
+  #unfollow: () => void;
+  #suspended = false;
 
   static async open(store: Store, cluster: ClusterRef, options: MirrorOptions): Promise<Mirror> {
     const { revision, objects } = await store.snapshot(cluster);
@@ -62,7 +64,8 @@ export class Mirror implements ClusterView {
     this.#historyEntries = options.historyEntries ?? 10_000;
     this.#historyByteLimit = options.historyBytes ?? 32 * 1024 * 1024;
     for (const stored of objects) this.#collection(stored.key).load(stored);
-    this.#unfollow = store.follow(cluster, revision, (entries, through) => this.#apply(entries, through), options.onEnd);
+    this.#follow = () => store.follow(cluster, this.#revision, (entries, through) => this.#apply(entries, through), options.onEnd);
+    this.#unfollow = this.#follow();
   }
 
   get revision(): number {
@@ -150,6 +153,19 @@ export class Mirror implements ClusterView {
         resolve();
       });
     });
+  }
+
+  /** Follows the log no more until `resume`; a process that is about to be frozen need not poll for what nobody asks. */
+  suspend(): void {
+    this.#unfollow();
+    this.#suspended = true;
+  }
+
+  /** Follows on from where it was. */
+  resume(): void {
+    if (!this.#suspended) return;
+    this.#suspended = false;
+    this.#unfollow = this.#follow();
   }
 
   close(): void {

@@ -25,22 +25,35 @@ export interface AgentApiPorts {
   readonly pool: NodePool;
   readonly tokens: PodTokenIssuer;
   readonly streams: StreamBroker;
+  /** For hosts that do not hold calls: how a call learns without looking that nothing is new. */
+  readonly changes?: NodeChanges;
   readonly clock: Clock;
   readonly log: Log;
   /** A fresh unique text: marks of another server process are told apart by it. */
   readonly newId: () => string;
 }
 
+export interface NodeChanges {
+  /** A word that stays the same while there is nothing new for the node. Reading it costs next to nothing. */
+  state(node: NodeIdentity): Promise<string>;
+  /** Brings what this process has of the node's clusters up to date, at the least to what `state` stands for. */
+  follow(node: NodeIdentity, state: string): Promise<void>;
+}
+
 export interface AgentApiOptions {
   /** Longest hold of a sync; 0 on functions, where waiting costs. */
   readonly holdSeconds: number;
-  /** What an agent is told to wait between calls for news, when the server does not hold them. */
+  /** What an agent is told to wait between calls for news, when the server does not hold them: while there is work for it, … */
   readonly pollSeconds: number;
+  /** … and when there was none for a minute. */
+  readonly idlePollSeconds: number;
   /** How old a node condition's heartbeat time may grow (kubelet: 300). */
   readonly statusRefreshSeconds: number;
 }
 
-const defaults: AgentApiOptions = { holdSeconds: 30, pollSeconds: 0, statusRefreshSeconds: 300 };
+const defaults: AgentApiOptions = { holdSeconds: 30, pollSeconds: 0, idlePollSeconds: 0, statusRefreshSeconds: 300 };
+/** How long a node counts as busy after there was work for it. */
+const busyMs = 60_000;
 
 const refusals: Record<JoinRefusal, readonly [status: number, title: string]> = {
   unknown: [401, "The join token is not known"],
@@ -55,6 +68,8 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   const { pool, tokens, streams, clock, log } = ports;
   const settings = { ...defaults, ...options };
   const registry = createNodeRegistry({ pool, streams, clock, log, newId: ports.newId, refreshSeconds: settings.statusRefreshSeconds });
+
+  const busyUntil = new Map<string, number>();
 
   const identify = (check: CredentialCheck): NodeIdentity => {
     if (check.kind === "node") return check.node;
@@ -80,10 +95,45 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     reported: Awaited<ReturnType<typeof report>>,
     { aborted }: AbortSignal,
   ): Promise<SyncResponse> => {
-    const nextSyncSeconds = settings.pollSeconds;
-    if (request.marks === undefined || aborted) return { news: [], ...reported, streams: [], nextSyncSeconds };
+    if (request.marks === undefined || aborted)
+      return { news: [], ...reported, streams: [], nextSyncSeconds: nextSyncSeconds(node, !saysNothing(request)) };
     const told = await registry.news(waitingNode(node, request));
-    return { ...told, ...reported, streams: streams.take(node), nextSyncSeconds };
+    const taken = await streams.take(node);
+    const isBusy = told.news.length > 0 || taken.length > 0 || !saysNothing(request) || reported.sendNode;
+    return { ...told, ...reported, streams: taken, nextSyncSeconds: nextSyncSeconds(node, isBusy) };
+  };
+
+  const nextSyncSeconds = ({ pool, nodeName }: NodeIdentity, isBusy: boolean): number => {
+    const key = `${pool}/${nodeName}`;
+    if (isBusy) busyUntil.set(key, clock.now() + busyMs);
+    else if ((busyUntil.get(key) ?? 0) <= clock.now()) {
+      busyUntil.delete(key);
+      return settings.idlePollSeconds;
+    }
+    return settings.pollSeconds;
+  };
+
+  /** The answer where the node's word for its state still holds: nothing was looked at. */
+  const nothingNew = (node: NodeIdentity, state: string): SyncResponse => ({
+    ...{ news: [], retry: [], tokens: [], streams: [], sendNode: false, state },
+    nextSyncSeconds: nextSyncSeconds(node, false),
+  });
+
+  /** One call that is not held. */
+  const syncByState = async (
+    changes: NodeChanges,
+    node: NodeIdentity,
+    request: SyncRequest,
+    signal: AbortSignal,
+  ): Promise<SyncResponse> => {
+    const state = await changes.state(node);
+    if (request.marks !== undefined && request.state === state && saysNothing(request)) {
+      pool.seen(node, clock.now());
+      return nothingNew(node, state);
+    }
+    await changes.follow(node, state);
+    const answered = await answer(node, request, await report(node, request), signal);
+    return request.marks === undefined ? answered : { ...answered, state };
   };
 
   const mayWait = (request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): boolean =>
@@ -102,6 +152,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     const { node, credential, podCidr } = outcome;
     // The range is only wished for by now: the Node gets it when the pods have it.
     const { podCidr: _, ...description } = request.node;
+    if (ports.changes) await ports.changes.follow(node, await ports.changes.state(node));
     const state = await registry.refresh(node, description);
     const clusters = [...state.clusters.values()].map(({ id, apiPath }) => ({ id, apiPath }));
     const response: JoinResponse = {
@@ -118,6 +169,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   app.post("/agent/v1/sync", limited, async (c) => {
     const node = identify(await pool.authenticate(bearer(c.req.raw)));
     const request = await parse(c.req.raw, syncRequest);
+    if (ports.changes) return c.json(await syncByState(ports.changes, node, request, c.req.raw.signal));
     const reported = await report(node, request);
     if (mayWait(request, reported)) {
       const waitSeconds = Math.min(request.waitSeconds, settings.holdSeconds);
@@ -132,6 +184,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
       calls.map(async ({ credential, sync }) => {
         try {
           const node = identify(await pool.authenticate(credential));
+          if (ports.changes) return { kind: "answer", answer: await syncByState(ports.changes, node, sync, c.req.raw.signal) } as const;
           return { kind: "node", node, sync, reported: await report(node, sync) } as const;
         } catch (error) {
           return { kind: "problem", problem: problemOf(error, log, ports.newId) } as const;
@@ -145,7 +198,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     }
     const answers = await Promise.all(
       outcomes.map(async (outcome) =>
-        outcome.kind === "problem"
+        outcome.kind !== "node"
           ? outcome
           : { kind: "answer", answer: await answer(outcome.node, outcome.sync, outcome.reported, c.req.raw.signal) },
       ),
@@ -158,7 +211,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     const id = c.req.param("id");
     const refused = c.req.header("content-type")?.startsWith("application/problem+json") ?? false;
     const outcome = refused
-      ? streams.refuse(node, id, statusOf(await parse(c.req.raw, problemSchema)))
+      ? await streams.refuse(node, id, statusOf(await parse(c.req.raw, problemSchema)))
       : await streams.deliver(node, id, c.req.raw.body ?? emptyBody());
     if (outcome === "absent") throw new AgentProblem(404, "Nobody waits for this stream");
     return c.body(null, 204);
@@ -171,6 +224,10 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   });
   return { app, close: () => registry.close() };
 }
+
+/** A call that carries nothing up but that the node is there. */
+const saysNothing = ({ node, statuses, ended, events, tokenRequests }: SyncRequest): boolean =>
+  node === undefined && statuses.length === 0 && ended.length === 0 && events.length === 0 && tokenRequests.length === 0;
 
 /** What is left unread would hold up the next request of the connection. Streams, which have no end in sight, are cut off instead. */
 function discardBody({ body, bodyUsed, headers }: Request): void {

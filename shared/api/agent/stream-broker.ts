@@ -19,15 +19,17 @@ export interface StreamBroker {
    */
   open(node: StreamNode, request: StreamRequest): Promise<ReadableStream<Uint8Array>>;
   /** Requests the node was not told yet; telling them once is enough, an unanswered one times out. */
-  take(node: StreamNode): (StreamRequest & { readonly id: string })[];
+  take(node: StreamNode): PendingStreams | Promise<PendingStreams>;
   hasPending(node: StreamNode): boolean;
   /** The node's answer. Resolves when the caller has read all of it or gone away. `absent`: nobody waits for it (any more). */
   deliver(node: StreamNode, id: string, body: ReadableStream<Uint8Array>): Promise<"delivered" | "absent">;
   /** The node's refusal. */
-  refuse(node: StreamNode, id: string, error: StatusError): "delivered" | "absent";
+  refuse(node: StreamNode, id: string, error: StatusError): "delivered" | "absent" | Promise<"delivered" | "absent">;
   /** Calls when a node has something to take. Returns the unsubscriber. */
   onPending(listener: (node: StreamNode) => void): () => void;
 }
+
+export type PendingStreams = (StreamRequest & { readonly id: string })[];
 
 interface Waiting {
   readonly node: string;

@@ -14,9 +14,10 @@ import type { Cursors } from "./cursor.ts";
 
 /** Where the installation is reached, and what it serves. */
 export interface ServerFacts {
-  /** Without a path: `https://127.0.0.1:7443`. */
+  /** Of the cluster API, without a path: `https://127.0.0.1:7443`. */
   readonly url: string;
-  readonly caPem: string;
+  /** Undefined: the server's certificate is one that everybody trusts. */
+  readonly caPem: string | undefined;
   /** For example `v1.33.0`. */
   readonly kubernetesVersion: string;
 }

@@ -1,0 +1,98 @@
+import { Documents } from "../shared/api/non-resource.ts";
+import type { PodStreams } from "../shared/api/pod-streams.ts";
+import { createTokenIssuer, type TokenIssuer } from "../shared/auth/token.ts";
+import { createHostBase } from "../shared/host/base.ts";
+import type { ClusterRuntimeOptions } from "../shared/host/cluster-runtime.ts";
+import { type Installation, openInstallation } from "../shared/host/installation.ts";
+import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
+import { createRecordStreams } from "../shared/host/record-streams.ts";
+import { StatusError } from "../shared/kubernetes/status-error.ts";
+import { createMeter, type Meter } from "../shared/metering/meter.ts";
+import { usageIntervalMs } from "../shared/metering/usage-metering.ts";
+import { createUsageWriter } from "../shared/metering/usage-writer.ts";
+import { DynamoStore } from "../shared/store/dynamo/dynamo-store.ts";
+import { objectPath } from "../shared/store/dynamo/keys.ts";
+import type { Table } from "../shared/store/dynamo/table.ts";
+import type { ClusterRef } from "../shared/store/store.ts";
+import type { FunctionPorts } from "./ports.ts";
+
+/** What every function stands on. */
+export interface Dependencies extends FunctionPorts {
+  readonly installation: Installation;
+  /** Everything: the platform's records, and the clusters of all tenants. */
+  readonly store: DynamoStore;
+  /** What serves one tenant goes through this: it reaches that tenant's clusters and records alone. */
+  readonly storeOf: (tenant: string) => DynamoStore;
+  readonly tokens: TokenIssuer;
+  readonly meter: Meter;
+  /** The options of a cluster served for its tenant. */
+  readonly runtimeOptions: (ref: ClusterRef, podStreams?: PodStreams) => ClusterRuntimeOptions;
+  readonly marksOf: (tenant: string) => NodeMarks;
+  /** How callers of the cluster API and agents meet. */
+  readonly streamsOf: (tenant: string) => ReturnType<typeof createRecordStreams>;
+  /** Work that an answer does not wait for, but the end of the invocation does. A failure is logged. */
+  readonly later: (name: string, work: Promise<unknown>) => void;
+  /** Waits for all of that, and writes usage when it is time. */
+  readonly settle: () => Promise<void>;
+}
+
+export async function openDependencies(ports: FunctionPorts): Promise<Dependencies> {
+  const { environment, clock, log, random, uid, table } = ports;
+  const common = { clock, random, makeId: uid };
+  const secret = await ports.readSecret(environment.secret);
+  const installation = await openInstallation(new DynamoStore({ ...common, table }), secret, clock.now());
+  const base = createHostBase(installation.caPem, objectPath);
+  const storeOn = (its: Table): DynamoStore => new DynamoStore({ ...common, table: its, sealer: installation.sealer, base });
+  const store = storeOn(table);
+  const stores = new WeakMap<Table, DynamoStore>([[table, store]]);
+  const storeOf = (tenant: string): DynamoStore => {
+    const its = ports.tableOf(tenant);
+    const known = stores.get(its) ?? storeOn(its);
+    stores.set(its, known);
+    return known;
+  };
+  const tokens = createTokenIssuer({ signingKey: installation.signingKeyPem, clock, uid });
+  const documents = new Documents("127.0.0.1");
+  const meter = createMeter(clock);
+  const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
+  let usageWrittenMs = clock.now();
+  const underWay = new Set<Promise<unknown>>();
+  return {
+    ...ports,
+    ...{ installation, store, storeOf, tokens, meter },
+    marksOf: (tenant) => createNodeMarks(storeOf(tenant)),
+    streamsOf: (tenant) =>
+      createRecordStreams({ store: storeOf(tenant), tenant, marks: createNodeMarks(storeOf(tenant)), clock, newId: uid }),
+    runtimeOptions: ({ tenant }, podStreams = noStreams) => ({
+      ...{ store: storeOf(tenant), clock, log, random, tokens, documents },
+      podStreamsOf: () => podStreams,
+    }),
+    later(name, work) {
+      const watched: Promise<unknown> = work
+        .catch((error: unknown) => log.error("left undone", error, { name }))
+        .finally(() => underWay.delete(watched));
+      underWay.add(watched);
+    },
+    async settle() {
+      while (underWay.size > 0) await Promise.all(underWay);
+      if (clock.now() - usageWrittenMs < usageIntervalMs) return;
+      usageWrittenMs = clock.now();
+      await usage.flush();
+    },
+  };
+}
+
+/** Loops ask for no logs. */
+const noStreams: PodStreams = { log: () => Promise.reject(new StatusError("MethodNotAllowed", "logs are served by the cluster API")) };
+
+/** Opened once an instance; an opening that failed is tried again by the next invocation. */
+export function opener<T>(open: (dependencies: Dependencies) => T | Promise<T>, ports: () => FunctionPorts): () => Promise<T> {
+  let opening: Promise<T> | undefined;
+  return () => {
+    opening ??= openDependencies(ports()).then(open);
+    opening.catch(() => {
+      opening = undefined;
+    });
+    return opening;
+  };
+}

@@ -1,0 +1,34 @@
+import middy from "@middy/core";
+import { opener } from "./dependencies.ts";
+import { parsed, settled } from "./event-function.ts";
+import type { LambdaContext } from "./lambda.ts";
+import { finishPlatformWork } from "./platform-work.ts";
+import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { changesOf, streamEvent } from "./stream-records.ts";
+import { turnMany } from "./turn-many.ts";
+import { createTurning } from "./turning.ts";
+
+/** Kept of the function's time to leave things in order. */
+const marginMs = 8000;
+
+/** DynamoDB Streams: turns the clusters that changed. Only what could be neither turned nor noted is asked for again. */
+export function createHandler(ports: () => FunctionPorts) {
+  const open = opener(createTurning, ports);
+  return middy<unknown, { batchItemFailures: { itemIdentifier: string }[] }>()
+    .use(parsed(streamEvent))
+    .use(settled(open, ports))
+    .handler(async (event, context) => {
+      const { Records } = event as { Records: unknown[] };
+      const turning = await open();
+      const { clock, log } = turning.dependencies;
+      const untilMs = clock.now() + (context as unknown as LambdaContext).getRemainingTimeInMillis() - marginMs;
+      const { clusters, platform, unreadable } = changesOf(Records);
+      if (unreadable > 0) log.warn("records of the stream that say nothing", { records: unreadable });
+      const wanted = clusters.map((each) => ({ ...each, failures: 0 }));
+      const [turned] = await Promise.all([turnMany(turning, wanted, untilMs), platform ? finishPlatformWork(turning, untilMs) : undefined]);
+      const lost = turned.filter(({ outcome }) => outcome === "lost");
+      return { batchItemFailures: lost.map(({ sequenceNumber }) => ({ itemIdentifier: sequenceNumber })) };
+    });
+}
+
+export const handler = createHandler(lambdaPorts);

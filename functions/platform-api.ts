@@ -1,0 +1,48 @@
+import { version } from "../shared/api/non-resource.ts";
+import { createNodeOperations } from "../shared/host/node-operations.ts";
+import { createPlatform, type Platform } from "../shared/platform/platform.ts";
+import { type Dependencies, opener } from "./dependencies.ts";
+import { createUrlHandler } from "./function-url.ts";
+import { createOperatorDoor } from "./operator-door.ts";
+import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
+import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
+
+function createPlatformFunction(dependencies: Dependencies) {
+  const { environment, store, clock, log, randomBytes, uid, tokens, installation } = dependencies;
+  const { clusters, directory } = createDirectory(dependencies);
+  let origin = "";
+  const platform: Platform = createPlatform({
+    ...{ store, clock, log, randomBytes, uid, tokens },
+    provisioner: createFunctionProvisioner(dependencies, directory),
+    operations: createNodeOperations(directory, () => platform.pools),
+    cursorKey: installation.cursorKey,
+    server: () => ({ url: environment.clusterApiUrl ?? origin, caPem: undefined, kubernetesVersion: version.gitVersion }),
+    version: "0.1.0",
+  });
+  tellByMarks(platform.news, dependencies);
+  const admitOperator = createOperatorDoor(dependencies, platform);
+  return {
+    async serve(request: Request, from: string): Promise<Response> {
+      origin = from;
+      await admitOperator(request);
+      return platform.app.fetch(request);
+    },
+    async settle(): Promise<void> {
+      clusters.rest();
+      await platform.heartbeats.flush();
+      await dependencies.settle();
+    },
+  };
+}
+
+export function createHandler(ports: () => FunctionPorts) {
+  const open = opener(createPlatformFunction, ports);
+  return createUrlHandler({
+    serve: async (event) => fromWebResponse(await (await open()).serve(toWebRequest(event), originOf(event))),
+    settle: async () => (await open()).settle(),
+    ports,
+  });
+}
+
+export const handler = createHandler(lambdaPorts);

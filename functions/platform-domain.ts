@@ -1,0 +1,56 @@
+import { catchUp } from "../shared/api/list.ts";
+import { putAgenda } from "../shared/host/agenda.ts";
+import { type ClusterRuntime, openClusterRuntime, type RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
+import { drainCluster, dropPods } from "../shared/host/drain-cluster.ts";
+import { ServedClusters } from "../shared/host/served-clusters.ts";
+import { refOf } from "../shared/platform/clusters.ts";
+import type { PlatformNews } from "../shared/platform/news.ts";
+import type { ClusterProvisioner } from "../shared/platform/provisioner.ts";
+import type { ClusterRef } from "../shared/store/store.ts";
+import type { Dependencies } from "./dependencies.ts";
+
+/** Pods of a cluster that goes get this long to end; then what is left is dropped with it. */
+const drainMs = 60_000;
+
+/** Clusters for what acts on them from outside; each is up to date when it is opened. */
+export function createDirectory({ storeOf, runtimeOptions }: Dependencies): { clusters: ServedClusters; directory: RuntimeDirectory } {
+  const clusters = new ServedClusters(
+    (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref), onEnd),
+    (ref) => storeOf(ref.tenant).wake(ref),
+  );
+  const directory: RuntimeDirectory = {
+    onEvict: (listener) => clusters.onEvict(listener),
+    async open(ref: ClusterRef): Promise<ClusterRuntime | undefined> {
+      const runtime = await clusters.open(ref);
+      if (runtime) await catchUp(runtime.cluster);
+      return runtime;
+    },
+  };
+  return { clusters, directory };
+}
+
+/** Machines join by themselves; what a cluster needs of its loops is put on the agenda, and a cluster that goes is drained first. */
+export function createFunctionProvisioner({ store, clock }: Dependencies, directory: RuntimeDirectory): ClusterProvisioner {
+  return {
+    readyAtOnce: true,
+    created: () => Promise.resolve(),
+    resized: () => Promise.resolve(),
+    async scheduling(cluster) {
+      await store.writeRecords([putAgenda(refOf(cluster), clock.now())]);
+    },
+    async deleting(cluster) {
+      const runtime = await directory.open(refOf(cluster));
+      if (!runtime || (await drainCluster(runtime)) === 0) return "done";
+      if (clock.now() - cluster.updatedAtMs < drainMs) return "pending";
+      await dropPods(runtime);
+      return "done";
+    },
+  };
+}
+
+/** What changed for the nodes of a pool is told to their agents by records. */
+export function tellByMarks(news: PlatformNews, { marksOf, later }: Dependencies): void {
+  const tell = (pool: string, tenant: string): void => later("nodes told", marksOf(tenant).poolChanged(tenant, pool));
+  news.onPoolChange(tell);
+  news.onPeersChange(tell);
+}

@@ -1,0 +1,57 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { Clock } from "../shared/clock.ts";
+import { once } from "../shared/kubernetes/facts.ts";
+import { AwsTable } from "../shared/store/dynamo/aws-table.ts";
+import type { Table } from "../shared/store/dynamo/table.ts";
+import { createJsonLog, type Log } from "../shared/telemetry/log.ts";
+import { functionClock } from "./clock.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
+import { tenantSessions } from "./tenant-sessions.ts";
+
+/** The world outside, as the functions see it: AWS here, memory in tests. */
+export interface FunctionPorts {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  /** From a cryptographic source. */
+  readonly randomBytes: (count: number) => Buffer;
+  readonly uid: () => string;
+  /** The table as the function itself may reach it. */
+  readonly table: Table;
+  /** The table as it may be reached for one tenant: no other tenant's partitions. */
+  readonly tableOf: (tenant: string) => Table;
+  readonly readSecret: (id: string) => Promise<string>;
+}
+
+function awsPorts(variables: Readonly<Record<string, string | undefined>>): FunctionPorts {
+  const environment = readEnvironment(variables);
+  const { table: name, tenantRole, logLevel } = environment;
+  // The store repeats by itself what may be repeated.
+  const table = new AwsTable(new DynamoDBClient({ maxAttempts: 1 }), name);
+  const log = createJsonLog(
+    (line) => process.stdout.write(line),
+    () => Date.now(),
+    logLevel,
+  );
+  return {
+    environment,
+    clock: functionClock,
+    log,
+    random: Math.random,
+    randomBytes,
+    uid: randomUUID,
+    table,
+    tableOf: tenantRole === undefined ? () => table : tenantSessions({ table: name, role: tenantRole }),
+    async readSecret(id) {
+      const { SecretString } = await new SecretsManagerClient({}).send(new GetSecretValueCommand({ SecretId: id }));
+      if (SecretString === undefined) throw new Error(`the secret ${id} is no text`);
+      return SecretString;
+    },
+  };
+}
+
+/** Those of this instance. @throws Error where the environment is not as it should be */
+export const lambdaPorts = once(() => awsPorts(process.env));

@@ -1,0 +1,60 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { AwsTable } from "../shared/store/dynamo/aws-table.ts";
+import type { Table } from "../shared/store/dynamo/table.ts";
+
+/** The longest session of a role that was taken on from a role. */
+const sessionSeconds = 3600;
+/** Tenants whose table is kept. */
+const kept = 200;
+
+const actions = ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"];
+
+/** What a session may do at the most: reach partitions whose key begins with the tenant's id. */
+export const sessionPolicy = (tenant: string) => ({
+  Version: "2012-10-17",
+  Statement: [
+    {
+      Effect: "Allow",
+      Action: actions.map((action) => `dynamodb:${action}`),
+      Resource: "*",
+      Condition: { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${tenant}#*`] }, Null: { "dynamodb:LeadingKeys": "false" } },
+    },
+    // The table is encrypted with a key of its own; which items are read is decided above.
+    { Effect: "Allow", Action: ["kms:Decrypt", "kms:DescribeKey"], Resource: "*" },
+  ],
+});
+
+/** The table by tenant, each behind credentials that know no other tenant. They are fetched at the first use and kept until they expire. */
+export function tenantSessions({ table, role }: { readonly table: string; readonly role: string }): (tenant: string) => Table {
+  const sts = new STSClient({});
+  const tables = new Map<string, Table>();
+  return (tenant) => {
+    const known = tables.get(tenant);
+    if (known) return known;
+    const credentials = async () => {
+      const { Credentials } = await sts.send(
+        new AssumeRoleCommand({
+          RoleArn: role,
+          RoleSessionName: `tenant-${tenant}`.replace(/[^\w+=,.@-]/g, "-").slice(0, 64),
+          DurationSeconds: sessionSeconds,
+          Policy: JSON.stringify(sessionPolicy(tenant)),
+        }),
+      );
+      const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+      if (accessKeyId === undefined || secretAccessKey === undefined) throw new Error(`no session for the tenant ${tenant}`);
+      return {
+        accessKeyId,
+        secretAccessKey,
+        ...(SessionToken !== undefined && { sessionToken: SessionToken }),
+        ...(Expiration !== undefined && { expiration: Expiration }),
+      };
+    };
+    // The client remembers what the function answers, and asks anew some minutes before it expires.
+    const made = new AwsTable(new DynamoDBClient({ maxAttempts: 1, credentials }), table);
+    tables.set(tenant, made);
+    const [oldest] = tables.keys();
+    if (tables.size > kept && oldest !== undefined) tables.delete(oldest);
+    return made;
+  };
+}

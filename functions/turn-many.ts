@@ -1,0 +1,55 @@
+import { putAgenda } from "../shared/host/agenda.ts";
+import type { TurnOutcome } from "../shared/host/turner.ts";
+import type { ClusterRef } from "../shared/store/store.ts";
+import type { Turning } from "./turning.ts";
+
+export interface Wanted {
+  readonly ref: ClusterRef;
+  /** 0: look, whatever is known. */
+  readonly revision: number;
+  /** How often in a row it failed. */
+  readonly failures: number;
+}
+
+export type Turned<T> = T & { readonly outcome: TurnOutcome | "failed" | "lost" };
+
+const atOnce = 8;
+/** A cluster that fails is looked at again after a minute, then two, at the most an hour. */
+const backOffMs = { first: 60_000, longest: 3_600_000 } as const;
+
+/**
+ * Turns clusters beside each other: one that fails, or whose tenant has more to do than there is time for, keeps none of the others from its turn. What fails
+ * goes on the agenda; `lost`: not even that could be written.
+ */
+export async function turnMany<T extends Wanted>(
+  { turner, dependencies }: Turning,
+  wanted: readonly T[],
+  untilMs: number,
+): Promise<Turned<T>[]> {
+  const { clock, log, store } = dependencies;
+  const turned: Turned<T>[] = [];
+  const waiting = [...wanted];
+  const one = async (each: T): Promise<TurnOutcome | "failed" | "lost"> => {
+    const { ref, revision, failures } = each;
+    try {
+      if (clock.now() < untilMs) return await turner.turn(ref, revision, untilMs);
+      await store.writeRecords([putAgenda(ref, clock.now())]);
+      return "late";
+    } catch (error) {
+      log.error("cluster not turned", error, { tenant: ref.tenant, cluster: ref.cluster, failures });
+    }
+    try {
+      const delayMs = Math.min(backOffMs.longest, backOffMs.first * 2 ** failures);
+      await store.writeRecords([putAgenda(ref, clock.now() + delayMs, failures + 1)]);
+      return "failed";
+    } catch (error) {
+      log.error("cluster not put on the agenda", error, { tenant: ref.tenant, cluster: ref.cluster });
+      return "lost";
+    }
+  };
+  const worker = async (): Promise<void> => {
+    for (let each = waiting.shift(); each !== undefined; each = waiting.shift()) turned.push({ ...each, outcome: await one(each) });
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, waiting.length) }, worker));
+  return turned;
+}

@@ -1,0 +1,84 @@
+import { putAgenda } from "../shared/host/agenda.ts";
+import { advanceHistory } from "../shared/host/history.ts";
+import { createLoopLeases, type LoopLease } from "../shared/host/loop-lease.ts";
+import { createLoops } from "../shared/host/loops.ts";
+import { createNodeOperations } from "../shared/host/node-operations.ts";
+import { openTurnedCluster, type TurnedCluster } from "../shared/host/turned-cluster.ts";
+import { createTurner, type Turner, type TurnerOptions } from "../shared/host/turner.ts";
+import { nodes } from "../shared/kubernetes/known-resources.ts";
+import type { Node } from "../shared/kubernetes/types.ts";
+import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
+import type { ClusterRef } from "../shared/store/store.ts";
+import { objectOf } from "../shared/store/view.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
+
+const historyEveryMs = 30 * 60_000;
+const poolLabel = "coracle.dev/pool";
+
+export interface Turning {
+  readonly turner: Turner;
+  readonly services: DomainServices;
+  readonly dependencies: Dependencies;
+  /** What has to be written before the process may be frozen. */
+  settle(): Promise<void>;
+}
+
+/** What turns clusters and finishes what the platform's requests began, for the functions that are woken. */
+export function createTurning(dependencies: Dependencies): Turning {
+  const { clock, log, store, storeOf, uid, environment, installation, marksOf, runtimeOptions } = dependencies;
+  const { clusters, directory } = createDirectory(dependencies);
+  const services: DomainServices = createPlatformServices({
+    ...dependencies,
+    provisioner: createFunctionProvisioner(dependencies, directory),
+    operations: createNodeOperations(directory, () => services.pools),
+  });
+  tellByMarks(services.news, dependencies);
+  const holder = uid();
+  const heard = new Map<string, number>();
+  /** Clusters whose scheduler rests. */
+  const paused = new Set<string>();
+  const historyMs = new Map<string, number>();
+  const nodeGraceMs = Math.max(40_000, 3000 * environment.idlePollSeconds + 10_000);
+  const lookAgain = async (ref: ClusterRef, atMs: number): Promise<void> => void (await store.writeRecords([putAgenda(ref, atMs)]));
+
+  const open = (ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> =>
+    openTurnedCluster(ref, storeOf(ref.tenant), lease, {
+      ...runtimeOptions(ref),
+      loopsOf: (runtime) =>
+        createLoops(runtime, {
+          ...{ clock, log, random: dependencies.random, caPem: installation.caPem, nodeGraceMs },
+          heartbeats: { lastSeen: ({ tenant, pool, nodeName }) => heard.get(`${tenant}/${pool}/${nodeName}`) },
+          schedulingPaused: () => Promise.resolve(paused.has(ref.cluster)),
+        }),
+    });
+
+  /** Heartbeats of the cluster's nodes, whether its scheduler rests, and its history. */
+  const prepare: TurnerOptions["prepare"] = async ({ runtime }) => {
+    const { ref, cluster } = runtime;
+    const record = await services.clusters.find(ref.cluster);
+    if (!record || record.value.state === "deleting") return "rest";
+    const pools = new Set(cluster.mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
+    for (const pool of pools)
+      if (pool !== undefined)
+        for (const [name, ms] of await services.heartbeats.ofPool(ref.tenant, pool)) heard.set(`${ref.tenant}/${pool}/${name}`, ms);
+    if (record.value.schedulingPaused === true) paused.add(ref.cluster);
+    else paused.delete(ref.cluster);
+    if (clock.now() - (historyMs.get(ref.cluster) ?? 0) > historyEveryMs) {
+      historyMs.set(ref.cluster, clock.now());
+      dependencies.later("history", advanceHistory(cluster.store, ref, clock));
+    }
+    return "turn";
+  };
+  const leasesOf = (tenant: string) => createLoopLeases({ store: storeOf(tenant), clock, holder, lookAgain });
+  const wake = (ref: ClusterRef): void => storeOf(ref.tenant).wake(ref);
+  return {
+    turner: createTurner({ storeOf, clock, log, leasesOf, marksOf, store, open, prepare, wake }),
+    services,
+    dependencies,
+    async settle() {
+      clusters.rest();
+      await dependencies.settle();
+    },
+  };
+}

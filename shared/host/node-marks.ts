@@ -1,0 +1,38 @@
+import type { NodeIdentity } from "../api/agent/ports.ts";
+import { recordKeys } from "../platform/record-keys.ts";
+import { putRecord } from "../platform/records.ts";
+import type { Store } from "../store/store.ts";
+
+/**
+ * How an agent's call learns that there is nothing new without looking at any cluster: a small record a node and one a pool, whose versions grow
+ * when something changed that the node (every node of the pool) has to be told. They are written after the change, so what is read after them shows it.
+ */
+export interface NodeMarks {
+  /** Both versions as one opaque word: the same word, nothing new. One request for two small items. */
+  state(node: NodeIdentity): Promise<string>;
+  nodesChanged(tenant: string, pool: string, nodeNames: Iterable<string>): Promise<void>;
+  poolChanged(tenant: string, pool: string): Promise<void>;
+}
+
+const atOnce = 16;
+
+export function createNodeMarks(store: Store): NodeMarks {
+  const grow = async (tenant: string, pool: string, mark: string): Promise<void> => {
+    await store.writeRecords([putRecord(recordKeys.mark(tenant, pool, mark), undefined, {})]);
+  };
+  return {
+    async state({ tenant, pool, nodeName }) {
+      const [own, all] = await store.getRecords([recordKeys.mark(tenant, pool, nodeName), recordKeys.mark(tenant, pool, everyNode)]);
+      return `${own?.version ?? 0}.${all?.version ?? 0}`;
+    },
+    async nodesChanged(tenant, pool, nodeNames) {
+      const names = [...nodeNames];
+      for (let at = 0; at < names.length; at += atOnce)
+        await Promise.all(names.slice(at, at + atOnce).map((name) => grow(tenant, pool, name)));
+    },
+    poolChanged: (tenant, pool) => grow(tenant, pool, everyNode),
+  };
+}
+
+/** No node has this name. */
+const everyNode = "*";

@@ -1,0 +1,96 @@
+import { type ClusterFeed, createClusterFeed } from "../api/agent/cluster-feed.ts";
+import { nodes } from "../kubernetes/known-resources.ts";
+import type { Node } from "../kubernetes/types.ts";
+import type { ClusterRef, Store } from "../store/store.ts";
+import { objectOf } from "../store/view.ts";
+import { type ClusterRuntime, type ClusterRuntimeOptions, openClusterRuntime } from "./cluster-runtime.ts";
+import { createFencedStore, type Fence } from "./fenced-store.ts";
+import type { Loops } from "./loops.ts";
+import type { NodeMarks } from "./node-marks.ts";
+
+/** A cluster whose loops this process turns, now and then: between two turns it rests in memory. */
+export interface TurnedCluster {
+  readonly runtime: ClusterRuntime;
+  readonly loops: Loops;
+  readonly fence: Fence;
+  /** Its log can no longer be followed, or another process has its loops: throw it away. */
+  readonly over: boolean;
+  /** Resolves when `over`. */
+  readonly ended: Promise<void>;
+  end(): void;
+  /** Tells the nodes that have something new; all of them when this process cannot know which. */
+  tellNodes(marks: NodeMarks): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TurnedClusterOptions extends ClusterRuntimeOptions {
+  readonly loopsOf: (runtime: ClusterRuntime) => Loops;
+}
+
+const providerId = /^coracle:\/\/([^/]+)\//;
+
+/** `doneRevision`: up to there nodes have been told. @throws StoreError `NoSuchCluster` */
+export async function openTurnedCluster(
+  ref: ClusterRef,
+  store: Store,
+  { token, doneRevision }: { token: number; doneRevision: number },
+  options: TurnedClusterOptions,
+): Promise<TurnedCluster> {
+  const fence: Fence = { token };
+  let over = false;
+  let resolveEnded = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    resolveEnded = resolve;
+  });
+  const end = (): void => {
+    over = true;
+    resolveEnded();
+  };
+  const runtime = await openClusterRuntime(ref, { ...options, store: createFencedStore(store, ref, fence, end) }, end);
+  const { mirror } = runtime.cluster;
+  const feed: ClusterFeed = createClusterFeed(mirror, "turned");
+  const touched = new Set<string | undefined>();
+  feed.onNews((node) => void touched.add(node));
+  // What was written before is in the mirror, but not among the changes that it tells of.
+  if (mirror.revision > doneRevision) touched.add(undefined);
+  const loops = options.loopsOf(runtime);
+
+  const poolOf = (nodeName: string): string | undefined => {
+    const node = mirror.get(nodes, "", nodeName);
+    return providerId.exec((node && objectOf<Node>(node).spec?.providerID) ?? "")?.[1];
+  };
+  return {
+    ...{ runtime, loops, fence, ended, end },
+    get over() {
+      return over;
+    },
+    async tellNodes(marks) {
+      const told = [...touched];
+      touched.clear();
+      try {
+        if (told.includes(undefined)) {
+          const pools = new Set(mirror.list(nodes).map(({ key }) => poolOf(key.name)));
+          for (const pool of pools) if (pool !== undefined) await marks.poolChanged(ref.tenant, pool);
+          return;
+        }
+        const byPool = Map.groupBy(told, (name) => poolOf(name ?? ""));
+        for (const [pool, names] of byPool)
+          if (pool !== undefined)
+            await marks.nodesChanged(
+              ref.tenant,
+              pool,
+              names.filter((name) => name !== undefined),
+            );
+      } catch (error) {
+        for (const name of told) touched.add(name);
+        throw error;
+      }
+    },
+    async close() {
+      end();
+      feed.close();
+      await loops.stop();
+      await runtime.close();
+    },
+  };
+}

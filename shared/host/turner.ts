@@ -1,0 +1,204 @@
+import type { Clock } from "../clock.ts";
+import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
+import type { LoopLease, LoopLeases } from "./loop-lease.ts";
+import type { NodeMarks } from "./node-marks.ts";
+import type { TurnedCluster } from "./turned-cluster.ts";
+
+/**
+ * - `done`: nothing is left to do now; what is due later is on the agenda.
+ * - `busy`: another process is at it, and looks again.
+ * - `late`: time was up; the cluster is on the agenda for now.
+ * - `gone`: there is no such cluster, or it is being deleted.
+ */
+export type TurnOutcome = "done" | "busy" | "late" | "gone";
+
+/** Turns the loops of clusters for a while, one call a wake-up. Level-triggered: waking twice, late or for nothing is harmless. */
+export interface Turner {
+  /** Works until nothing is due, at the latest until `untilMs`. `revision`: the cluster may have changed up to there; 0: look, whatever is known. */
+  turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome>;
+  close(): Promise<void>;
+}
+
+export interface TurnerOptions {
+  readonly storeOf: (tenant: string) => Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly leasesOf: (tenant: string) => LoopLeases;
+  readonly marksOf: (tenant: string) => NodeMarks;
+  /** For the agenda, which is every tenant's. */
+  readonly store: Store;
+  readonly open: (ref: ClusterRef, lease: LoopLease) => Promise<TurnedCluster>;
+  /** Reads what lies outside the cluster's log and the loops need to know. `rest`: the cluster is being deleted, its loops shall do nothing. */
+  readonly prepare: (turned: TurnedCluster) => Promise<"turn" | "rest">;
+  /** The log has moved: followers shall not wait for their next look. */
+  readonly wake: (ref: ClusterRef) => void;
+}
+
+/** What is due so soon is waited for. */
+const soonMs = 1500;
+/** Waiting in all, in one turn. */
+const patienceMs = 5000;
+const renewEveryMs = 10_000;
+/** Clusters kept in memory between turns. */
+const kept = 50;
+
+export function createTurner(options: TurnerOptions): Turner {
+  const { clock, log } = options;
+  const clusters = new Map<string, TurnedCluster>();
+  const doneRevisions = new Map<string, number>();
+  const running = new Map<string, Promise<unknown>>();
+  const scopeOf = ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}`;
+  const sleep = (ms: number): Promise<"late"> => new Promise((resolve) => void clock.after(Math.max(0, ms), () => resolve("late")));
+
+  async function turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome> {
+    const scope = scopeOf(ref);
+    if (revision > 0 && (doneRevisions.get(scope) ?? 0) >= revision) return "done";
+    const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
+    if (lease.kind === "busy") return "busy";
+    if (lease.kind === "done") return "done";
+    let turned: TurnedCluster;
+    try {
+      turned = await opened(ref, lease);
+    } catch (error) {
+      if (!isStoreError(error, "NoSuchCluster")) throw error;
+      return "gone";
+    }
+    turned.fence.token = lease.token;
+    const stopRenewing = keepRenewing(lease, turned);
+    try {
+      return await work(turned, lease, untilMs);
+    } finally {
+      stopRenewing();
+      turned.runtime.cluster.mirror.suspend();
+      if (turned.over) await discard(ref);
+    }
+  }
+
+  async function opened(ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> {
+    const scope = scopeOf(ref);
+    const known = clusters.get(scope);
+    clusters.delete(scope);
+    if (known && !known.over) {
+      clusters.set(scope, known);
+      known.runtime.cluster.mirror.resume();
+      return known;
+    }
+    await known?.close();
+    const turned = await options.open(ref, lease);
+    clusters.set(scope, turned);
+    for (const [other, { runtime }] of clusters) {
+      if (clusters.size <= kept) break;
+      if (other !== scope && !running.has(other)) await discard(runtime.ref);
+    }
+    return turned;
+  }
+
+  async function discard(ref: ClusterRef): Promise<void> {
+    const turned = clusters.get(scopeOf(ref));
+    clusters.delete(scopeOf(ref));
+    await turned?.close();
+  }
+
+  function keepRenewing(lease: LoopLease, turned: TurnedCluster): () => void {
+    let cancel = (): void => {};
+    const again = (): void => {
+      cancel = clock.after(renewEveryMs, () => {
+        lease.renew().then(
+          (outcome) => (outcome === "lost" ? turned.end() : again()),
+          (error: unknown) => {
+            log.error("lease not renewed", error, { cluster: turned.runtime.ref.cluster });
+            again();
+          },
+        );
+      });
+    };
+    again();
+    return () => cancel();
+  }
+
+  async function work(turned: TurnedCluster, lease: LoopLease, untilMs: number): Promise<TurnOutcome> {
+    const { ref, cluster } = turned.runtime;
+    const { store } = cluster;
+    let agenda = lease.agenda;
+    for (;;) {
+      const quiet = await settle(turned, untilMs);
+      // Whoever has the lease now does all of this.
+      if (turned.over) return "busy";
+      await turned.tellNodes(options.marksOf(ref.tenant));
+      agenda = await noteNext(ref, agenda, quiet === "late" ? clock.now() : quiet === "rest" ? undefined : turned.loops.nextDue());
+      const outcome = await lease.release(quiet === "late" ? lease.doneRevision : cluster.mirror.revision, agenda);
+      if (outcome === "lost") {
+        turned.end();
+        return "busy";
+      }
+      if (outcome === "woken" && quiet !== "late") continue;
+      if (outcome === "woken") await lease.release(lease.doneRevision, agenda);
+      if (quiet === "late") return "late";
+      doneRevisions.set(scopeOf(ref), cluster.mirror.revision);
+      return quiet === "rest" ? "gone" : "done";
+    }
+    async function settle({ loops, ended }: TurnedCluster, until: number): Promise<"quiet" | "late" | "rest"> {
+      options.wake(ref);
+      const { revision } = await store.head(ref);
+      if ((await first(until, [cluster.mirror.reached(revision), ended])) === "late") return "late";
+      if ((await options.prepare(turned)) === "rest") {
+        await loops.stop();
+        return "rest";
+      }
+      loops.start();
+      const waitUntil = Math.min(until, clock.now() + patienceMs);
+      for (;;) {
+        if ((await first(until, [loops.idle(), ended])) === "late") return "late";
+        const due = loops.nextDue();
+        if (turned.over || due === undefined || due > clock.now() + soonMs || due > waitUntil) return "quiet";
+        await first(until, [sleep(due - clock.now() + 1), ended]);
+      }
+    }
+  }
+
+  async function first(untilMs: number, others: readonly Promise<unknown>[]): Promise<"late" | "in time"> {
+    let cancel = (): void => {};
+    const late = new Promise<"late">((resolve) => {
+      cancel = clock.after(Math.max(0, untilMs - clock.now()), () => resolve("late"));
+    });
+    try {
+      return await Promise.race([late, ...others.map((other) => other.then((): "in time" => "in time"))]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Keeps one agenda item a cluster. An earlier one that is still to come may stay: it wakes for nothing, once. */
+  async function noteNext(ref: ClusterRef, noted: string | undefined, dueMs: number | undefined): Promise<string | undefined> {
+    const nowMs = clock.now();
+    if (noted !== undefined && dueMs !== undefined && dueOf(noted) > nowMs && dueOf(noted) <= dueMs) return noted;
+    const old = noted === undefined ? [] : [dropAgenda({ partition: agendaKey(ref, 0).partition, sort: noted })];
+    if (dueMs === undefined) {
+      if (old.length > 0) await options.store.writeRecords(old);
+      return undefined;
+    }
+    const { sort } = agendaKey(ref, dueMs);
+    await options.store.writeRecords(sort === noted ? [putAgenda(ref, dueMs)] : [...old, putAgenda(ref, dueMs)]);
+    return sort;
+  }
+
+  return {
+    async turn(ref, revision, untilMs) {
+      const scope = scopeOf(ref);
+      // One after another: both would think the lease theirs.
+      const before = running.get(scope) ?? Promise.resolve();
+      const mine = before.catch(() => {}).then(() => turn(ref, revision, untilMs));
+      running.set(scope, mine);
+      try {
+        return await mine;
+      } finally {
+        if (running.get(scope) === mine) running.delete(scope);
+      }
+    },
+    async close() {
+      for (const { runtime } of [...clusters.values()]) await discard(runtime.ref);
+    },
+  };
+}

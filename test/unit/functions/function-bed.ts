@@ -1,0 +1,149 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { createHandler as createAgentApi } from "../../../functions/agent-api.ts";
+import { functionClock } from "../../../functions/clock.ts";
+import { createHandler as createClusterApi } from "../../../functions/cluster-api.ts";
+import { readEnvironment } from "../../../functions/environment.ts";
+import type { BufferedAnswer } from "../../../functions/lambda.ts";
+import { createHandler as createOnChange } from "../../../functions/on-change.ts";
+import { createHandler as createPlatformApi } from "../../../functions/platform-api.ts";
+import type { FunctionPorts } from "../../../functions/ports.ts";
+import { createHandler as createReconcile } from "../../../functions/reconcile.ts";
+import { operatorApiKey } from "../../../shared/auth/api-key.ts";
+import type { Clock } from "../../../shared/clock.ts";
+import { type Item, keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
+import { createJsonLog } from "../../../shared/telemetry/log.ts";
+import { MemoryTable } from "../store/dynamo/memory-table.ts";
+
+export interface StreamRecord {
+  readonly eventName: "INSERT" | "MODIFY" | "REMOVE";
+  readonly dynamodb: { readonly SequenceNumber: string; readonly Keys: Record<"pk" | "sk", { S: string }>; readonly NewImage: unknown };
+}
+
+const wakes = new Set(["ADDED", "MODIFIED", "DELETED"]);
+
+/** A table that tells its stream what the event source's filter lets through, and counts what is asked of it. */
+class StreamedTable extends MemoryTable {
+  readonly stream: StreamRecord[] = [];
+  reads: string[] = [];
+  #sequence = 0;
+
+  override async get(...args: Parameters<Table["get"]>) {
+    this.reads.push(args[0].pk);
+    return super.get(...args);
+  }
+  override async getMany(...args: Parameters<Table["getMany"]>) {
+    for (const { pk } of args[0]) this.reads.push(pk);
+    return super.getMany(...args);
+  }
+  override async query(...args: Parameters<Table["query"]>) {
+    this.reads.push(args[0]);
+    return super.query(...args);
+  }
+  override async write(write: Write): Promise<Item | undefined> {
+    const answer = await super.write(write);
+    this.#tell([write]);
+    return answer;
+  }
+  override async writeTogether(writes: readonly Write[], token: string): Promise<void> {
+    await super.writeTogether(writes, token);
+    this.#tell(writes);
+  }
+
+  #tell(writes: readonly Write[]): void {
+    for (const write of writes) {
+      const { pk, sk } = keyOfWrite(write);
+      const type = write.kind === "put" ? write.item.type : undefined;
+      const isEntry = typeof type === "string" && wakes.has(type);
+      if (!isEntry && !(pk === "platform#deleting#records" && write.kind !== "delete")) continue;
+      const SequenceNumber = String(++this.#sequence).padStart(21, "0");
+      this.stream.push({ eventName: "INSERT", dynamodb: { SequenceNumber, Keys: { pk: { S: pk }, sk: { S: sk } }, NewImage: {} } });
+    }
+  }
+}
+
+export const operatorSecret = "abcdefghijklmnopqrstuvwxyz012345";
+const secrets: Record<string, string> = { root: "r".repeat(64), operator: operatorSecret };
+
+export interface BedOptions {
+  readonly clock?: Clock;
+  readonly variables?: Record<string, string>;
+  readonly tableOf?: (table: StreamedTable) => Table;
+}
+
+/** The functions over one table in memory, called as Lambda calls them. Each `instance` is a cold start. */
+export function createFunctionBed({ clock = functionClock, variables = {}, tableOf = (table) => table }: BedOptions = {}) {
+  const table = new StreamedTable();
+  const logged: string[] = [];
+  const log = createJsonLog((line) => logged.push(line), clock.now, "warn");
+  const environment = readEnvironment({
+    CORACLE_TABLE: "coracle",
+    CORACLE_SECRET: "root",
+    CORACLE_OPERATOR_SECRET: "operator",
+    CORACLE_CLUSTER_API_URL: "https://clusters.example",
+    ...variables,
+  });
+  const ports = (its: Clock = clock): (() => FunctionPorts) => {
+    const made: FunctionPorts = {
+      ...{ environment, log, clock: its, random: Math.random, randomBytes, uid: randomUUID },
+      ...{ table: tableOf(table), tableOf: () => made.table },
+      readSecret: async (id) => secrets[id] ?? "",
+    };
+    return () => made;
+  };
+  const contextOf = (milliseconds: number) => {
+    const endMs = clock.now() + milliseconds;
+    return { getRemainingTimeInMillis: () => endMs - clock.now() };
+  };
+  type UrlHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<BufferedAnswer>;
+  const caller = (handler: UrlHandler) => async (method: string, path: string, token: string, body?: unknown) => {
+    const [rawPath = "", rawQueryString = ""] = path.split("?");
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const answer = await handler(
+      {
+        ...{ version: "2.0", rawPath, rawQueryString },
+        headers: { host: "fn.example", "content-type": type, ...(token !== "" && { authorization: `Bearer ${token}` }) },
+        requestContext: { domainName: "fn.example", http: { method, path: rawPath } },
+        ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)).toString("base64"), isBase64Encoded: true }),
+      },
+      contextOf(30_000),
+    );
+    const text = Buffer.from(answer.body, "base64").toString("utf8");
+    return { status: answer.statusCode, headers: answer.headers, text, json: () => JSON.parse(text) };
+  };
+  const instance = (its: Clock = clock) => {
+    const onChange = createOnChange(ports(its));
+    const reconcile = createReconcile(ports(its));
+    return {
+      platform: caller(createPlatformApi(ports(its)) as UrlHandler),
+      cluster: caller(createClusterApi(ports(its)) as UrlHandler),
+      agent: caller(createAgentApi(ports(its)) as UrlHandler),
+      onChange: (records: readonly unknown[], milliseconds = 60_000) => onChange({ Records: records }, contextOf(milliseconds) as never),
+      reconcile: (milliseconds = 60_000) => reconcile({ source: "aws.events" }, contextOf(milliseconds) as never),
+    };
+  };
+  return { table, logged, instance, operatorKey: operatorApiKey(operatorSecret).token };
+}
+
+export type Bed = ReturnType<typeof createFunctionBed>;
+export type Instance = ReturnType<Bed["instance"]>;
+
+/** Delivers what the stream holds, and what comes of that, until it is empty. */
+export async function drainStream({ table }: Bed, { onChange }: Pick<Instance, "onChange">): Promise<void> {
+  while (table.stream.length > 0) await onChange(table.stream.splice(0));
+}
+
+/** A tenant, an API key of its, a cluster and a token for it. */
+export async function createCluster({ operatorKey }: Bed, { platform }: Instance, tenant = "acme", name = "dev") {
+  const made = await platform("POST", "/v1/tenants", operatorKey, { id: tenant, name: tenant });
+  if (made.status !== 201) throw new Error(made.text);
+  const key = (
+    await platform("POST", `/v1/tenants/${tenant}/keys`, operatorKey, {
+      name: "ci",
+      scopes: ["clusters:write", "nodes:write"],
+    })
+  ).json();
+  const cluster = (await platform("POST", "/v1/clusters", key.key, { name })).json();
+  const credentials = (await platform("POST", `/v1/clusters/${cluster.id}/credentials`, key.key, {})).json();
+  const join = (await platform("POST", `/v1/pools/${cluster.pool}/join-tokens`, key.key, {})).json();
+  return { id: cluster.id as string, pool: cluster.pool as string, key: key.key as string, credentials, join };
+}
