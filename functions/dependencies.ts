@@ -14,6 +14,8 @@ import { DynamoStore } from "../shared/store/dynamo/dynamo-store.ts";
 import { objectPath } from "../shared/store/dynamo/keys.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
+import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
+import type { WebhookSettings } from "../shared/webhooks/webhooks.ts";
 import type { FunctionPorts } from "./ports.ts";
 
 /** What every function stands on. */
@@ -24,6 +26,9 @@ export interface Dependencies extends FunctionPorts {
   /** What serves one tenant goes through this: it reaches that tenant's clusters and records alone. */
   readonly storeOf: (tenant: string) => DynamoStore;
   readonly tokens: TokenIssuer;
+  readonly webhooks: WebhookSettings;
+  /** Of this program. */
+  readonly version: string;
   readonly meter: Meter;
   /** The options of a cluster served for its tenant. */
   readonly runtimeOptions: (ref: ClusterRef, podStreams?: PodStreams) => ClusterRuntimeOptions;
@@ -54,12 +59,19 @@ export async function openDependencies(ports: FunctionPorts): Promise<Dependenci
   const tokens = createTokenIssuer({ signingKey: installation.signingKeyPem, clock, uid });
   const documents = new Documents("127.0.0.1");
   const meter = createMeter(clock);
+  const allowPrivate = environment.webhooksToPrivateAddresses;
   const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
   let usageWrittenMs = clock.now();
   const underWay = new Set<Promise<unknown>>();
   return {
     ...ports,
-    ...{ installation, store, storeOf, tokens, meter },
+    ...{ installation, store, storeOf, tokens, meter, version: "0.1.0" },
+    webhooks: {
+      sealer: installation.sealer,
+      random,
+      allowPrivate,
+      transport: createHttpTransport({ allowPrivate, resolve: ports.resolve }),
+    },
     marksOf: (tenant) => createNodeMarks(storeOf(tenant)),
     streamsOf: (tenant) =>
       createRecordStreams({ store: storeOf(tenant), tenant, marks: createNodeMarks(storeOf(tenant)), clock, newId: uid }),

@@ -15,6 +15,7 @@ const shape = z.object({
   [variables.agentApiUrl]: url,
   [variables.tenantRole]: z.string().startsWith("arn:").optional(),
   [variables.webhookQueue]: z.url().optional(),
+  [variables.webhooksToPrivateAddresses]: z.enum(["true", "false"]).default("false"),
   [variables.requestBurst]: count(1, 100_000, 400),
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
@@ -32,6 +33,7 @@ export interface Environment {
   /** Absent: data is reached by the function's own role. */
   readonly tenantRole: string | undefined;
   readonly webhookQueue: string | undefined;
+  readonly webhooksToPrivateAddresses: boolean;
   readonly requests: { readonly burst: number; readonly perSecond: number };
   readonly busyPollSeconds: number;
   readonly idlePollSeconds: number;
@@ -52,6 +54,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     agentApiUrl: data[variables.agentApiUrl],
     tenantRole: data[variables.tenantRole],
     webhookQueue: data[variables.webhookQueue],
+    webhooksToPrivateAddresses: data[variables.webhooksToPrivateAddresses] === "true",
     requests: { burst: data[variables.requestBurst], perSecond: data[variables.requestsPerSecond] },
     busyPollSeconds: data[variables.busyPollSeconds],
     idlePollSeconds: data[variables.idlePollSeconds],

@@ -1,17 +1,28 @@
 import middy from "@middy/core";
 import { closeUsageDays } from "../shared/metering/usage-days.ts";
-import { type Dependencies, opener } from "./dependencies.ts";
+import { createIdentifiers } from "../shared/platform/identifiers.ts";
+import { createOutbox } from "../shared/webhooks/outbox.ts";
+import { opener } from "./dependencies.ts";
 import { settled } from "./event-function.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 
-/** Once an hour: days that are over get their sums. */
+/** Once an hour: days that are over get their sums, and who wants to know is told. */
 export function createHandler(ports: () => FunctionPorts) {
-  const open = opener((dependencies: Dependencies) => dependencies, ports);
+  const open = opener((dependencies) => {
+    const { store, clock, log, randomBytes, settle } = dependencies;
+    // What is written for webhooks is found by the stream.
+    const outbox = createOutbox({ store, clock, makeId: createIdentifiers(clock.now, randomBytes), wake: () => {} });
+    return { store, clock, log, settle, outbox };
+  }, ports);
   return middy<unknown, { closedDays: number }>()
     .use(settled(open, ports))
     .handler(async () => {
-      const { store, clock, log } = await open();
-      return { closedDays: await closeUsageDays({ store, clock, log, onClosed: async () => [] }) };
+      const { store, clock, log, outbox } = await open();
+      const closedDays = await closeUsageDays({
+        ...{ store, clock, log },
+        onClosed: (tenant, day, total) => outbox.operationsFor(tenant, [{ type: "usage.daily", data: { day, ...total } }]),
+      });
+      return { closedDays };
     });
 }
 

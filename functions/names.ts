@@ -32,6 +32,8 @@ export const variables = {
   tenantRole: "CORACLE_TENANT_ROLE",
   /** URL of the queue of webhook deliveries. */
   webhookQueue: "CORACLE_WEBHOOK_QUEUE",
+  /** `true`: webhooks may go to addresses that are not public, as tests need it. */
+  webhooksToPrivateAddresses: "CORACLE_WEBHOOKS_TO_PRIVATE_ADDRESSES",
   /** What a tenant may ask of the cluster API: requests at once, and a second. */
   requestBurst: "CORACLE_REQUEST_BURST",
   requestsPerSecond: "CORACLE_REQUESTS_PER_SECOND",
@@ -46,9 +48,12 @@ export const tableKeys = { partition: "pk", sort: "sk", ttl: "ttl" } as const;
 
 /**
  * Which records of the stream wake `on-change`: new log entries that say something (a void does not), and marks of platform work
- * (clusters being deleted, nodes being drained). An event source takes a record that any of them matches.
+ * (clusters being deleted, nodes being drained, webhooks to be sent). An event source takes a record that any of them matches.
  */
 export const streamFilters = [
   { eventName: ["INSERT"], dynamodb: { NewImage: { type: { S: ["ADDED", "MODIFIED", "DELETED"] } } } },
-  { eventName: ["INSERT", "MODIFY"], dynamodb: { Keys: { pk: { S: ["platform#deleting#records", "platform#draining#records"] } } } },
+  {
+    eventName: ["INSERT", "MODIFY"],
+    dynamodb: { Keys: { pk: { S: ["platform#deleting#records", "platform#draining#records", "platform#webhooks-due#records"] } } },
+  },
 ] as const;

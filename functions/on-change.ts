@@ -2,7 +2,7 @@ import middy from "@middy/core";
 import { opener } from "./dependencies.ts";
 import { parsed, settled } from "./event-function.ts";
 import type { LambdaContext } from "./lambda.ts";
-import { finishPlatformWork } from "./platform-work.ts";
+import { finishPlatformWork, sendWebhooks } from "./platform-work.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { changesOf, streamEvent } from "./stream-records.ts";
 import { turnMany } from "./turn-many.ts";
@@ -22,10 +22,14 @@ export function createHandler(ports: () => FunctionPorts) {
       const turning = await open();
       const { clock, log } = turning.dependencies;
       const untilMs = clock.now() + (context as unknown as LambdaContext).getRemainingTimeInMillis() - marginMs;
-      const { clusters, platform, unreadable } = changesOf(Records);
+      const { clusters, platform, webhooks, unreadable } = changesOf(Records);
       if (unreadable > 0) log.warn("records of the stream that say nothing", { records: unreadable });
       const wanted = clusters.map((each) => ({ ...each, failures: 0 }));
-      const [turned] = await Promise.all([turnMany(turning, wanted, untilMs), platform ? finishPlatformWork(turning, untilMs) : undefined]);
+      const [turned] = await Promise.all([
+        turnMany(turning, wanted, untilMs),
+        platform ? finishPlatformWork(turning, untilMs) : undefined,
+        webhooks ? sendWebhooks(turning) : undefined,
+      ]);
       const lost = turned.filter(({ outcome }) => outcome === "lost");
       return { batchItemFailures: lost.map(({ sequenceNumber }) => ({ itemIdentifier: sequenceNumber })) };
     });

@@ -9,16 +9,15 @@ import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
 
 function createPlatformFunction(dependencies: Dependencies) {
-  const { environment, store, clock, log, randomBytes, uid, tokens, installation } = dependencies;
+  const { environment, store, clock, log, randomBytes, uid, tokens, installation, webhooks, version: program } = dependencies;
   const { clusters, directory } = createDirectory(dependencies);
   let origin = "";
   const platform: Platform = createPlatform({
-    ...{ store, clock, log, randomBytes, uid, tokens },
+    ...{ store, clock, log, randomBytes, uid, tokens, webhooks, version: program },
     provisioner: createFunctionProvisioner(dependencies, directory),
     operations: createNodeOperations(directory, () => platform.pools),
     cursorKey: installation.cursorKey,
     server: () => ({ url: environment.clusterApiUrl ?? origin, caPem: undefined, kubernetesVersion: version.gitVersion }),
-    version: "0.1.0",
   });
   tellByMarks(platform.news, dependencies);
   const admitOperator = createOperatorDoor(dependencies, platform);

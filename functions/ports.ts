@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { Clock } from "../shared/clock.ts";
@@ -24,6 +25,10 @@ export interface FunctionPorts {
   /** The table as it may be reached for one tenant: no other tenant's partitions. */
   readonly tableOf: (tenant: string) => Table;
   readonly readSecret: (id: string) => Promise<string>;
+  /** Messages into the queue of webhook deliveries, at most ten. */
+  readonly enqueue: (queueUrl: string, messages: readonly string[]) => Promise<void>;
+  /** Every address of a name. */
+  readonly resolve: (hostname: string) => Promise<readonly { address: string; family: number }[]>;
 }
 
 function awsPorts(variables: Readonly<Record<string, string | undefined>>): FunctionPorts {
@@ -50,6 +55,15 @@ function awsPorts(variables: Readonly<Record<string, string | undefined>>): Func
       if (SecretString === undefined) throw new Error(`the secret ${id} is no text`);
       return SecretString;
     },
+    async enqueue(QueueUrl, messages) {
+      const { SendMessageBatchCommand, SQSClient } = await import("@aws-sdk/client-sqs");
+      // Emulators give out URLs under names that only they know.
+      const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
+      const Entries = messages.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+      const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+      if (Failed.length > 0) throw new Error(`${Failed.length} messages were not taken: ${Failed[0]?.Message ?? ""}`);
+    },
+    resolve: (hostname) => lookup(hostname, { all: true }),
   };
 }
 

@@ -3,7 +3,7 @@ import { dropAgenda, dueAgenda } from "../shared/host/agenda.ts";
 import { opener } from "./dependencies.ts";
 import { settled } from "./event-function.ts";
 import type { LambdaContext } from "./lambda.ts";
-import { finishPlatformWork } from "./platform-work.ts";
+import { finishPlatformWork, sendWebhooks } from "./platform-work.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { createSweep } from "./sweep.ts";
 import { turnMany } from "./turn-many.ts";
@@ -23,7 +23,7 @@ export function createHandler(ports: () => FunctionPorts) {
       const turning = await open();
       const { clock, store } = turning.dependencies;
       const untilMs = clock.now() + (context as unknown as LambdaContext).getRemainingTimeInMillis() - marginMs;
-      const work = finishPlatformWork(turning, untilMs);
+      const work = Promise.all([finishPlatformWork(turning, untilMs), sendWebhooks(turning)]);
       const due = await dueAgenda(store, clock.now());
       const left = await turning.sweep.stale();
       const wanted = [...due, ...left].map((item) => ({ ...item, revision: 0 }));

@@ -15,6 +15,7 @@ export interface Changes {
   readonly clusters: readonly ChangedCluster[];
   /** Clusters that are being deleted or nodes that are being drained: the platform's rounds have something to do. */
   readonly platform: boolean;
+  readonly webhooks: boolean;
   /** What can be nothing that this program wrote. */
   readonly unreadable: number;
 }
@@ -31,6 +32,7 @@ export interface ChangedCluster {
 export function changesOf(records: readonly unknown[]): Changes {
   const clusters = new Map<string, ChangedCluster>();
   let platform = false;
+  let webhooks = false;
   let unreadable = 0;
   for (const record of records) {
     const parsed = streamRecord.safeParse(record);
@@ -43,20 +45,25 @@ export function changesOf(records: readonly unknown[]): Changes {
       platform = true;
       continue;
     }
+    if (place === "webhooks") {
+      webhooks = true;
+      continue;
+    }
     const { ref, revision } = place;
     const key = `${ref.tenant}#${ref.cluster}`;
     const known = clusters.get(key);
     const { SequenceNumber: sequenceNumber } = parsed.data.dynamodb;
     clusters.set(key, known ? { ...known, revision: Math.max(known.revision, revision) } : { ref, revision, sequenceNumber });
   }
-  return { clusters: [...clusters.values()], platform, unreadable };
+  return { clusters: [...clusters.values()], platform, webhooks, unreadable };
 }
 
 const platformPartitions = new Set(["platform#deleting#records", "platform#draining#records"]);
 
 /** `{tenant}#{cluster}#log#{incarnation}#{number}` and the revision. */
-function placeOf(pk: string, sk: string): { ref: ClusterRef; revision: number } | "platform" | undefined {
+function placeOf(pk: string, sk: string): { ref: ClusterRef; revision: number } | "platform" | "webhooks" | undefined {
   if (platformPartitions.has(pk)) return "platform";
+  if (pk === "platform#webhooks-due#records") return "webhooks";
   const [tenant = "", cluster = "", kind, incarnation, number, ...more] = pk.split("#");
   const revision = /^\d+$/.test(sk) ? Number(sk) : Number.NaN;
   if (kind !== "log" || tenant === "" || cluster === "" || incarnation === undefined || number === undefined || more.length > 0)

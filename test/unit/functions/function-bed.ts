@@ -86,6 +86,8 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
     const made: FunctionPorts = {
       ...{ environment, log, clock: its, random: Math.random, randomBytes, uid: randomUUID },
       ...{ table: tableOf(table), tableOf: () => made.table },
+      enqueue: () => Promise.reject(new Error("no queue")),
+      resolve: () => Promise.reject(new Error("no names")),
       readSecret: async (id) => secrets[id] ?? "",
     };
     return () => made;
