@@ -68,9 +68,9 @@ export class LogReader {
         oldestAtMs ??= place.atMs;
       }
       const end = Math.min(head.revision, (partition + 1) * revisionsPerPartition - 1);
-      const blocked = items[whole.length];
-      if (!blocked && (more || next > end)) continue;
-      this.#notice(next, blocked ? revisionOf(blocked) : end + 1);
+      const beyond = items.slice(whole.length);
+      if (beyond.length === 0 && (more || next > end)) continue;
+      this.#notice(gapsOf(beyond, next, more ? undefined : end));
       return { entries, through: next - 1, waiting: true, oldestAtMs };
     }
     return { entries, through: Math.max(after, next - 1), waiting: false, oldestAtMs };
@@ -114,14 +114,28 @@ export class LogReader {
     this.#empty.delete(revision);
   }
 
-  #notice(from: number, until: number): void {
+  /** All that can be seen, not only the first: writers that died one after another hold readers up once, not once each. */
+  #notice(gaps: readonly number[]): void {
     const now = this.#clock.now();
-    for (const revision of this.#empty.keys()) if (revision < from) this.#empty.delete(revision);
-    for (let revision = from; revision < until; revision++) if (!this.#empty.has(revision)) this.#empty.set(revision, now);
+    const since = gaps.map((revision) => [revision, this.#empty.get(revision) ?? now] as const);
+    this.#empty.clear();
+    for (const [revision, sinceMs] of since) this.#empty.set(revision, sinceMs);
   }
 }
 
 const afterItem = (item: Item | undefined): number => (item ? revisionOf(item) + spanOf(item) : 0);
+
+/** The empty places from `next` on: between the items, and after the last one up to `end` where nothing lies beyond them. */
+function gapsOf(items: readonly Item[], next: number, end: number | undefined): number[] {
+  const gaps: number[] = [];
+  let at = next;
+  for (const item of items) {
+    while (at < revisionOf(item)) gaps.push(at++);
+    at = Math.max(at, afterItem(item));
+  }
+  while (end !== undefined && at <= end) gaps.push(at++);
+  return gaps;
+}
 
 /** The items from `next` on up to the first empty place. */
 function contiguous(items: readonly Item[], next: number): Item[] {

@@ -88,6 +88,24 @@ storeContract("dynamodb over a table in memory whose queries lag", async () => {
   };
 });
 
+describe("a reader", () => {
+  it("waits once, not once each, for writers that died one after another", async () => {
+    const memory = new MemoryTable();
+    const calm = storeOn(memory);
+    await calm.createCluster(cluster);
+    for (let index = 0; index < 6; index++) {
+      const dying = storeOn(new FaultyTable(memory, (call) => (isTransaction(call) ? "dead" : undefined)));
+      void dying.commit(cluster, [put(`dead${index}`, 0)]);
+      await expect.poll(async () => (await calm.head(cluster)).revision, { interval: 1 }).toBe(2 * index + 2);
+      await calm.commit(cluster, [put(`live${index}`, 0)]);
+    }
+    const reader = storeOn(memory, { timings: { fillAfterMs: 200 } });
+    const before = Date.now();
+    expect(await logOf(reader)).toEqual(Array.from({ length: 6 }, (_, index) => `${2 * index + 3} ADDED live${index}`));
+    expect(Date.now() - before).toBeLessThan(600);
+  });
+});
+
 describe("a commit", () => {
   it.each(["throttled", "conflict", "lost", "unanswered"] as const)("is written once when its transaction is %s twice", async (fault) => {
     const { store, calm } = await withCluster(faultAt(isTransaction, { 1: fault, 2: fault }));
