@@ -37,33 +37,35 @@ export async function fetchDynamoDbLocal(): Promise<{ need: Need; folder: string
   }
 }
 
-export interface DynamoDbLocal {
+export interface DynamoEmulator {
+  readonly endpoint: string;
   /** A client that does not retry by itself. */
-  client(): DynamoDBClient;
+  client(options?: { maxAttempts?: number }): DynamoDBClient;
   stop(): Promise<void>;
 }
 
-export async function startDynamoDbLocal(folder: string): Promise<DynamoDbLocal> {
+export async function startDynamoDbLocal(folder: string): Promise<DynamoEmulator> {
   const port = await freePort();
   const options = ["-Xmx512m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"];
   const server = spawn("java", [...options, "-inMemory", "-disableTelemetry", "-port", String(port)], { cwd: folder, stdio: "ignore" });
-  const client = () =>
-    new DynamoDBClient({
-      endpoint: `http://127.0.0.1:${port}`,
-      region: "local",
-      credentials: { accessKeyId: "local", secretAccessKey: "local" },
-      maxAttempts: 1,
-    });
+  return awaitDynamo(server, `http://127.0.0.1:${port}`);
+}
+
+export const dynamoClient = (endpoint: string, { maxAttempts = 1 }: { maxAttempts?: number } = {}): DynamoDBClient =>
+  new DynamoDBClient({ endpoint, region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts });
+
+/** Waits until the process answers there. */
+export async function awaitDynamo(server: ChildProcess, endpoint: string): Promise<DynamoEmulator> {
   const stop = () => stopProcess(server);
-  const probe = client();
+  const probe = dynamoClient(endpoint);
   for (const end = Date.now() + startSeconds * 1000; ; await sleep(100)) {
     if (await answers(probe)) break;
     if (Date.now() < end && server.exitCode === null) continue;
     await stop();
-    throw new Error("DynamoDB Local did not start");
+    throw new Error("the emulator did not start");
   }
   probe.destroy();
-  return { client, stop };
+  return { endpoint, client: (options) => dynamoClient(endpoint, options), stop };
 }
 
 async function answers(client: DynamoDBClient): Promise<boolean> {
@@ -82,7 +84,7 @@ async function stopProcess(server: ChildProcess): Promise<void> {
   await ended;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {
