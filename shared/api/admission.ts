@@ -1,6 +1,10 @@
 import { cloneJson } from "../kubernetes/clone.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
-import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from "../kubernetes/known-resources.ts";
+import {
+  mutatingWebhookConfigurations,
+  validatingAdmissionPolicyBindings,
+  validatingWebhookConfigurations,
+} from "../kubernetes/known-resources.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/attributes.ts";
 import { certificateApproval, certificateSigning, certificateSubject } from "./admission/plugins/certificates.ts";
@@ -13,6 +17,7 @@ import { podPriority, priorityClassDefault } from "./admission/plugins/priority.
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
 import { serviceAccount } from "./admission/plugins/service-account.ts";
 import { claimResize, defaultStorageClass, inUseProtection } from "./admission/plugins/storage.ts";
+import { validateByPolicies } from "./admission/policies/validate.ts";
 import { mutateByWebhooks, Reinvocation, validateByWebhooks } from "./admission/webhooks/dispatch.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 
@@ -64,6 +69,7 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
     const pending = validate?.(cluster, attributes);
     if (pending) await pending;
   }
+  if (cluster.mirror.count(validatingAdmissionPolicyBindings) > 0) validateByPolicies(cluster, attributes);
   if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
 }
 

@@ -9,7 +9,8 @@ import type { AdmissionAttributes } from "./attributes.ts";
 
 /** Which requests a webhook or a policy is about. */
 export interface MatchRules {
-  readonly rules: readonly NamedRuleWithOperations[];
+  /** Absent: whatever the selectors leave. */
+  readonly rules?: readonly NamedRuleWithOperations[];
   readonly exclude?: readonly NamedRuleWithOperations[];
   readonly matchPolicy?: "Equivalent" | "Exact";
   readonly namespaceSelector?: LabelSelector;
@@ -50,9 +51,11 @@ export function matchRequest(cluster: ApiCluster, match: MatchRules, attributes:
   if (excluded.some((rule) => matchesRule(rule, served, attributes))) return undefined;
   const others = match.matchPolicy === "Exact" ? [] : equivalentsOf(served, subresource);
   if (excluded.length > 0 && others.some((other) => excluded.some((rule) => matchesRule(rule, other, attributes)))) return undefined;
-  const resource = match.rules.some((rule) => matchesRule(rule, served, attributes))
-    ? served
-    : match.rules.flatMap((rule) => others.find((other) => matchesRule(rule, other, attributes)) ?? [])[0];
+  const { rules } = match;
+  const resource =
+    rules === undefined || rules.some((rule) => matchesRule(rule, served, attributes))
+      ? served
+      : rules.flatMap((rule) => others.find((other) => matchesRule(rule, other, attributes)) ?? [])[0];
   if (!resource || !matchesNamespace(cluster, match.namespaceSelector, attributes)) return undefined;
   return { resource };
 }

@@ -6,8 +6,10 @@ import type {
   ValidatingWebhookConfiguration,
 } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
-import type { AdmissionAttributes } from "../attributes.ts";
+import { type AdmissionAttributes, denied } from "../attributes.ts";
 import { type Matched, matchRequest } from "../matching.ts";
+import { bindingsOf } from "../policies/bindings.ts";
+import { compiledConditionsOf, matchConditions } from "../policies/match-conditions.ts";
 
 /** In the order of their configurations' names, then as they stand there. */
 export function mutatingHooks({ mirror }: ApiCluster): MutatingWebhook[] {
@@ -20,13 +22,21 @@ export function validatingHooks({ mirror }: ApiCluster): ValidatingWebhook[] {
   return mirror.list(validatingWebhookConfigurations).flatMap(({ object }) => (object as ValidatingWebhookConfiguration).webhooks ?? []);
 }
 
-/** Whether a webhook is to be asked, and as what. @throws StatusError where a match condition cannot be evaluated and failing means refusing */
+/**
+ * Whether a webhook is to be asked, and as what.
+ * @throws StatusError `Forbidden` where its match conditions cannot be told and it has to be asked
+ */
 export function matchHook(
   cluster: ApiCluster,
   hook: MutatingWebhook | ValidatingWebhook,
   attributes: AdmissionAttributes,
 ): Matched | undefined {
-  const { rules = [], matchPolicy = "Equivalent", namespaceSelector, objectSelector } = hook;
+  const { rules = [], matchPolicy = "Equivalent", namespaceSelector, objectSelector, matchConditions: conditions } = hook;
   const match = { rules, matchPolicy, ...(namespaceSelector && { namespaceSelector }), ...(objectSelector && { objectSelector }) };
-  return matchRequest(cluster, match, attributes);
+  const matched = matchRequest(cluster, match, attributes);
+  if (!matched || !conditions || conditions.length === 0) return matched;
+  const outcome = matchConditions(cluster, compiledConditionsOf(conditions), bindingsOf(cluster, attributes, matched.resource));
+  if (outcome.kind === "match") return matched;
+  if (outcome.kind === "error" && hook.failurePolicy !== "Ignore") throw denied(attributes, outcome.message);
+  return undefined;
 }

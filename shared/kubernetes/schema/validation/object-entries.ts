@@ -35,6 +35,8 @@ import type {
   ServiceCIDR,
   StorageClass,
   SubjectAccessReview,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "../../types.ts";
 import {
@@ -45,6 +47,7 @@ import {
   validateRoleBinding,
   validateRoleBindingUpdate,
 } from "./access.ts";
+import { validateAdmissionPolicy, validatePolicyBinding } from "./admission-policies.ts";
 import { validateAutoscaler, validateAutoscalerStatus, validateScaling } from "./autoscaling.ts";
 import {
   checkQuotaStatus,
@@ -93,7 +96,6 @@ import {
   validateServiceCidrUpdate,
   validateSigningRequest,
   validateSigningRequestUpdate,
-  validateWebhooks,
 } from "./server-objects.ts";
 import {
   validateCsiDriver,
@@ -103,6 +105,7 @@ import {
   validateVolume,
   validateVolumeUpdate,
 } from "./storage.ts";
+import { validateWebhookConfiguration } from "./webhooks.ts";
 
 /** The rules of configuration, access, networking, storage, policy, and of what is asked and never stored. */
 export const objectEntries: readonly KindEntry[] = [
@@ -159,8 +162,21 @@ export const objectEntries: readonly KindEntry[] = [
   }),
   rules<FlowSchema>("flowcontrol.apiserver.k8s.io/FlowSchema", { create: validateFlowSchema }),
   rules<PriorityLevelConfiguration>("flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration", { create: validatePriorityLevel }),
-  rules<ValidatingWebhookConfiguration>("admissionregistration.k8s.io/ValidatingWebhookConfiguration", { create: validateWebhooks }),
-  rules<MutatingWebhookConfiguration>("admissionregistration.k8s.io/MutatingWebhookConfiguration", { create: validateWebhooks }),
+  rules<ValidatingWebhookConfiguration>("admissionregistration.k8s.io/ValidatingWebhookConfiguration", {
+    create: (object) => validateWebhookConfiguration(object),
+    update: validateWebhookConfiguration,
+  }),
+  rules<MutatingWebhookConfiguration>("admissionregistration.k8s.io/MutatingWebhookConfiguration", {
+    create: (object) => validateWebhookConfiguration(object),
+    update: validateWebhookConfiguration,
+  }),
+  rules<ValidatingAdmissionPolicy>("admissionregistration.k8s.io/ValidatingAdmissionPolicy", {
+    create: (object) => validateAdmissionPolicy(object),
+    update: validateAdmissionPolicy,
+  }),
+  rules<ValidatingAdmissionPolicyBinding>("admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding", {
+    create: validatePolicyBinding,
+  }),
   rules<Parameters<typeof validateTokenRequest>[0]>("authentication.k8s.io/TokenRequest", { create: validateTokenRequest }),
   rules<SubjectAccessReview>("authorization.k8s.io/SubjectAccessReview", { create: validateSubjectAccessReview }),
   rules<SelfSubjectAccessReview>("authorization.k8s.io/SelfSubjectAccessReview", { create: validateSelfSubjectAccessReview }),

@@ -259,7 +259,8 @@ function checkReviewVersions(versions: readonly string[], path: string): StatusC
   return [...causes, invalid(path, { go: goStringList(versions) }, "must include at least one of v1, v1beta1")];
 }
 
-function checkRule(rule: RuleWithOperations, path: string): StatusCause[] {
+/** `validateRuleWithOperations` */
+export function checkRule(rule: RuleWithOperations, path: string): StatusCause[] {
   const { operations = [], apiGroups = [], apiVersions = [], resources = [], scope } = rule;
   const causes: StatusCause[] = [];
   const some = (field: string, list: readonly string[], named: string) => {
