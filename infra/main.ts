@@ -11,7 +11,7 @@ import { readDeploymentSettings } from "./settings.ts";
 const app = new App();
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 const bundles = mkdtempSync(join(tmpdir(), "coracle-bundles-"));
-bundleFunctions(bundles);
+await bundleFunctions(bundles);
 const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
 defineCoracle(app, {
   settings: readDeploymentSettings((name) => app.node.tryGetContext(name)),
