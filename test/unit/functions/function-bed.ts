@@ -123,7 +123,7 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
       reconcile: (milliseconds = 60_000) => reconcile({ source: "aws.events" }, contextOf(milliseconds) as never),
     };
   };
-  return { table, logged, instance, operatorKey: operatorApiKey(operatorSecret).token };
+  return { table, logged, ports, instance, operatorKey: operatorApiKey(operatorSecret).token };
 }
 
 export type Bed = ReturnType<typeof createFunctionBed>;

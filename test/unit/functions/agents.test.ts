@@ -1,0 +1,101 @@
+import { describe, expect, test, vi } from "vitest";
+import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
+import { machine } from "./machine.ts";
+
+const pod = (name: string, labels = {}) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, labels },
+  spec: { containers: [{ name: "main", image: "x" }] },
+});
+
+async function joinedNode() {
+  const bed = createFunctionBed();
+  const fn = bed.instance();
+  const made = await createCluster(bed, fn);
+  const token: string = made.credentials.token;
+  const path = `/clusters/${made.id}/api/v1/namespaces/default`;
+  const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+  const sync = async (by: typeof fn, request: object = {}) =>
+    (await by.agent("POST", "/agent/v1/sync", joined.credential, { marks: {}, ...request })).json();
+  await drainStream(bed, fn);
+  return { bed, fn, id: made.id, token, path, sync, credential: joined.credential as string };
+}
+
+describe("an agent of a cluster on functions", () => {
+  test("is answered at once; while nothing is new its calls read two small items besides its credential, and no log", async () => {
+    const { bed, fn, sync } = await joinedNode();
+    const told = await sync(fn);
+    expect(told.state).toMatch(/^\d+\.\d+$/);
+    const marks = Object.fromEntries(told.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+    bed.table.reads = [];
+    const idle = await sync(fn, { marks, state: told.state });
+    expect(idle).toEqual({ news: [], retry: [], tokens: [], streams: [], sendNode: false, state: told.state, nextSyncSeconds: 2 });
+    expect(bed.table.reads.map((pk) => pk.split("#").slice(-3, -1).join("#"))).toEqual([
+      expect.stringMatching(/^node-credential#/),
+      expect.stringMatching(/^marks#/),
+      expect.stringMatching(/^marks#/),
+    ]);
+  });
+
+  test("hears of a pod by the next call after it was bound, from whichever instance, and is told to call soon", async () => {
+    const { bed, fn, token, path, sync } = await joinedNode();
+    const before = await sync(fn);
+    const marks = Object.fromEntries(before.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+    await fn.cluster("POST", `${path}/pods`, token, pod("web"));
+    await drainStream(bed, fn);
+    const told = await sync(bed.instance(), { marks, state: before.state });
+    expect(told.state).not.toBe(before.state);
+    expect(told.news[0].pods.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(["web"]);
+    expect(told.nextSyncSeconds).toBe(2);
+  });
+
+  test("is told of no pod of another node: its mark stays", async () => {
+    const { bed, fn, token, path, sync } = await joinedNode();
+    const { state } = await sync(fn);
+    const elsewhere = { ...pod("elsewhere"), spec: { ...pod("").spec, nodeName: "somewhere-else" } };
+    await fn.cluster("POST", `${path}/pods`, token, elsewhere);
+    await drainStream(bed, fn);
+    expect((await sync(fn, { state })).state).toBe(state);
+  });
+
+  test("answers for a pod's log by records: whole, and followed until the container has ended", async () => {
+    const { bed, fn, id, token, path, sync, credential } = await joinedNode();
+    await fn.cluster("POST", `${path}/pods`, token, pod("web"));
+    await drainStream(bed, fn);
+    const reader = bed.instance();
+    const asked = reader.cluster("GET", `${path}/pods/web/log`, token);
+    const stream = await vi.waitFor(
+      async () => {
+        const [first] = (await sync(fn)).streams;
+        expect(first).toMatchObject({ kind: "log", cluster: id, pod: "web", container: "main" });
+        return first;
+      },
+      { timeout: 10_000 },
+    );
+    const delivered = await fn.agent("POST", `/agent/v1/streams/${stream.id}`, credential, "hello");
+    expect(delivered.status).toBe(204);
+    expect((await asked).text).toBe('"hello"');
+    expect((await fn.agent("POST", `/agent/v1/streams/${stream.id}`, credential, "again")).status).toBe(404);
+    expect([...bed.table.items.keys()].filter((key) => key.includes("#streams#"))).toEqual([]);
+  });
+
+  test("is taken out of its cluster when that is deleted, by what the stream wakes", async () => {
+    const { bed, fn, id, token, path } = await joinedNode();
+    await fn.cluster("POST", `${path}/configmaps`, token, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one" } });
+    const removed = await fn.platform("DELETE", `/v1/clusters/${id}`, (await tenantKey(bed, fn)) ?? "");
+    expect(removed.status).toBe(202);
+    await drainStream(bed, fn);
+    const left = [...bed.table.items.keys()].filter((key) => key.includes(id) && !key.includes("#log#") && !key.includes("#idempotency#"));
+    expect(left).toEqual([]);
+    expect((await fn.cluster("GET", `${path}/configmaps/one`, token)).status).toBe(404);
+  });
+});
+
+async function tenantKey(
+  { operatorKey }: ReturnType<typeof createFunctionBed>,
+  { platform }: Awaited<ReturnType<typeof joinedNode>>["fn"],
+) {
+  const made = await platform("POST", "/v1/tenants/acme/keys", operatorKey, { name: "second", scopes: ["clusters:write"] });
+  return made.json().key as string | undefined;
+}
