@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { variables } from "../functions/names.ts";
 
 const emails = z.email().optional();
 
@@ -20,6 +21,8 @@ const shape = z
     /** The replica's key must exist there already. Only with `replicaRegion`. */
     replicaKeyArn: z.string().startsWith("arn:").optional(),
     logLevel: z.enum(["debug", "info", "warn", "error"]).optional(),
+    /** When agents with nothing to do call again: each call is a request that is paid, and a node that is gone is noticed after three. */
+    idlePollSeconds: z.coerce.number().min(1).max(300).optional(),
   })
   .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
   .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
@@ -31,7 +34,22 @@ const shape = z
 /** What a deployment may choose, each by `-c name=value` or in `cdk.json`. Nothing of it is needed. */
 export type DeploymentSettings = z.infer<typeof shape>;
 
-const names = ["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn", "logLevel"] as const;
+const names = [
+  "alarmEmail",
+  "monthlyBudgetUsd",
+  "domainName",
+  "certificateArn",
+  "replicaRegion",
+  "replicaKeyArn",
+  "logLevel",
+  "idlePollSeconds",
+] as const;
+
+/** Settings that are the functions' own, as they read them. */
+export const functionVariables = ({ logLevel, idlePollSeconds }: DeploymentSettings) => ({
+  ...(logLevel !== undefined && { [variables.logLevel]: logLevel }),
+  ...(idlePollSeconds !== undefined && { [variables.idlePollSeconds]: String(idlePollSeconds) }),
+});
 
 /** @throws Error that names the setting */
 export function readDeploymentSettings(contextOf: (name: string) => unknown): DeploymentSettings {

@@ -62,20 +62,25 @@ export class Alarms extends Construct {
   }
 
   ofTable(table: TableV2): void {
-    const operations = [Operation.GET_ITEM, Operation.QUERY, Operation.UPDATE_ITEM, Operation.PUT_ITEM, Operation.TRANSACT_WRITE_ITEMS];
     const period = Duration.minutes(5);
-    this.#add("TableThrottles", {
-      metric: table.metricThrottledRequestsForOperations({ operations, period }),
-      above: 10,
-      periods: 3,
-      description: "the table refuses requests: a partition is hot, or the account's limit is reached",
-    });
-    this.#add("TableErrors", {
-      metric: table.metricSystemErrorsForOperations({ operations, period }),
-      above: 0,
-      periods: 3,
-      description: "DynamoDB itself fails",
-    });
+    for (const way of ["Read", "Write"])
+      this.#add(`Table${way}Throttles`, {
+        metric: table.metric(`${way}ThrottleEvents`, { statistic: Stats.SUM, period }),
+        above: 10,
+        periods: 3,
+        description: "the table refuses requests: a partition is hot, or the account's limit is reached",
+      });
+    for (const operation of [Operation.TRANSACT_WRITE_ITEMS, Operation.QUERY])
+      this.#add(`Table${operation}Errors`, {
+        metric: table.metric("SystemErrors", {
+          dimensionsMap: { TableName: table.tableName, Operation: operation },
+          statistic: Stats.SUM,
+          period,
+        }),
+        above: 0,
+        periods: 3,
+        description: "DynamoDB itself fails",
+      });
   }
 
   #add(id: string, { metric, above, periods, description }: Rule): void {

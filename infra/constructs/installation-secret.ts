@@ -10,6 +10,9 @@ export interface InstallationSecretProps {
   readonly letters: number;
 }
 
+/** By name, since emulators pass over `excludePunctuation`. */
+const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
 /** Letters and digits that are made once, and stay when the stack goes: what is sealed with them could never be read again. */
 export class InstallationSecret extends Construct {
   readonly arn: string;
@@ -21,7 +24,7 @@ export class InstallationSecret extends Construct {
     const secret = new Secret(this, "Secret", {
       description,
       encryptionKey: key,
-      generateSecretString: { passwordLength: letters, excludePunctuation: true },
+      generateSecretString: { passwordLength: letters, excludeCharacters: punctuation },
       removalPolicy: RemovalPolicy.RETAIN,
     });
     Validations.of(secret).acknowledge({

@@ -4,7 +4,7 @@ import { entryPoints, variables } from "../../functions/names.ts";
 import type { CodeOf } from "../constructs/coracle-function.ts";
 import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";
-import type { DeploymentSettings } from "../settings.ts";
+import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { type FunctionSize, functionSizes } from "../sizes.ts";
 import type { DataStack } from "./data-stack.ts";
 
@@ -26,11 +26,11 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, { data, settings, codeOf, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: "Coracle: cluster, platform and agent API" });
-    const { domainName, logLevel } = settings;
+    const { domainName } = settings;
     const common = {
       [variables.table]: data.clusters.table.tableName,
       [variables.secret]: data.secret.arn,
-      ...(logLevel && { [variables.logLevel]: logLevel }),
+      ...functionVariables(settings),
     };
     const publicUrl = (own: Surface): string => (domainName === undefined ? own.url : `https://${domainName}`);
     this.clusterApi = new Surface(this, "ClusterApi", {

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
 import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import { ClusterTable } from "../constructs/cluster-table.ts";
@@ -37,5 +37,7 @@ export class DataStack extends Stack {
     });
     const visibilityTimeout = Duration.seconds(6 * functionSizes.deliver.timeoutSeconds);
     this.webhooks = new WorkQueue(this, "Webhooks", { visibilityTimeout, attempts: 5 });
+    new CfnOutput(this, "TableNameOutput", { value: this.clusters.table.tableName }).overrideLogicalId("TableName");
+    new CfnOutput(this, "OperatorSecretOutput", { value: this.operatorSecret.arn }).overrideLogicalId("OperatorSecret");
   }
 }

@@ -1,4 +1,4 @@
-import { Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
 import { entryPoints, variables } from "../../functions/names.ts";
@@ -6,7 +6,7 @@ import { type CodeOf, CoracleFunction } from "../constructs/coracle-function.ts"
 import { StreamConsumer } from "../constructs/stream-consumer.ts";
 import { Timer } from "../constructs/timer.ts";
 import { DeadLetterQueue } from "../constructs/work-queue.ts";
-import type { DeploymentSettings } from "../settings.ts";
+import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { functionSizes } from "../sizes.ts";
 import type { ApiStack } from "./api-stack.ts";
 import type { DataStack } from "./data-stack.ts";
@@ -35,7 +35,7 @@ export class LoopsStack extends Stack {
       [variables.secret]: secret.arn,
       [variables.webhookQueue]: webhooks.queue.queueUrl,
       ...urls,
-      ...(settings.logLevel && { [variables.logLevel]: settings.logLevel }),
+      ...functionVariables(settings),
     };
     const loop = (id: string, name: keyof typeof entryPoints & keyof typeof functionSizes, description: string): CoracleFunction => {
       const { memoryMb, timeoutSeconds } = functionSizes[name];
@@ -52,6 +52,8 @@ export class LoopsStack extends Stack {
     for (const sender of [this.onChange, this.reconcile]) webhooks.queue.grantSendMessages(sender.function);
     this.lostWakes = new DeadLetterQueue(this, "LostWakes");
     const lost = this.lostWakes.queue;
+    new CfnOutput(this, "LostWakesOutput", { value: lost.queueUrl }).overrideLogicalId("LostWakesQueue");
+    new CfnOutput(this, "OnChangeOutput", { value: this.onChange.function.functionName }).overrideLogicalId("OnChangeFunction");
     new StreamConsumer(this, "Changes", { clusters, consumer: this.onChange.function, lost });
     new Timer(this, "EveryMinute", { every: Duration.minutes(1), target: this.reconcile.function, lost });
     new Timer(this, "EveryHour", { every: Duration.hours(1), target: this.meter.function, lost });

@@ -45,7 +45,11 @@ describe("the data stack", () => {
     expect(secrets.map(({ DeletionPolicy }) => DeletionPolicy)).toEqual(["Retain", "Retain"]);
     const lengths = secrets.map(({ Properties }) => Properties.GenerateSecretString.PasswordLength);
     expect(lengths.sort()).toEqual([32, 64]);
-    for (const { Properties } of secrets) expect(Properties.GenerateSecretString.ExcludePunctuation).toBe(true);
+    const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
+    for (const { Properties } of secrets) {
+      const left = printable.filter((character) => !Properties.GenerateSecretString.ExcludeCharacters.includes(character));
+      expect(left.join("")).toMatch(/^[0-9A-Za-z]{62}$/);
+    }
   });
 
   it("moves a webhook that failed five times to a dead-letter queue that keeps it for two weeks", () => {

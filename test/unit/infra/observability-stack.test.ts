@@ -13,11 +13,11 @@ describe("the observability stack", () => {
       observability.resourcePropertiesCountIs(alarm, { MetricName: metric, Namespace: "AWS/Lambda", ...properties }, 7);
     observability.hasResourceProperties(alarm, { MetricName: "IteratorAge", Statistic: "Maximum", Threshold: 60_000 });
     observability.resourcePropertiesCountIs(alarm, { MetricName: "ApproximateNumberOfMessagesVisible", Threshold: 0 }, 2);
-    for (const metric of ["ThrottledRequests", "SystemErrors"])
+    for (const metric of ["ReadThrottleEvents", "WriteThrottleEvents", "SystemErrors"])
       observability.hasResourceProperties(alarm, {
-        Metrics: Match.arrayWith([
-          Match.objectLike({ MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName: metric }) }) }),
-        ]),
+        MetricName: metric,
+        Namespace: "AWS/DynamoDB",
+        Dimensions: Match.arrayWith([Match.objectLike({ Name: "TableName" })]),
       });
   });
 

@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const configuration = z.object({ Environment: z.object({ Variables: z.record(z.string(), z.string()) }) });
+const attributes = z.object({ Attributes: z.object({ ApproximateNumberOfMessages: z.coerce.number() }) });
+
+/** Emulators look at who calls which service, not at signatures. */
+const signedFor = (service: string) => ({
+  authorization: `AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
+  "x-amz-date": "20260101T000000Z",
+});
+
+async function call(
+  url: string,
+  service: string,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body?: object,
+): Promise<unknown> {
+  const answer = await fetch(url, {
+    method,
+    headers: { ...signedFor(service), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${text}`);
+  return JSON.parse(text);
+}
+
+/** Sets an environment variable of a function; answers what it was before. */
+export async function setVariable(endpoint: string, functionName: string, name: string, value: string): Promise<string> {
+  const url = `${endpoint}/2015-03-31/functions/${functionName}/configuration`;
+  const { Environment } = configuration.parse(await call(url, "lambda", "GET", {}));
+  const { Variables } = Environment;
+  await call(url, "lambda", "PUT", { "content-type": "application/json" }, { Environment: { Variables: { ...Variables, [name]: value } } });
+  return Variables[name] ?? "";
+}
+
+export async function countMessages(endpoint: string, queueUrl: string): Promise<number> {
+  const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.GetQueueAttributes" };
+  const body = { QueueUrl: queueUrl, AttributeNames: ["ApproximateNumberOfMessages"] };
+  return attributes.parse(await call(`${endpoint}/`, "sqs", "POST", headers, body)).Attributes.ApproximateNumberOfMessages;
+}
