@@ -55,27 +55,40 @@ export function createHttpServer({ key, cert, clusterApi, fetch, onError }: Http
 }
 
 async function serve(clusterApi: HttpOptions["clusterApi"], request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const answer = await clusterApi({
-    method: request.method ?? "GET",
-    url: request.url ?? "/",
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(", ") : value;
-    },
-    headersFrom: (prefix) => headersFrom(request, prefix),
-    body: (limit) => readBody(request, limit),
-  });
+  const answer = await clusterApi(new IncomingRequest(request));
   if (response.destroyed) return;
   const { body } = answer;
   if (isStream(body)) stream(answer, body, response);
   else await send(answer, body, request, response);
 }
 
-function headersFrom(request: IncomingMessage, prefix: string): [string, string][] {
-  if (!Object.keys(request.headers).some((name) => name.startsWith(prefix))) return [];
-  return Object.entries(request.headersDistinct).flatMap(([name, values = []]) =>
-    name.startsWith(prefix) ? values.map((value): [string, string] => [name, value]) : [],
-  );
+class IncomingRequest implements ApiRequest {
+  readonly #message: IncomingMessage;
+  constructor(message: IncomingMessage) {
+    this.#message = message;
+  }
+  get method(): string {
+    return this.#message.method ?? "GET";
+  }
+  get url(): string {
+    return this.#message.url ?? "/";
+  }
+  header(name: string): string | undefined {
+    const value = this.#message.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+  headersFrom(prefix: string): [string, string][] {
+    for (const name in this.#message.headers) {
+      if (!name.startsWith(prefix)) continue;
+      return Object.entries(this.#message.headersDistinct).flatMap(([name, values = []]) =>
+        name.startsWith(prefix) ? values.map((value): [string, string] => [name, value]) : [],
+      );
+    }
+    return [];
+  }
+  body(limit: number): Promise<Buffer> {
+    return readBody(this.#message, limit);
+  }
 }
 
 async function send(

@@ -59,16 +59,7 @@ export function createClusterSurface({
 
   return async (request) => {
     const { id, url } = split(request.url);
-    const below: ApiRequest =
-      id === undefined
-        ? request
-        : {
-            method: request.method,
-            url,
-            header: (name) => request.header(name),
-            headersFrom: (prefix) => request.headersFrom(prefix),
-            body: (limit) => request.body(limit),
-          };
+    const below = id === undefined ? request : new RequestBelow(request, url);
     const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(url.split("?")[0] ?? "") : undefined;
     if (health) return health;
     try {
@@ -94,6 +85,28 @@ export function createClusterSurface({
 /** As kube-apiserver's filters refuse (`tooManyRequests`). */
 const tooManyRequests = (retryAfterSeconds: number): StatusError =>
   new StatusError("TooManyRequests", "Too many requests, please try again later.", { retryAfterSeconds });
+
+/** A request as the cluster sees it: without the path prefix that names the cluster. */
+class RequestBelow implements ApiRequest {
+  readonly url: string;
+  readonly #request: ApiRequest;
+  constructor(request: ApiRequest, url: string) {
+    this.url = url;
+    this.#request = request;
+  }
+  get method(): string {
+    return this.#request.method;
+  }
+  header(name: string): string | undefined {
+    return this.#request.header(name);
+  }
+  headersFrom(prefix: string): readonly (readonly [name: string, value: string])[] {
+    return this.#request.headersFrom(prefix);
+  }
+  body(limit: number): Promise<Buffer> {
+    return this.#request.body(limit);
+  }
+}
 
 function split(url: string): { id: string | undefined; url: string } {
   if (!url.startsWith(prefix)) return { id: undefined, url };

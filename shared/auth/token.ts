@@ -151,9 +151,15 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   function cachedToken(token: string): VerifiedToken | undefined {
     const known = verified.get(token);
     if (!known) return undefined;
-    verified.delete(token);
-    if (known.expiresAtMs <= clock.now()) return undefined;
-    verified.set(token, known);
+    if (known.expiresAtMs <= clock.now()) {
+      verified.delete(token);
+      return undefined;
+    }
+    // The order of use matters only where somebody may soon have to go: every request comes by here.
+    if (verified.size > cacheSize / 2) {
+      verified.delete(token);
+      verified.set(token, known);
+    }
     return known;
   }
 

@@ -32,9 +32,9 @@ export function createEncoding(sealer: Sealer | undefined) {
   const open = (key: ObjectKey, bytes: Buffer, context: string): Buffer => (sealer && isSecret(key) ? sealer.open(bytes, context) : bytes);
 
   return {
-    /** 8 bytes revision, then the body. */
-    encodeObject(scope: string, stored: StoredObject): Buffer {
-      const body = seal(stored.key, stored.bytes, joinKey(scope, objectPath(stored.key)));
+    /** 8 bytes revision, then the body. `context`: the scope and the path, joined. */
+    encodeObject(context: string, stored: StoredObject): Buffer {
+      const body = seal(stored.key, stored.bytes, context);
       const value = Buffer.allocUnsafe(revisionBytes + body.length);
       value.writeDoubleBE(stored.revision, 0);
       body.copy(value, revisionBytes);
@@ -55,18 +55,21 @@ export function createEncoding(sealer: Sealer | undefined) {
       return new LazyObject(key, value.readDoubleBE(0), bytes);
     },
     /** type, length of the path, path, revision and length of the previous state, previous state, state. */
-    encodeEntry(scope: string, entry: LogEntry): Buffer {
-      const path = Buffer.from(objectPath(entry.key));
-      const context = joinKey(scope, objectPath(entry.key));
-      const previous = entry.previous ? seal(entry.key, entry.previous.bytes, context) : Buffer.alloc(0);
+    encodeEntry(context: string, path: string, entry: LogEntry): Buffer {
       const body = seal(entry.key, entry.bytes, context);
-      const header = Buffer.allocUnsafe(3 + path.length + revisionBytes + 4);
-      header.writeUInt8(types.indexOf(entry.type), 0);
-      header.writeUInt16BE(path.length, 1);
-      path.copy(header, 3);
-      header.writeDoubleBE(entry.previous?.revision ?? 0, 3 + path.length);
-      header.writeUInt32BE(previous.length, 3 + path.length + revisionBytes);
-      return Buffer.concat([header, previous, body]);
+      const previous = entry.previous && seal(entry.key, entry.previous.bytes, context);
+      const pathLength = Buffer.byteLength(path);
+      const start = 3 + pathLength + revisionBytes + 4;
+      const end = start + (previous?.length ?? 0);
+      const value = Buffer.allocUnsafe(end + body.length);
+      value.writeUInt8(types.indexOf(entry.type), 0);
+      value.writeUInt16BE(pathLength, 1);
+      value.write(path, 3);
+      value.writeDoubleBE(entry.previous?.revision ?? 0, 3 + pathLength);
+      value.writeUInt32BE(end - start, start - 4);
+      previous?.copy(value, start);
+      body.copy(value, end);
+      return value;
     },
     decodeEntry(scope: string, revision: number, value: Buffer): LogEntry {
       const pathLength = value.readUInt16BE(1);

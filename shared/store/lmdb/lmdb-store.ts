@@ -48,7 +48,7 @@ interface Follower {
   readonly onEnd: (error: StoreError) => void;
 }
 
-function toEntry(operation: Operation, revision: number): LogEntry {
+function toEntry(operation: Operation, revision: number): LazyEntry {
   const { key, object } = operation;
   object.metadata.resourceVersion = String(revision);
   const bytes = serialize(object);
@@ -80,11 +80,17 @@ interface ClusterState {
   readonly followers: Set<Follower>;
 }
 
+/** An entry and the path of its object in the cluster. */
+interface Placed {
+  readonly path: string;
+  readonly entry: LazyEntry;
+}
+
 /** What one commit changes. */
 interface Flight {
   /** Its head is written too. */
   readonly state: ClusterState | undefined;
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly Placed[];
   readonly records: readonly RecordWrite[];
 }
 
@@ -127,10 +133,12 @@ export class LmdbStore implements Store {
     try {
       if (operations.length > limits.operations) throw new StoreError("TooManyOperations", `${operations.length} operations in one commit`);
       const state = this.#cluster(cluster);
-      this.#check(state, operations, records);
-      const entries = operations.map((operation, index) => toEntry(operation, state.assigned + 1 + index));
-      for (const entry of entries) this.#assign(state, entry);
-      return this.#launch(entries.length > 0 ? state : undefined, entries, records).then(() => entries);
+      const paths = operations.map(({ key }) => objectPath(key));
+      this.#check(state, operations, paths, records);
+      const first = state.assigned + 1;
+      const placed = operations.map((operation, index) => ({ path: paths[index] ?? "", entry: toEntry(operation, first + index) }));
+      for (const { path, entry } of placed) this.#assign(state, path, entry);
+      return this.#launch(placed.length > 0 ? state : undefined, placed, records).then(() => placed.map(({ entry }) => entry));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -295,10 +303,10 @@ export class LmdbStore implements Store {
     return state;
   }
 
-  #check(state: ClusterState, operations: readonly Operation[], records: readonly RecordOperation[]): void {
+  #check(state: ClusterState, operations: readonly Operation[], paths: readonly string[], records: readonly RecordOperation[]): void {
     const touched = operations.length > 1 ? new Set<string>() : undefined;
     for (const [index, operation] of operations.entries()) {
-      const path = objectPath(operation.key);
+      const path = paths[index] ?? "";
       if (touched?.has(path)) throw new StoreError("RevisionConflict", "one key twice in a commit", { index });
       touched?.add(path);
       if (this.#revision(state, path) !== operation.expected)
@@ -325,14 +333,14 @@ export class LmdbStore implements Store {
     return [...state.base].filter(([path]) => collection === undefined || path.startsWith(joinKey(collection, "")));
   }
 
-  #assign(state: ClusterState, entry: LogEntry): void {
+  #assign(state: ClusterState, path: string, entry: LazyEntry): void {
     const stored = entry.type === "DELETED" ? undefined : new LazyObject(entry.key, entry.revision, entry.bytes, entry.object);
-    state.pending.set(objectPath(entry.key), { revision: entry.revision, stored });
+    state.pending.set(path, { revision: entry.revision, stored });
     state.assigned = entry.revision;
   }
 
   /** Resolves, in the order of the calls, when it is on disk. */
-  #launch(state: ClusterState | undefined, entries: readonly LogEntry[], records: readonly RecordOperation[]): Promise<void> {
+  #launch(state: ClusterState | undefined, entries: readonly Placed[], records: readonly RecordOperation[]): Promise<void> {
     if (!state && records.length === 0 && this.#group.idle) return Promise.resolve();
     return this.#group.add({ state, entries, records: this.#records.assign(records) });
   }
@@ -342,20 +350,19 @@ export class LmdbStore implements Store {
     for (const { state, entries, records } of flights) {
       if (state) {
         heads.add(state);
-        for (const entry of entries) this.#writeEntry(state, entry);
+        for (const placed of entries) this.#writeEntry(state, placed);
       }
       this.#records.write(records);
     }
     for (const { scope, assigned, floor, createdAtMs } of heads) void this.#heads.put(scope, { revision: assigned, floor, createdAtMs });
   }
 
-  #writeEntry(state: ClusterState, entry: LogEntry): void {
-    const path = objectPath(entry.key);
-    void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(state.scope, entry));
+  #writeEntry(state: ClusterState, { path, entry }: Placed): void {
+    const key = joinKey(state.scope, path);
+    void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(key, path, entry));
     // A newer state of the object goes into the same transaction.
     if (state.pending.get(path)?.revision !== entry.revision) return;
-    const key = joinKey(state.scope, path);
-    if (entry.type !== "DELETED") void this.#objects.put(key, this.#encoding.encodeObject(state.scope, entry));
+    if (entry.type !== "DELETED") void this.#objects.put(key, this.#encoding.encodeObject(key, entry));
     else if (this.#clusterBase.has(path)) void this.#objects.put(key, this.#encoding.encodeTombstone(entry.revision));
     else void this.#objects.remove(key);
   }
@@ -365,20 +372,17 @@ export class LmdbStore implements Store {
     for (const { state, entries, records } of flights) {
       this.#records.landed(records);
       if (!state || entries.length === 0) continue;
-      const batch = batches.get(state);
-      if (batch) batch.push(...entries);
-      else batches.set(state, [...entries]);
+      const batch = batches.get(state) ?? [];
+      batches.set(state, batch);
+      for (const { path, entry } of entries) {
+        if (state.pending.get(path)?.revision === entry.revision) state.pending.delete(path);
+        batch.push(entry);
+      }
     }
-    for (const [state, entries] of batches) this.#publish(state, entries);
-  }
-
-  #publish(state: ClusterState, entries: LogEntry[]): void {
-    for (const entry of entries) {
-      const path = objectPath(entry.key);
-      if (state.pending.get(path)?.revision === entry.revision) state.pending.delete(path);
+    for (const [state, entries] of batches) {
+      state.durable = entries.at(-1)?.revision ?? state.durable;
+      for (const follower of [...state.followers]) follower.onEntries(entries, state.durable);
     }
-    state.durable = entries.at(-1)?.revision ?? state.durable;
-    for (const follower of [...state.followers]) follower.onEntries(entries, state.durable);
   }
 
   async #barrier(): Promise<void> {
