@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript: it must start under any Node from 20 on, and hands over to the pinned one when this Node cannot run TypeScript.
 if (process.features.typescript) {
-  const { enableCompileCache } = await import("node:module");
-  enableCompileCache();
+  const { keepCompiled } = await import("../shared/compile-cache.mjs");
+  keepCompiled();
   const { main } = await import("./main.ts");
   process.exitCode = await main();
 } else {

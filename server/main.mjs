@@ -1,6 +1,6 @@
-// Plain JavaScript, so that nothing has to be loaded to strip types: compiled modules, stripped once, are kept between starts.
-import { enableCompileCache } from "node:module";
+// Plain JavaScript, so that nothing has to be loaded to strip types.
+import { keepCompiled } from "../shared/compile-cache.mjs";
 
-enableCompileCache();
+keepCompiled();
 const { run } = await import("./run.ts");
 await run(process.env);
