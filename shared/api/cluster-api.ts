@@ -52,19 +52,26 @@ export async function serveCluster(
   onUnknown: (error: unknown) => void,
 ): Promise<ApiResponse> {
   let target: ResourceRequest | undefined;
+  const warnings: string[] = [];
   try {
     const info = parseRequest(request.method, request.url);
     target = info.resource;
-    return await route(served, request, info, user);
+    return withWarnings(await route(served, request, info, user, warnings), warnings);
   } catch (error) {
     const known = toStatusError(error, target);
-    if (known) return failure(known);
+    if (known) return withWarnings(failure(known), warnings);
     onUnknown(error);
     return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));
   }
 }
 
-async function route(served: ServedCluster, request: ApiRequest, info: RequestInfo, requester: UserInfo): Promise<ApiResponse> {
+async function route(
+  served: ServedCluster,
+  request: ApiRequest,
+  info: RequestInfo,
+  requester: UserInfo,
+  warnings: string[],
+): Promise<ApiResponse> {
   const { resource: target, path } = info;
   const user = actingUser(requester, request.headersFrom(impersonationPrefix), served.authorizer);
   authorize(served, request, info, user);
@@ -78,8 +85,12 @@ async function route(served: ServedCluster, request: ApiRequest, info: RequestIn
     if (!knownVersion) return text(404, "404 page not found\n");
     throw noSuchResource();
   }
-  const warnings: string[] = [];
-  const response = await dispatch({ served, request, info, target, definition, user, warnings });
+  if (definition.group === "" && definition.resource === "endpoints")
+    warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+  return dispatch({ served, request, info, target, definition, user, warnings });
+}
+
+function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
   const warning = warnings.length === 0 ? undefined : warningHeader(warnings);
   return warning === undefined ? response : { ...response, headers: { ...response.headers, warning } };
 }

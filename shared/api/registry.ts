@@ -93,9 +93,10 @@ export class Registry {
       await mutateAdmitted(this.cluster, { ...place, operation: "CREATE", name: next.metadata.name ?? "", object: next });
       if (generated) next.metadata.name = generateName(next.metadata.generateName ?? "", this.cluster.random);
       context.guard?.(next, undefined);
-      strategy.prepareCreate?.(next);
+      strategy.prepareCreate?.(next, { nowIso: timestamp(this.cluster.clock.now()), warn: context.warn });
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
+      for (const text of schema?.warnings(asRecord(next), undefined) ?? []) context.warn(text);
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
       const attributes: AdmissionAttributes = { ...place, operation: "CREATE", name: key.name, object: next };
       await validateAdmitted(this.cluster, attributes);
@@ -252,6 +253,7 @@ export class Registry {
         ? []
         : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
+    if (subresource === undefined) for (const text of schema?.warnings(asRecord(next), asRecord(before)) ?? []) context.warn(text);
     await validateAdmitted(this.cluster, attributes);
     return { next, attributes };
   }

@@ -3,11 +3,18 @@ import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
 import { podStrategy } from "./strategies/pod.ts";
+import { countTemplates, dropTemplateFields, prepareStatefulSet, selectOwnPods } from "./strategies/workloads.ts";
 
 /** An object of whatever kind, seen as most kinds look. */
 export interface Body extends KubernetesObject {
   spec?: Record<string, unknown>;
   status?: Record<string, unknown>;
+}
+
+/** What preparing an object may need of the request. */
+export interface Preparing {
+  readonly nowIso: string;
+  readonly warn: (text: string) => void;
 }
 
 /** What a kind does on its way in, beyond defaults and validation: k8s.io/apiserver's `rest.RESTCreateUpdateStrategy`. */
@@ -20,7 +27,7 @@ export interface Strategy {
   readonly returnsDeleted: boolean;
   /** Status survives a create (a node registers itself with it). */
   readonly keepsStatusOnCreate: boolean;
-  readonly prepareCreate?: (object: Body) => void;
+  readonly prepareCreate?: (object: Body, preparing: Preparing) => void;
   readonly prepareUpdate?: (next: Body, live: Body) => void;
   readonly prepareStatus?: (next: Body, live: Body) => void;
   /** Seconds that a deletion grants; 0 deletes at once. Absent: the kind knows no grace. */
@@ -88,7 +95,36 @@ const service: Strategy = {
 };
 
 /** Labels are not changed through the status of these (`ResetFieldsFilter` and `PrepareForUpdate` of pkg/registry/apps). */
-const workload: Strategy = { ...counted, prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels"]) };
+const workload: Strategy = {
+  ...counted,
+  prepareCreate: (object) => dropTemplateFields(object),
+  prepareUpdate: dropTemplateFields,
+  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels"]),
+};
+
+const daemonSet: Strategy = {
+  ...workload,
+  prepareCreate(object) {
+    countTemplates(object);
+    dropTemplateFields(object);
+  },
+  prepareUpdate(next, live) {
+    countTemplates(next, live);
+    dropTemplateFields(next, live);
+  },
+};
+
+const statefulSet: Strategy = { ...workload, prepareCreate: (object) => prepareStatefulSet(object), prepareUpdate: prepareStatefulSet };
+
+const job: Strategy = {
+  ...counted,
+  defaultPropagation: "Orphan",
+  prepareCreate(object) {
+    selectOwnPods(object);
+    dropTemplateFields(object);
+  },
+  prepareUpdate: dropTemplateFields,
+};
 
 function keepMetadata(
   next: ObjectMeta,
@@ -120,7 +156,8 @@ const strategies = new Map<string, Strategy>([
   ["nodes", node],
   ["services", service],
   ["replicationcontrollers", { ...workload, defaultPropagation: "Orphan" }],
-  ["batch/jobs", { ...counted, defaultPropagation: "Orphan" }],
+  ["batch/jobs", job],
+  ["batch/cronjobs", { ...counted, prepareCreate: (object) => dropTemplateFields(object), prepareUpdate: dropTemplateFields }],
   ["persistentvolumeclaims", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
   ["persistentvolumes", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
   ["podtemplates", { ...returned, generation: true }],
@@ -128,9 +165,10 @@ const strategies = new Map<string, Strategy>([
   ["serviceaccounts", returned],
   ["apiextensions.k8s.io/customresourcedefinitions", customDefinition],
 ]);
-for (const name of ["deployments", "replicasets", "statefulsets", "daemonsets"]) strategies.set(`apps/${name}`, workload);
+for (const name of ["deployments", "replicasets"]) strategies.set(`apps/${name}`, workload);
+strategies.set("apps/daemonsets", daemonSet);
+strategies.set("apps/statefulsets", statefulSet);
 for (const name of [
-  "batch/cronjobs",
   "networking.k8s.io/ingresses",
   "networking.k8s.io/ingressclasses",
   "networking.k8s.io/networkpolicies",

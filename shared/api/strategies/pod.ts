@@ -1,7 +1,9 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { compareQuantities, isZeroQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
 import type { Pod, PodSpec } from "../../kubernetes/types.ts";
-import type { Body, Strategy } from "../strategy.ts";
+import type { Strategy } from "../strategy.ts";
+import { dropDisabledPodFields } from "./disabled-fields.ts";
+import { applyMatchLabelKeys, syncAppArmor } from "./pod-preparation.ts";
 
 type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
@@ -13,14 +15,19 @@ export function podStrategy(plain: Strategy): Strategy {
     ...plain,
     generation: true,
     returnsDeleted: true,
-    prepareCreate(object: Body) {
-      object.status = { phase: "Pending", qosClass: qosClassOf(asPod(object).spec) };
-      applySchedulingGatesCondition(asPod(object));
+    prepareCreate(object, { nowIso, warn }) {
+      const pod = asPod(object);
+      object.status = { phase: "Pending", qosClass: qosClassOf(pod.spec) };
+      dropDisabledPodFields(pod.spec, undefined);
+      applySchedulingGatesCondition(pod, nowIso);
+      applyMatchLabelKeys(pod);
+      syncAppArmor(pod, warn);
     },
-    prepareUpdate(next: Body, live: Body) {
+    prepareUpdate(next, live) {
       if (live.status) next.status = live.status;
+      dropDisabledPodFields(asPod(next).spec, asPod(live).spec);
     },
-    prepareStatus(next: Body, live: Body) {
+    prepareStatus(next, live) {
       const qosClass = asPod(live).status?.qosClass;
       if (qosClass !== undefined) next.status = { ...next.status, qosClass };
       fillPodIps(asPod(next));
@@ -36,7 +43,7 @@ export function podStrategy(plain: Strategy): Strategy {
   };
 }
 
-function applySchedulingGatesCondition(pod: Pod): void {
+function applySchedulingGatesCondition(pod: Pod, nowIso: string): void {
   if ((pod.spec?.schedulingGates?.length ?? 0) === 0) return;
   const condition = {
     type: "PodScheduled",
@@ -44,7 +51,7 @@ function applySchedulingGatesCondition(pod: Pod): void {
     reason: "SchedulingGated",
     message: "Scheduling is blocked due to non-empty scheduling gates",
   };
-  pod.status = { ...pod.status, conditions: [{ lastProbeTime: null, lastTransitionTime: null, ...condition } as never] };
+  pod.status = { ...pod.status, conditions: [{ lastProbeTime: null, lastTransitionTime: nowIso, ...condition } as never] };
 }
 
 /** `podIP` and the first of `podIPs` are one value in Kubernetes' own types (pkg/apis/core/v1 conversion): whichever is given fills the other. */

@@ -45,6 +45,27 @@ export function goIntOrString(value: number | string | undefined | null): string
   return `intstr.IntOrString{Type:${type}, IntVal:${typeof value === "number" ? value : 0}, StrVal:${goQuote(typeof value === "string" ? value : "")}}`;
 }
 
+/** A `resource.Quantity` as `%#v` prints it; one without a fraction of a binary unit, within 64 bits. */
+export function goQuantity(text: string): string {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(.*)$/.exec(text);
+  const [, sign = "", whole = "", fraction = "", suffix = ""] = match ?? [];
+  const binary = suffix.endsWith("i") ? "KMGTPE".indexOf(suffix.charAt(0)) + 1 : 0;
+  const exponent = /^[eE]/.test(suffix) && suffix.length > 1 ? Number(suffix.slice(1)) : (decimalExponents[suffix] ?? 0);
+  const format = binary > 0 ? "BinarySI" : /^[eE]/.test(suffix) && suffix.length > 1 ? "DecimalExponent" : "DecimalSI";
+  const magnitude = BigInt(`${whole}${fraction}` || "0") * 1024n ** BigInt(binary);
+  const value = sign === "-" ? -magnitude : magnitude;
+  return `resource.Quantity{i:resource.int64Amount{value:${value}, scale:${exponent - fraction.length}}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:${goQuote(text)}, Format:"${format}"}`;
+}
+
+const decimalExponents: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, "": 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+
+/** A `core.ResourceList` as `%#v` prints it. */
+export function goResourceList(list: Readonly<Record<string, string>> | undefined): string {
+  if (list === undefined) return "core.ResourceList(nil)";
+  const entries = Object.keys(list).sort();
+  return `core.ResourceList{${entries.map((name) => `${goQuote(name)}:${goQuantity(list[name] ?? "0")}`).join(", ")}}`;
+}
+
 interface SelectorShape {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];

@@ -16,6 +16,7 @@ import { prune } from "./prune.ts";
 import type { JsonObject, SchemaNode } from "./schema-node.ts";
 import { unknownFields } from "./unknown-fields.ts";
 import { createRuleBook, validateNew, validateNext } from "./validation/validate.ts";
+import { kindWarnings } from "./warnings/kind-warnings.ts";
 
 /**
  * Everything that the schema of one kind decides. Objects are whole JSON objects with apiVersion, kind and metadata. The order of a write:
@@ -38,6 +39,8 @@ export interface KindSchema {
   validateCreate(object: JsonObject): StatusCause[];
   /** What is wrong with `next` as the successor of `live`; with "status", only what that path may change is looked at. */
   validateUpdate(next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[];
+  /** What the client is told about an object that passed; `live` is undefined for a create. Not for subresources. */
+  warnings(object: JsonObject, live: JsonObject | undefined): string[];
   /** How strategic merge patches see the kind. */
   readonly patch: PatchSchema;
   /** How ownership of fields sees it. */
@@ -82,6 +85,7 @@ export function createSchemas(document: SchemaDocument): Schemas {
       applyDefaults: (object) => applyDefaults(node, object),
       validateCreate: (object) => validateNew(rules, object),
       validateUpdate: (next, live, subresource) => validateNext(rules, next, live, subresource),
+      warnings: kindWarnings(group, kind),
     };
   }
 

@@ -4,7 +4,7 @@ import type { StatusCause } from "../../status-error.ts";
 import { type BadValue, invalid, notSupported, required } from "../field-error.ts";
 import { immutableMessage, negativeMessage, same } from "./object-meta.ts";
 
-export const positiveMessage = "must be greater than 0";
+export const positiveMessage = "must be greater than zero";
 /** `maximum` of a 32-bit integer, where Kubernetes bounds seconds and numbers. */
 export const maximumInt32 = 2 ** 31 - 1;
 

@@ -19,7 +19,16 @@ export const environmentFields = sorted([
   "status.podIPs",
 ]);
 export const volumeFields = sorted(["metadata.name", "metadata.namespace", "metadata.labels", "metadata.annotations", "metadata.uid"]);
-const convertible = new Set([...environmentFields, ...volumeFields]);
+/** Labels that the conversion of fields knows beyond those that may be named (`v1.addFieldLabelConversionsForPod`). */
+const convertible = new Set([
+  ...environmentFields,
+  ...volumeFields,
+  "status.phase",
+  "spec.restartPolicy",
+  "spec.schedulerName",
+  "spec.hostNetwork",
+  "status.nominatedNodeName",
+]);
 const resourceFields = sorted([
   "limits.cpu",
   "limits.memory",
@@ -87,7 +96,9 @@ export function checkObjectField(
   if (fieldPath === "") return [required(`${path}.fieldPath`)];
   const subscript = /^(metadata\.(?:annotations|labels))\['(.*)'\]$/.exec(fieldPath);
   if (apiVersion !== "v1" || (subscript === null && !convertible.has(fieldPath))) {
-    const problem = apiVersion === "v1" ? `field label not supported: ${fieldPath}` : `unsupported pod version: ${apiVersion}`;
+    const subscripted = /^[^[\]]+\['.*'\]$/.test(fieldPath);
+    const known = `field label ${subscripted ? "does not support subscript" : "not supported"}: ${fieldPath}`;
+    const problem = apiVersion === "v1" ? known : `unsupported pod version: ${apiVersion}`;
     return [invalid(`${path}.fieldPath`, fieldPath, `error converting fieldPath: ${problem}`)];
   }
   if (subscript !== null) {

@@ -1,7 +1,7 @@
 import { dnsSubdomainProblems, rangeProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { ObjectMeta, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec } from "../../types.ts";
-import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { duplicate, forbidden, invalid, required } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
 import {
   checkDnsLabel,
@@ -15,10 +15,12 @@ import {
 } from "./checks.ts";
 import { checkContainers, checkEphemeralContainers, checkImageText, checkInitContainers } from "./containers.ts";
 import { validateAnnotations, validateLabels } from "./object-meta.ts";
+import { checkProfileAnnotations } from "./profiles.ts";
 import { checkResourceRequirements } from "./resources.ts";
 import { checkHostUsers, checkPodSecurityContext } from "./security-context.ts";
 import { checkAffinity, checkTolerations, checkTopologySpread } from "./selectors.ts";
 import { checkVolumes } from "./volumes.ts";
+import { checkHostProcesses, checkOperatingSystem } from "./windows.ts";
 
 const maximumNameservers = 3;
 const maximumSearchPaths = 32;
@@ -49,8 +51,8 @@ export function checkPodSpec(spec: PodSpec, meta: ObjectMeta | undefined, path: 
   causes.push(...checkSchedulingGates(spec, at("schedulingGates")));
   if (spec.topologySpreadConstraints !== undefined)
     causes.push(...checkTopologySpread(spec.topologySpreadConstraints, at("topologySpreadConstraints")));
-  causes.push(...checkHostUsers(spec, path));
-  return [...causes, ...checkScalars(spec, at)];
+  causes.push(...checkHostProcesses(spec, path), ...checkHostUsers(spec, path));
+  return [...causes, ...checkScalars(spec, at), ...checkOperatingSystem(spec, path)];
 }
 
 function checkScalars(spec: PodSpec, at: (field: string) => string): StatusCause[] {
@@ -81,12 +83,6 @@ function checkScalars(spec: PodSpec, at: (field: string) => string): StatusCause
     causes.push(...checkOneOf(spec.preemptionPolicy, ["PreemptLowerPriority", "Never"], at("preemptionPolicy")));
   }
   if (spec.overhead !== undefined) causes.push(...checkResourceRequirements({ limits: spec.overhead }, at("overhead")));
-  const os: string | undefined = spec.os?.name;
-  if (os === "") causes.push(required(at("os.name"), "cannot be empty"));
-  else if (os !== undefined && os !== "linux" && os !== "windows") causes.push(notSupported(at("os"), os, ["linux", "windows"]));
-  if (os === "linux" && spec.securityContext?.windowsOptions !== undefined) {
-    causes.push(forbidden(at("securityContext.windowsOptions"), "windows options cannot be set for a linux pod"));
-  }
   return causes;
 }
 
@@ -117,7 +113,7 @@ export function checkPodAnnotations(meta: ObjectMeta | undefined, spec: PodSpec 
   if (cost !== undefined && (!/^(?:0|-?[1-9]\d{0,9})$/.test(cost) || Math.abs(Number(cost)) > maximumInt32)) {
     causes.push(invalid(`${path}[controller.kubernetes.io/pod-deletion-cost]`, cost, "must be a 32bit integer"));
   }
-  return causes;
+  return meta === undefined ? causes : [...causes, ...checkProfileAnnotations(meta, spec, path)];
 }
 
 /** Rules for the containers of pods that templates need not follow. */

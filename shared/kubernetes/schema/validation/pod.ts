@@ -8,6 +8,7 @@ import { checkImmutable, checkIp, checkQualifiedName, goLiteral, invalidEach, ma
 import { checkImageText } from "./containers.ts";
 import { same } from "./object-meta.ts";
 import { checkOnlyForPods, checkPodAnnotations, checkPodSpec } from "./pod-spec.ts";
+import { checkProfilesAgree } from "./profiles.ts";
 import { checkTolerations } from "./selectors.ts";
 import { specDifference } from "./spec-difference.ts";
 
@@ -29,7 +30,7 @@ export function validatePod(pod: Pod): StatusCause[] {
   if ((spec.nodeName ?? "") !== "" && (spec.schedulingGates?.length ?? 0) > 0) {
     causes.push(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
   }
-  return causes;
+  return [...causes, ...checkProfilesAgree(pod.metadata, spec, "spec")];
 }
 
 function checkPod(pod: Pod, spec: PodSpec): StatusCause[] {

@@ -3,7 +3,7 @@ import { compareQuantities, formatQuantity, isZeroQuantity, parseQuantity, type 
 import type { StatusCause } from "../../status-error.ts";
 import type { ResourceClaim, ResourceRequirements } from "../../types.ts";
 import { duplicate, forbidden, invalid, required } from "../field-error.ts";
-import { goQuote } from "../go-text.ts";
+import { goQuantity, goQuote } from "../go-text.ts";
 import { checkDnsLabel, invalidEach } from "./checks.ts";
 import { negativeMessage } from "./object-meta.ts";
 
@@ -53,18 +53,19 @@ export function isStandardQuotaResource(name: string): boolean {
 
 /** A name that may stand in quotas, limit ranges and containers alike (`validateResourceName`). */
 export function checkResourceName(name: string, path: string): StatusCause[] {
-  const causes = invalidEach(path, name, qualifiedNameProblems(name));
+  // `core.ResourceName` is a Stringer: it is printed without quotes.
+  const causes = invalidEach(path, { go: name }, qualifiedNameProblems(name));
   if (causes.length > 0 || name.includes("/") || isStandardResource(name)) return causes;
-  return [invalid(path, name, "must be a standard resource type or fully qualified")];
+  return [invalid(path, { go: name }, "must be a standard resource type or fully qualified")];
 }
 
 export function checkContainerResourceName(name: string, path: string): StatusCause[] {
   if (computeResources.includes(name)) return [];
   const causes = checkResourceName(name, path);
   if (!name.includes("/")) {
-    if (!isHugePages(name)) causes.push(invalid(path, name, "must be a standard resource for containers"));
+    if (!isHugePages(name)) causes.push(invalid(path, { go: name }, "must be a standard resource for containers"));
   } else if (!isNativeResource(name) && !isExtendedResource(name)) {
-    causes.push(invalid(path, name, "doesn't follow extended resource name standard"));
+    causes.push(invalid(path, { go: name }, "doesn't follow extended resource name standard"));
   }
   return causes;
 }
@@ -74,7 +75,7 @@ export function checkResourceQuantity(name: string, value: Quantity, path: strin
   const causes: StatusCause[] = [];
   if (compareQuantities(value, zero) < 0) causes.push(invalid(path, formatQuantity(value), negativeMessage));
   if ((integerResources.has(name) || isExtendedResource(name)) && !isWhole(value))
-    causes.push(invalid(path, formatQuantity(value), "must be an integer"));
+    causes.push(invalid(path, { go: goQuantity(formatQuantity(value)) }, "must be an integer"));
   return causes;
 }
 

@@ -1,11 +1,11 @@
 import { rangeProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
-import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from "../../types.ts";
-import { duplicate, forbidden, invalid, notSupported, required, tooLong } from "../field-error.ts";
-import { checkDescendingPath, checkSupported, goLiteral, invalidEach, maximumInt32 } from "./checks.ts";
+import type { PodSecurityContext, PodSpec, SecurityContext } from "../../types.ts";
+import { duplicate, forbidden, invalid, required } from "../field-error.ts";
+import { checkSupported, invalidEach, maximumInt32 } from "./checks.ts";
+import { checkAppArmor, checkSeccomp } from "./profiles.ts";
+import { checkWindowsOptions } from "./windows.ts";
 
-const profileTypes = ["Localhost", "RuntimeDefault", "Unconfined"];
-const maximumProfilePath = 4095;
 const maximumSysctlLength = 253;
 const sysctlSegment = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
 const sysctlPattern = `^(${sysctlSegment}[\\./])*${sysctlSegment}$`;
@@ -24,9 +24,10 @@ export function checkPodSecurityContext(spec: PodSpec, context: PodSecurityConte
   causes.push(...checkSysctls(spec, context, `${path}.sysctls`));
   causes.push(...checkSupported(context.fsGroupChangePolicy, ["Always", "OnRootMismatch"], `${path}.fsGroupChangePolicy`));
   causes.push(...checkSeccomp(context.seccompProfile, `${path}.seccompProfile`));
+  causes.push(...checkWindowsOptions(context.windowsOptions, `${path}.windowsOptions`));
   causes.push(...checkAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
   causes.push(...checkSupported(context.supplementalGroupsPolicy, ["Merge", "Strict"], `${path}.supplementalGroupsPolicy`));
-  causes.push(...checkSupported(context.seLinuxChangePolicy, ["MountOption", "Recursive"], `${path}.seLinuxChangePolicy`));
+  causes.push(...checkSupported(context.seLinuxChangePolicy, ["Recursive"], `${path}.seLinuxChangePolicy`));
   return causes;
 }
 
@@ -49,49 +50,39 @@ export function checkSecurityContext(context: SecurityContext | undefined, hostU
   }
   causes.push(...checkSeccomp(context.seccompProfile, `${path}.seccompProfile`));
   if (context.allowPrivilegeEscalation === false) {
-    const value = { go: goLiteral(context) };
+    const value = { go: goSecurityContext(context) };
     if (context.privileged === true)
       causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"));
     if (context.capabilities?.add?.includes("CAP_SYS_ADMIN") === true) {
       causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"));
     }
   }
+  causes.push(...checkWindowsOptions(context.windowsOptions, `${path}.windowsOptions`));
   return [...causes, ...checkAppArmor(context.appArmorProfile, `${path}.appArmorProfile`)];
+}
+
+/** As `%#v` prints it, but for the addresses of what it points to, which differ from request to request. */
+function goSecurityContext(context: SecurityContext): string {
+  const pointers: readonly (readonly [string, string, unknown])[] = [
+    ["Capabilities", "core.Capabilities", context.capabilities],
+    ["Privileged", "bool", context.privileged],
+    ["SELinuxOptions", "core.SELinuxOptions", context.seLinuxOptions],
+    ["WindowsOptions", "core.WindowsSecurityContextOptions", context.windowsOptions],
+    ["RunAsUser", "int64", context.runAsUser],
+    ["RunAsGroup", "int64", context.runAsGroup],
+    ["RunAsNonRoot", "bool", context.runAsNonRoot],
+    ["ReadOnlyRootFilesystem", "bool", context.readOnlyRootFilesystem],
+    ["AllowPrivilegeEscalation", "bool", context.allowPrivilegeEscalation],
+    ["ProcMount", "core.ProcMountType", context.procMount],
+    ["SeccompProfile", "core.SeccompProfile", context.seccompProfile],
+    ["AppArmorProfile", "core.AppArmorProfile", context.appArmorProfile],
+  ];
+  const texts = pointers.map(([name, type, value]) => `${name}:(*${type})(${value === undefined ? "nil" : "0xc000000000"})`);
+  return `core.SecurityContext{${texts.join(", ")}}`;
 }
 
 function checkId(id: number | undefined, path: string): StatusCause[] {
   return id === undefined ? [] : invalidEach(path, id, rangeProblems(id, 0, maximumInt32));
-}
-
-function checkSeccomp(profile: SeccompProfile | undefined, path: string): StatusCause[] {
-  if (profile === undefined) return [];
-  const { type, localhostProfile } = profile;
-  const causes: StatusCause[] = [];
-  if ((type as string) === "") causes.push(required(`${path}.type`, "type is required when seccompProfile is set"));
-  else if (!profileTypes.includes(type)) causes.push(notSupported(`${path}.type`, type, profileTypes));
-  if (type === "Localhost") {
-    if (localhostProfile === undefined) causes.push(required(`${path}.localhostProfile`, "must be set when seccomp type is Localhost"));
-    else causes.push(...checkDescendingPath(localhostProfile, `${path}.localhostProfile`));
-  } else if (localhostProfile !== undefined) {
-    causes.push(invalid(`${path}.localhostProfile`, { go: goLiteral(profile) }, "can only be set when seccomp type is Localhost"));
-  }
-  return causes;
-}
-
-function checkAppArmor(profile: AppArmorProfile | undefined, path: string): StatusCause[] {
-  if (profile === undefined) return [];
-  const { type, localhostProfile } = profile;
-  const at = `${path}.localhostProfile`;
-  if ((type as string) === "") return [required(`${path}.type`, "type is required when appArmorProfile is set")];
-  if (!profileTypes.includes(type)) return [notSupported(`${path}.type`, type, profileTypes)];
-  if (type !== "Localhost")
-    return localhostProfile === undefined ? [] : [invalid(at, localhostProfile, "can only be set when AppArmor type is Localhost")];
-  if (localhostProfile === undefined) return [required(at, "must be set when AppArmor type is Localhost")];
-  const causes: StatusCause[] = [];
-  if (localhostProfile.trim() !== localhostProfile) causes.push(invalid(at, localhostProfile, "must not be padded with whitespace"));
-  else if (localhostProfile === "") causes.push(required(at, "must be set when AppArmor type is Localhost"));
-  if (Buffer.byteLength(localhostProfile) > maximumProfilePath) causes.push(tooLong(at, maximumProfilePath));
-  return causes;
 }
 
 function checkSysctls(spec: PodSpec, context: PodSecurityContext, path: string): StatusCause[] {

@@ -105,12 +105,23 @@ function checkPodAffinityTerm(term: PodAffinityTerm, path: string): StatusCause[
     ...checkLabelKeys(term.matchLabelKeys ?? [], term.labelSelector, `${path}.matchLabelKeys`),
     ...checkLabelKeys(term.mismatchLabelKeys ?? [], term.labelSelector, `${path}.mismatchLabelKeys`),
   ];
+  causes.push(...checkKeysNotSelected(term, path));
   (term.matchLabelKeys ?? []).forEach((key, index) => {
     if (term.mismatchLabelKeys?.includes(key))
       causes.push(invalid(`${path}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys"));
   });
   if (term.topologyKey === "") causes.push(required(`${path}.topologyKey`, "can not be empty"));
   return [...causes, ...checkQualifiedName(term.topologyKey, `${path}.topologyKey`)];
+}
+
+/** Keys of `matchLabelKeys` are in the selector once, as requirements made from the pod's labels; a second one is the client's. */
+function checkKeysNotSelected({ labelSelector, matchLabelKeys = [] }: PodAffinityTerm, path: string): StatusCause[] {
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  return (labelSelector?.matchExpressions ?? []).flatMap(({ key }) => {
+    const again = seen.has(key) && matchLabelKeys.includes(key);
+    seen.add(key);
+    return again ? [invalid(`${path}[${matchLabelKeys.lastIndexOf(key)}]`, key, "exists in both matchLabelKeys and labelSelector")] : [];
+  });
 }
 
 function checkLabelKeys(keys: readonly string[], selector: LabelSelector | undefined, path: string): StatusCause[] {

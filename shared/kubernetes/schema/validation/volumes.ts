@@ -16,6 +16,7 @@ import { forbidden, invalid, notSupported, required } from "../field-error.ts";
 import { goQuote } from "../go-text.ts";
 import { checkDnsLabel, checkNoBacksteps, checkNonReservedPath, invalidEach, sorted } from "./checks.ts";
 import { checkClaimSpec, checkDriverName } from "./claims.ts";
+import { checkDriver, checkGitRepo } from "./drivers.ts";
 import { checkObjectField, checkResourceField, volumeFields } from "./environment.ts";
 import { validateAnnotations, validateLabels } from "./object-meta.ts";
 import { checkNonnegativeQuantity } from "./resources.ts";
@@ -100,7 +101,7 @@ function checkSource(volume: Volume, podName: string, path: string): StatusCause
 
 function checkFirstSource(volume: Volume, source: (typeof sources)[number], podName: string, path: string): StatusCause[] {
   const at = `${path}.${source}`;
-  const { emptyDir, hostPath, secret, configMap, nfs, persistentVolumeClaim, downwardAPI, projected, csi, ephemeral } = volume;
+  const { emptyDir, hostPath, secret, configMap, nfs, persistentVolumeClaim, downwardAPI, projected, csi, ephemeral, gitRepo } = volume;
   if (emptyDir?.sizeLimit !== undefined && checkNonnegativeQuantity(emptyDir.sizeLimit, at).length > 0) {
     return [forbidden(`${at}.sizeLimit`, "SizeLimit field must be a valid resource quantity")];
   }
@@ -117,10 +118,12 @@ function checkFirstSource(volume: Volume, source: (typeof sources)[number], podN
   }
   if (projected !== undefined) return [...checkMode(projected.defaultMode, `${at}.defaultMode`), ...checkProjections(projected, at)];
   if (csi !== undefined) return checkCsi(csi, at);
-  return ephemeral === undefined ? [] : checkEphemeral(ephemeral, volume.name, podName, path);
+  if (ephemeral !== undefined) return checkEphemeral(ephemeral, volume.name, podName, path);
+  if (gitRepo !== undefined) return checkGitRepo(gitRepo, at);
+  return checkDriver(source, volume, at);
 }
 
-function checkHostPath(source: HostPathVolumeSource, path: string): StatusCause[] {
+export function checkHostPath(source: HostPathVolumeSource, path: string): StatusCause[] {
   if (source.path === "") return [required(`${path}.path`)];
   const causes = checkNoBacksteps(source.path, `${path}.path`);
   const { type = "" } = source;

@@ -1,0 +1,59 @@
+import { visitContainers } from "../../kubernetes/schema/validation/visit-containers.ts";
+import type { PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
+
+/**
+ * Fields behind feature gates that Kubernetes 1.33 leaves off: a client's value vanishes without a word, unless the object has the field
+ * already (pkg/api/pod `DropDisabledTemplateFields`). In order: ContainerStopSignals, DynamicResourceAllocation, ClusterTrustBundleProjection, ImageVolume,
+ * PodLevelResources.
+ */
+export function dropDisabledPodFields(spec: PodSpec | undefined, live: PodSpec | undefined): void {
+  if (spec === undefined) return;
+  if (spec.resources !== undefined && live?.resources === undefined) delete spec.resources;
+  dropResourceClaims(spec, live);
+  if (spec.volumes !== undefined) dropVolumes(spec, live);
+  if (!usesStopSignals(live)) dropStopSignals(spec);
+}
+
+const usesStopSignals = (spec: PodSpec | undefined): boolean =>
+  spec !== undefined && [...visitContainers(spec, "")].some(([{ lifecycle }]) => lifecycle?.stopSignal !== undefined);
+
+function dropStopSignals(spec: PodSpec): void {
+  for (const [container] of visitContainers(spec, "")) {
+    if (container.lifecycle?.stopSignal === undefined) continue;
+    delete container.lifecycle.stopSignal;
+    if (Object.keys(container.lifecycle).length === 0) delete container.lifecycle;
+  }
+}
+
+function dropResourceClaims(spec: PodSpec, live: PodSpec | undefined): void {
+  if ((live?.resourceClaims?.length ?? 0) > 0) return;
+  if (spec.resourceClaims !== undefined) delete spec.resourceClaims;
+  for (const [container] of visitContainers(spec, "")) if (container.resources?.claims !== undefined) delete container.resources.claims;
+}
+
+function dropVolumes(spec: PodSpec, live: PodSpec | undefined): void {
+  const usesBundles = live?.volumes?.some(({ projected }) => projected?.sources?.some(({ clusterTrustBundle }) => clusterTrustBundle));
+  for (const { projected, ephemeral } of spec.volumes ?? []) {
+    if (usesBundles !== true)
+      for (const source of projected?.sources ?? []) if (source.clusterTrustBundle !== undefined) delete source.clusterTrustBundle;
+    dropDisabledClaimFields(ephemeral?.volumeClaimTemplate?.spec, undefined);
+  }
+  if (live?.volumes?.some(({ image }) => image) === true) return;
+  const images = new Set((spec.volumes ?? []).filter(({ image }) => image !== undefined).map(({ name }) => name));
+  if (images.size === 0) return;
+  const kept = (spec.volumes ?? []).filter(({ image }) => image === undefined);
+  if (kept.length > 0) spec.volumes = kept;
+  else delete spec.volumes;
+  for (const [container] of visitContainers(spec, "")) {
+    const mounts = container.volumeMounts?.filter(({ name }) => !images.has(name)) ?? [];
+    if (mounts.length > 0) container.volumeMounts = mounts;
+    else delete container.volumeMounts;
+  }
+}
+
+/** VolumeAttributesClass and CrossNamespaceVolumeDataSource (pkg/api/persistentvolumeclaim `DropDisabledFields`). */
+export function dropDisabledClaimFields(spec: PersistentVolumeClaimSpec | undefined, live: PersistentVolumeClaimSpec | undefined): void {
+  if (spec === undefined) return;
+  if (spec.volumeAttributesClassName !== undefined && live?.volumeAttributesClassName === undefined) delete spec.volumeAttributesClassName;
+  if (spec.dataSourceRef?.namespace !== undefined && live?.dataSourceRef?.namespace === undefined) delete spec.dataSourceRef.namespace;
+}
