@@ -1,9 +1,9 @@
+import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
-import { jsonSyntaxProblem } from "./json-syntax.ts";
 import { parseYamlText } from "./yaml-text.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";

@@ -28,6 +28,11 @@ const dnsSubdomain = rule(
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   ["example.com"],
 );
+const dnsSubdomainWithUnderscore: Rule = {
+  expression: /^_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/,
+  // The expression in the message is the one without underscores, as in Kubernetes.
+  message: dnsSubdomain.message.replace("characters, '-'", "characters, '_', '-'"),
+};
 const dns1035Label = rule(
   "[a-z]([-a-z0-9]*[a-z0-9])?",
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
@@ -76,6 +81,11 @@ export function dnsLabelProblems(value: string): Problems {
 /** A subdomain in DNS (RFC 1123): the names of most objects. */
 export function dnsSubdomainProblems(value: string): Problems {
   return matchProblems(value, dnsSubdomain, maximumSubdomainLength);
+}
+
+/** A subdomain whose labels may begin with `_` and have it inside: search domains of resolvers. */
+export function searchDomainProblems(value: string): Problems {
+  return matchProblems(value, dnsSubdomainWithUnderscore, maximumSubdomainLength);
 }
 
 /** A label in DNS (RFC 1035): services. */

@@ -1,7 +1,9 @@
 import { checkEscalation } from "../../auth/escalation.ts";
+import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { storageResource } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
+import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
@@ -42,7 +44,25 @@ async function readBody(call: Call, kind: "CreateOptions" | "UpdateOptions"): Pr
   const expected = expectedOf(definition, served.registry.schemaOf(definition));
   const object = decodeObject(value, expected, validation, (text) => warnings.push(text));
   checkPlace(object, definition.namespaced ? target.namespace : "", target.name);
+  dropRepeatedOwners(object.metadata, "", (text) => warnings.push(text));
   return object;
+}
+
+/** An owner named twice is kept once, with a warning (apiserver `dedupOwnerReferencesAndAddWarning`). */
+function dropRepeatedOwners(metadata: ObjectMeta, when: string, warn: (text: string) => void): void {
+  const { ownerReferences } = metadata;
+  if (ownerReferences === undefined || ownerReferences.length < 2) return;
+  const kept: OwnerReference[] = [];
+  const repeated: string[] = [];
+  for (const reference of ownerReferences) {
+    if (kept.some((other) => deepEqual(other, reference))) repeated.push(reference.uid);
+    else kept.push(reference);
+  }
+  if (repeated.length === 0) return;
+  metadata.ownerReferences = kept;
+  warn(
+    `.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(", ")}`,
+  );
 }
 
 /** Namespace and name of the body must be those of the path, or absent. */
@@ -105,6 +125,7 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
     if (next.metadata.namespace !== live.metadata.namespace) {
       throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
     }
+    dropRepeatedOwners(next.metadata, " after mutating admission happens", (text) => warnings.push(text));
     const { resourceVersion = "" } = next.metadata;
     if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
       throw conflict(definition.group, definition.resource, target.name);

@@ -27,6 +27,7 @@ export const podDefaults: readonly DefaultRule[] = [
     if (spec === undefined) return;
     for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) requestsFromLimits(container);
     spec.enableServiceLinks ??= true;
+    if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
     if (spec.hostNetwork === true)
       for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) hostPorts(container);
   }),
@@ -106,8 +107,15 @@ const imageReference =
 /** The tag of an image, `latest` when it names neither tag nor digest, empty when it is no image reference (pkg/util/parsers). */
 export function tagOf(image: string): string {
   const match = imageReference.exec(image);
-  if (match === null) return "";
+  if (match === null || repositoryLength(image, match[1], match[2]) > maximumRepositoryLength) return "";
   return match[1] ?? (match[2] === undefined ? "latest" : "");
+}
+
+const maximumRepositoryLength = 255;
+
+function repositoryLength(image: string, tag: string | undefined, digest: string | undefined): number {
+  const library = image.includes("/") ? 0 : "library/".length;
+  return image.length - (tag === undefined ? 0 : tag.length + 1) - (digest?.length ?? 0) + library;
 }
 
 /** `SetDefaults_ResourceList`: amounts finer than a thousandth are rounded up. */

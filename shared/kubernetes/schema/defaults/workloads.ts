@@ -35,7 +35,10 @@ export const workloadDefaults: readonly DefaultRule[] = [
   rule<ReplicaSet>("io.k8s.api.apps.v1.ReplicaSet", ({ spec }) => {
     if (spec !== undefined) spec.replicas ??= 1;
   }),
-  rule<DaemonSet>("io.k8s.api.apps.v1.DaemonSet", ({ spec }) => {
+  rule<DaemonSet>("io.k8s.api.apps.v1.DaemonSet", ({ metadata, spec }) => {
+    // What is left of extensions/v1beta1's `templateGeneration`; the strategy counts it.
+    metadata.annotations ??= {};
+    metadata.annotations["deprecated.daemonset.template.generation"] ??= "0";
     if (spec === undefined) return;
     spec.updateStrategy ??= {};
     spec.updateStrategy.type ??= "RollingUpdate";
@@ -86,6 +89,10 @@ function statefulSetDefaults({ spec }: StatefulSet): void {
   spec.persistentVolumeClaimRetentionPolicy.whenScaled ??= "Retain";
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ??= "v1";
+    claim.kind ??= "PersistentVolumeClaim";
+  }
 }
 
 function jobDefaults(job: Job): void {
@@ -95,7 +102,8 @@ function jobDefaults(job: Job): void {
   spec.parallelism ??= 1;
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : 2 ** 31 - 1;
   const labels = spec.template?.metadata?.labels;
-  if (labels !== undefined && isEmpty(job.metadata.labels)) job.metadata.labels = { ...labels };
+  // The same map: what the server adds to the template's labels later is the job's too.
+  if (labels !== undefined && isEmpty(job.metadata.labels)) job.metadata.labels = labels;
   spec.completionMode ??= "NonIndexed";
   spec.suspend ??= false;
   for (const policy of spec.podFailurePolicy?.rules ?? []) {

@@ -3,8 +3,8 @@ import { labelSelectorProblems, matchesSelector } from "../../label-selector.ts"
 import type { StatusCause } from "../../status-error.ts";
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../types.ts";
 import { forbidden, invalid, notSupported, required } from "../field-error.ts";
-import { goIntOrString, goLabelSelector, goStringMap } from "../go-text.ts";
-import { checkDnsLabel, checkImmutable, checkNonnegative, checkSupported, goLiteral } from "./checks.ts";
+import { goIntOrString, goLabelSelector, goQuote, goStringMap } from "../go-text.ts";
+import { checkDnsLabel, checkImmutable, checkNonnegative, checkSupported } from "./checks.ts";
 import { validateAnnotations, validateLabels } from "./object-meta.ts";
 import { checkPodAnnotations, checkPodTemplate } from "./pod-spec.ts";
 import {
@@ -18,6 +18,7 @@ import {
   checkSelectorUnchanged,
   checkTemplateLabels,
   intOrPercentValue,
+  isReadable,
 } from "./workloads.ts";
 
 /** `ValidateDeploymentSpec`. */
@@ -37,6 +38,17 @@ export function validateDeployment({ spec }: Deployment): StatusCause[] {
   return causes;
 }
 
+/** As `%#v` prints it, but for the address of what it points to. */
+function goStrategy(type: string, pointed: string, strategy: { readonly type?: string; readonly rollingUpdate?: object }): string {
+  const pointer = strategy.rollingUpdate === undefined ? "nil" : "0xc000000000";
+  return `apps.${type}{Type:${goQuote(strategy.type ?? "")}, RollingUpdate:(*apps.${pointed})(${pointer})}`;
+}
+
+function goStatefulSetRollingUpdate({ partition = 0, maxUnavailable }: NonNullable<StatefulSetStrategy["rollingUpdate"]>): string {
+  const pointer = maxUnavailable === undefined ? "nil" : "0xc000000000";
+  return `apps.RollingUpdateStatefulSetStrategy{Partition:${partition}, MaxUnavailable:(*intstr.IntOrString)(${pointer})}`;
+}
+
 type DeploymentStrategy = NonNullable<NonNullable<Deployment["spec"]>["strategy"]>;
 
 function checkDeploymentStrategy(strategy: DeploymentStrategy, path: string): StatusCause[] {
@@ -44,7 +56,10 @@ function checkDeploymentStrategy(strategy: DeploymentStrategy, path: string): St
   const { rollingUpdate } = strategy;
   if (strategy.type === "Recreate")
     return rollingUpdate === undefined ? [] : [forbidden(at, "may not be specified when strategy `type` is 'Recreate'")];
-  if (strategy.type !== "RollingUpdate") return [notSupported(path, { go: goLiteral(strategy) }, ["Recreate", "RollingUpdate"])];
+  if (strategy.type !== "RollingUpdate")
+    return [
+      notSupported(path, { go: goStrategy("DeploymentStrategy", "RollingUpdateDeployment", strategy) }, ["Recreate", "RollingUpdate"]),
+    ];
   if (rollingUpdate === undefined) return [required(at, "this should be defaulted and never be nil")];
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const causes = [...checkIntOrPercent(maxUnavailable, `${at}.maxUnavailable`), ...checkIntOrPercent(maxSurge, `${at}.maxSurge`)];
@@ -104,10 +119,10 @@ function checkStatefulSet({ spec }: StatefulSet, serviceName: readonly StatusCau
   }
   causes.push(...checkNonnegative(spec?.replicas, "spec.replicas"), ...checkNonnegative(spec?.minReadySeconds, "spec.minReadySeconds"));
   causes.push(...checkNonnegative(spec?.ordinals?.start, "spec.ordinals.start"), ...serviceName);
-  causes.push(
-    ...checkSelector(spec?.selector, "spec.selector", "statefulset"),
-    ...checkTemplateLabels(spec?.selector, template, "spec.template"),
-  );
+  causes.push(...checkSelector(spec?.selector, "spec.selector", "statefulset"));
+  const readable = isReadable(spec?.selector);
+  if (!readable) causes.push(invalid("spec.selector", { go: goLabelSelector(spec?.selector) }, ""));
+  else causes.push(...checkTemplateLabels(spec?.selector, template, "spec.template"));
   causes.push(...validateLabels(template.metadata?.labels, "spec.template.labels"));
   causes.push(...validateAnnotations(template.metadata?.annotations, "spec.template.annotations"));
   causes.push(...checkPodAnnotations(template.metadata, template.spec, "spec.template.annotations"));
@@ -122,8 +137,20 @@ function checkStatefulSetStrategy({ type, rollingUpdate }: StatefulSetStrategy, 
   if (type === "OnDelete")
     return rollingUpdate === undefined
       ? []
-      : [invalid(at, { go: goLiteral(rollingUpdate) }, "only allowed for updateStrategy 'RollingUpdate'")];
-  if (type !== "RollingUpdate") return [invalid(path, { go: goLiteral({ type, rollingUpdate }) }, "must be 'RollingUpdate' or 'OnDelete'")];
+      : [invalid(at, { go: goStatefulSetRollingUpdate(rollingUpdate) }, "only allowed for updateStrategy 'RollingUpdate'")];
+  if (type !== "RollingUpdate")
+    return [
+      invalid(
+        path,
+        {
+          go: goStrategy("StatefulSetUpdateStrategy", "RollingUpdateStatefulSetStrategy", {
+            type,
+            ...(rollingUpdate && { rollingUpdate }),
+          }),
+        },
+        "must be 'RollingUpdate' or 'OnDelete'",
+      ),
+    ];
   if (rollingUpdate === undefined) return [];
   const { partition, maxUnavailable } = rollingUpdate;
   const causes = checkNonnegative(partition, `${at}.partition`);
@@ -186,7 +213,10 @@ type DaemonSetStrategy = NonNullable<NonNullable<DaemonSet["spec"]>["updateStrat
 
 function checkDaemonSetStrategy(strategy: DaemonSetStrategy, path: string): StatusCause[] {
   if (strategy.type === "OnDelete") return [];
-  if (strategy.type !== "RollingUpdate") return [notSupported(path, { go: goLiteral(strategy) }, ["RollingUpdate", "OnDelete"])];
+  if (strategy.type !== "RollingUpdate")
+    return [
+      notSupported(path, { go: goStrategy("DaemonSetUpdateStrategy", "RollingUpdateDaemonSet", strategy) }, ["RollingUpdate", "OnDelete"]),
+    ];
   const at = `${path}.rollingUpdate`;
   if (strategy.rollingUpdate === undefined) return [required(at)];
   const { maxUnavailable, maxSurge } = strategy.rollingUpdate;

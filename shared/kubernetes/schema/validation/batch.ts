@@ -1,4 +1,4 @@
-import { labelSelectorProblems } from "../../label-selector.ts";
+import { labelSelectorProblems, matchesSelector } from "../../label-selector.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
@@ -8,14 +8,16 @@ import type {
   PodFailurePolicyOnExitCodesRequirement,
   PodFailurePolicyRule,
   PodTemplateSpec,
+  SuccessPolicy,
   SuccessPolicyRule,
 } from "../../types.ts";
 import { duplicate, invalid, notSupported, required, tooLong, tooMany } from "../field-error.ts";
-import { goLabelSelector, goQuote } from "../go-text.ts";
-import { checkImmutable, checkNonnegative, checkQualifiedName, checkSupported, goLiteral } from "./checks.ts";
+import { goLabelSelector, goQuote, goStringMap } from "../go-text.ts";
+import { checkImmutable, checkNonnegative, checkQualifiedName, checkSupported } from "./checks.ts";
+import { countIndexes } from "./index-intervals.ts";
 import { same } from "./object-meta.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
-import { checkTemplateLabels } from "./workloads.ts";
+import { checkTemplateLabels, isReadable } from "./workloads.ts";
 
 const maximumIndexes = 100_000;
 const highCompletionsLimit = 10_000;
@@ -24,19 +26,42 @@ const maximumExitCodes = 255;
 const maximumManagedBy = 63;
 const maximumSucceededIndexes = 64 * 1024;
 
-/** `ValidateJob`. A selector that is not there yet is generated when the job is stored and not asked for here. */
+/** `ValidateJob`. */
 export function validateJob(job: Job): StatusCause[] {
-  const causes = checkJobSpec(job.spec, "spec");
+  const causes = [...checkGeneratedSelector(job), ...checkJobSpec(job.spec, "spec")];
   const { selector, template, completions, completionMode } = job.spec ?? {};
   if (selector !== undefined) {
     causes.push(...labelSelectorProblems(selector, "spec.selector"), ...checkTemplateLabels(selector, template ?? {}, "spec.template"));
-  } else if (job.spec?.manualSelector === true) causes.push(required("spec.selector"));
+  } else causes.push(required("spec.selector"), ...checkTemplateLabels(undefined, template ?? {}, "spec.template"));
   if (completionMode === "Indexed" && completions !== undefined && completions > 0) {
     const hostname = `${job.metadata.name}-${completions - 1}`;
     if (dnsLabelProblems(hostname).length > 0) {
       causes.push(invalid("metadata.name", job.metadata.name ?? "", `will not able to create pod with invalid DNS label: ${hostname}`));
     }
   }
+  return causes;
+}
+
+/** Labels and selector that the server made must be as it made them (`validateGeneratedSelector`). */
+function checkGeneratedSelector({ metadata, spec }: Job): StatusCause[] {
+  if (spec?.manualSelector === true || spec?.selector === undefined) return [];
+  const { uid = "", name = "" } = metadata;
+  const expected = {
+    "controller-uid": uid,
+    "job-name": name,
+    "batch.kubernetes.io/controller-uid": uid,
+    "batch.kubernetes.io/job-name": name,
+  };
+  const causes = uid === "" ? [required("metadata.uid")] : [];
+  const path = "spec.template.metadata.labels";
+  for (const [key, value] of Object.entries(expected)) {
+    const found = spec.template?.metadata?.labels?.[key];
+    if (found === undefined) causes.push(required(`${path}[${key}]`, `must be '${value}'`));
+    else if (found !== value)
+      causes.push(invalid(`${path}[${key}]`, { go: goStringMap(spec.template?.metadata?.labels) }, `must be '${value}'`));
+  }
+  if (isReadable(spec.selector) && !matchesSelector(spec.selector, expected))
+    causes.push(invalid("spec.selector", { go: goLabelSelector(spec.selector) }, "`selector` not auto-generated"));
   return causes;
 }
 
@@ -217,13 +242,24 @@ function checkExitCodes(requirement: PodFailurePolicyOnExitCodesRequirement, nam
 
 function checkSuccessPolicy(spec: JobSpec, path: string): StatusCause[] {
   if (spec.successPolicy === undefined) return [];
-  if (spec.completionMode !== "Indexed") return [invalid(path, { go: goLiteral(spec.successPolicy) }, "requires indexed completion mode")];
+  if (spec.completionMode !== "Indexed")
+    return [invalid(path, { go: goSuccessPolicy(spec.successPolicy) }, "requires indexed completion mode")];
   const rules = spec.successPolicy.rules ?? [];
   const causes: StatusCause[] = [];
   if (rules.length === 0)
     causes.push(required(`${path}.rules`, "at least one rules must be specified when the successPolicy is specified"));
   if (rules.length > maximumRules) causes.push(tooMany(`${path}.rules`, rules.length, maximumRules));
   return [...causes, ...rules.flatMap((rule, index) => checkSuccessRule(rule, spec.completions ?? 0, `${path}.rules[${index}]`))];
+}
+
+/** As `%#v` prints it, but for addresses. */
+function goSuccessPolicy({ rules }: SuccessPolicy): string {
+  const pointer = (type: string, value: unknown) => `(*${type})(${value === undefined ? "nil" : "0xc000000000"})`;
+  const texts = (rules ?? []).map(
+    ({ succeededIndexes, succeededCount }) =>
+      `batch.SuccessPolicyRule{SucceededIndexes:${pointer("string", succeededIndexes)}, SucceededCount:${pointer("int32", succeededCount)}}`,
+  );
+  return `batch.SuccessPolicy{Rules:[]batch.SuccessPolicyRule{${texts.join(", ")}}}`;
 }
 
 function checkSuccessRule({ succeededCount, succeededIndexes }: SuccessPolicyRule, completions: number, path: string): StatusCause[] {
@@ -233,10 +269,18 @@ function checkSuccessRule({ succeededCount, succeededIndexes }: SuccessPolicyRul
   const causes: StatusCause[] = [];
   if (succeededIndexes !== undefined && succeededIndexes.length > maximumSucceededIndexes)
     causes.push(tooLong(`${path}.succeededIndexes`, maximumSucceededIndexes));
+  const indexes = countIndexes(succeededIndexes ?? "", completions);
+  if (typeof indexes === "string")
+    causes.push(invalid(`${path}.succeededIndexes`, succeededIndexes, `error parsing succeededIndexes: ${indexes}`));
   if (succeededCount === undefined) return causes;
   causes.push(...checkNonnegative(succeededCount, `${path}.succeededCount`));
   if (succeededCount > completions) {
     const detail = `must be less than or equal to ${completions} (the number of specified completions)`;
+    causes.push(invalid(`${path}.succeededCount`, succeededCount, detail));
+  }
+  const total = typeof indexes === "number" ? indexes : 0;
+  if (succeededIndexes !== undefined && succeededCount > total) {
+    const detail = `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`;
     causes.push(invalid(`${path}.succeededCount`, succeededCount, detail));
   }
   return causes;

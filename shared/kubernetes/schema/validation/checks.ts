@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { parseAddress, parsePrefix } from "../../ip-text.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, portNameProblems, portNumberProblems, qualifiedNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import { type BadValue, invalid, notSupported, required } from "../field-error.ts";
@@ -62,18 +62,15 @@ export function checkPortNumberOrName(value: number | string | undefined, path: 
 }
 
 export function checkIp(value: string | undefined, path: string): StatusCause[] {
-  return isIP(value ?? "") !== 0 ? [] : [invalid(path, value ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")];
+  return parseAddress(value ?? "") !== undefined
+    ? []
+    : [invalid(path, value ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")];
 }
 
 /** The two halves of a CIDR; undefined when it is none. */
 export function parseCidr(text: string): { readonly address: string; readonly prefix: number; readonly family: 4 | 6 } | undefined {
-  const slash = text.lastIndexOf("/");
-  const address = text.slice(0, Math.max(slash, 0));
-  const family = isIP(address);
-  const digits = text.slice(slash + 1);
-  if (family === 0 || !/^(0|[1-9]\d{0,2})$/.test(digits)) return undefined;
-  const prefix = Number(digits);
-  return prefix <= (family === 4 ? 32 : 128) ? { address, prefix, family: family === 4 ? 4 : 6 } : undefined;
+  const parsed = parsePrefix(text);
+  return parsed && { address: parsed.address.canonical, prefix: parsed.length, family: parsed.address.family };
 }
 
 export function checkCidr(value: string, path: string): StatusCause[] {

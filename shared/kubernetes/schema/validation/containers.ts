@@ -1,8 +1,17 @@
 import { portNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
-import type { Container, ContainerPort, EphemeralContainer, PodSpec, VolumeDevice, VolumeMount } from "../../types.ts";
+import type {
+  Container,
+  ContainerPort,
+  ContainerResizePolicy,
+  EphemeralContainer,
+  PodSpec,
+  VolumeDevice,
+  VolumeMount,
+} from "../../types.ts";
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from "../field-error.ts";
-import { checkDescendingPath, checkDnsLabel, checkOneOf, checkPortNumber, checkSupported, goLiteral, invalidEach } from "./checks.ts";
+import { goQuote } from "../go-text.ts";
+import { checkDescendingPath, checkDnsLabel, checkOneOf, checkPortNumber, checkSupported, invalidEach } from "./checks.ts";
 import { checkEnvironment, checkEnvironmentFrom } from "./environment.ts";
 import { checkLifecycle, checkLivenessProbe, checkReadinessProbe } from "./probes.ts";
 import { checkResourceRequirements } from "./resources.ts";
@@ -50,7 +59,9 @@ export function checkInitContainers(context: PodContext, path: string): StatusCa
       }
     }
     if ((container.resizePolicy?.length ?? 0) > 0) {
-      causes.push(invalid(`${at}.resizePolicy`, { go: goLiteral(container.resizePolicy) }, "must not be set for init containers"));
+      causes.push(
+        invalid(`${at}.resizePolicy`, { go: goResizePolicies(container.resizePolicy ?? []) }, "must not be set for init containers"),
+      );
     }
   });
   return causes;
@@ -151,6 +162,7 @@ function checkMounts(
   path: string,
 ): StatusCause[] {
   const taken = new Set<string>();
+  const lastPaths = new Set(new Map(devices.map((device) => [device.name, device.devicePath])).values());
   return mounts.flatMap((mount, index) => {
     const at = `${path}[${index}]`;
     const { name, mountPath, subPath = "", subPathExpr = "" } = mount;
@@ -160,7 +172,7 @@ function checkMounts(
     if (taken.has(mountPath)) causes.push(invalid(`${at}.mountPath`, mountPath, "must be unique"));
     taken.add(mountPath);
     if (devices.some((device) => device.name === name)) causes.push(invalid(`${at}.name`, name, "must not already exist in volumeDevices"));
-    if (devices.some((device) => device.devicePath === mountPath)) {
+    if (lastPaths.has(mountPath)) {
       causes.push(invalid(`${at}.mountPath`, mountPath, "must not already exist as a path in volumeDevices"));
     }
     if (subPath !== "") causes.push(...checkDescendingPath(subPath, `${path}.subPath`));
@@ -196,6 +208,7 @@ function checkPropagation(
 function checkDevices(devices: readonly VolumeDevice[], mounts: readonly VolumeMount[], volumes: VolumeMap, path: string): StatusCause[] {
   const names = new Set<string>();
   const paths = new Set<string>();
+  const lastPaths = new Set(new Map(mounts.map((mount) => [mount.name, mount.mountPath])).values());
   return devices.flatMap(({ name, devicePath }, index) => {
     const at = `${path}[${index}]`;
     const volume = volumes.get(name);
@@ -210,7 +223,7 @@ function checkDevices(devices: readonly VolumeDevice[], mounts: readonly VolumeM
     if (devicePath.split("/").includes("..")) causes.push(invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')"));
     else paths.add(devicePath);
     if (mounts.some((mount) => mount.name === name)) causes.push(invalid(`${at}.name`, name, "must not already exist in volumeMounts"));
-    if (mounts.some((mount) => mount.mountPath === devicePath)) {
+    if (lastPaths.has(devicePath)) {
       causes.push(invalid(`${at}.devicePath`, devicePath, "must not already exist as a path in volumeMounts"));
     }
     if (name !== "") names.add(name);
@@ -218,15 +231,23 @@ function checkDevices(devices: readonly VolumeDevice[], mounts: readonly VolumeM
   });
 }
 
+function goResizePolicies(policies: readonly ContainerResizePolicy[]): string {
+  const texts = policies.map(
+    ({ resourceName, restartPolicy }) =>
+      `core.ContainerResizePolicy{ResourceName:${goQuote(resourceName)}, RestartPolicy:${goQuote(restartPolicy)}}`,
+  );
+  return `[]core.ContainerResizePolicy{${texts.join(", ")}}`;
+}
+
 function checkResizePolicy(container: Container | EphemeralContainer, spec: PodSpec, path: string): StatusCause[] {
   const seen = new Set<string>();
   return (container.resizePolicy ?? []).flatMap(({ resourceName, restartPolicy }, index) => {
-    const causes = seen.has(resourceName) ? [duplicate(`${path}[${index}]`, resourceName)] : [];
+    // `core.ResourceName` is a Stringer: it is printed without quotes.
+    const causes = seen.has(resourceName) ? [duplicate(`${path}[${index}]`, { go: resourceName })] : [];
     seen.add(resourceName);
-    causes.push(
-      ...checkOneOf(resourceName, ["cpu", "memory"], path),
-      ...checkOneOf(restartPolicy, ["NotRequired", "RestartContainer"], path),
-    );
+    if (resourceName === "") causes.push(required(path));
+    else if (resourceName !== "cpu" && resourceName !== "memory") causes.push(notSupported(path, { go: resourceName }, ["cpu", "memory"]));
+    causes.push(...checkOneOf(restartPolicy, ["NotRequired", "RestartContainer"], path));
     if (spec.restartPolicy === "Never" && restartPolicy !== "NotRequired") {
       causes.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
     }

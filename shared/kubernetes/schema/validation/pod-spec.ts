@@ -1,4 +1,5 @@
-import { dnsSubdomainProblems, rangeProblems } from "../../names.ts";
+import { jsonSyntaxProblem } from "../../json-syntax.ts";
+import { dnsSubdomainProblems, rangeProblems, searchDomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { ObjectMeta, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec } from "../../types.ts";
 import { duplicate, forbidden, invalid, required } from "../field-error.ts";
@@ -25,7 +26,6 @@ import { checkHostProcesses, checkOperatingSystem } from "./windows.ts";
 const maximumNameservers = 3;
 const maximumSearchPaths = 32;
 const maximumSearchCharacters = 2048;
-const searchDomain = /^_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/;
 
 /** A pod's spec, of a pod (`meta` is given) or of a template (`ValidatePodSpec`). */
 export function checkPodSpec(spec: PodSpec, meta: ObjectMeta | undefined, path: string): StatusCause[] {
@@ -109,11 +109,27 @@ export function checkPodAnnotations(meta: ObjectMeta | undefined, spec: PodSpec 
   if (mirror !== undefined && (spec?.nodeName ?? "") === "") {
     causes.push(invalid(`${path}[kubernetes.io/config.mirror]`, mirror, "must set spec.nodeName if mirror pod annotation is set"));
   }
+  causes.push(...checkTolerationsAnnotation(annotations["scheduler.alpha.kubernetes.io/tolerations"] ?? "", path));
   const cost = annotations["controller.kubernetes.io/pod-deletion-cost"];
   if (cost !== undefined && (!/^(?:0|-?[1-9]\d{0,9})$/.test(cost) || Math.abs(Number(cost)) > maximumInt32)) {
     causes.push(invalid(`${path}[controller.kubernetes.io/pod-deletion-cost]`, cost, "must be a 32bit integer"));
   }
   return meta === undefined ? causes : [...causes, ...checkProfileAnnotations(meta, spec, path)];
+}
+
+/** Tolerations as they were said before there was a field. */
+function checkTolerationsAnnotation(text: string, path: string): StatusCause[] {
+  if (text === "") return [];
+  const key = "scheduler.alpha.kubernetes.io/tolerations";
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value)) return checkTolerations(value, `${path}.${key}`);
+    if (value === null) return [];
+    const found = typeof value === "boolean" ? "bool" : typeof value;
+    return [invalid(path, key, `json: cannot unmarshal ${found} into Go value of type []core.Toleration`)];
+  } catch {
+    return [invalid(path, key, jsonSyntaxProblem(text))];
+  }
 }
 
 /** Rules for the containers of pods that templates need not follow. */
@@ -198,7 +214,7 @@ function checkDnsConfig(config: PodDNSConfig | undefined, policy: string | undef
   }
   searches.forEach((search, index) => {
     const name = search.replace(/\.$/, "");
-    if (search !== "." && !searchDomain.test(name)) causes.push(...checkDnsSubdomain(name, `${path}.searches[${index}]`));
+    if (search !== ".") causes.push(...invalidEach(`${path}.searches[${index}]`, name, searchDomainProblems(name)));
   });
   options.forEach(({ name = "" }, index) => {
     if (name === "") causes.push(required(`${path}.options[${index}]`, "must not be empty"));

@@ -42,8 +42,7 @@ export function checkSecurityContext(context: SecurityContext | undefined, hostU
   if (context === undefined) return [];
   const causes = [...checkId(context.runAsUser, `${path}.runAsUser`), ...checkId(context.runAsGroup, `${path}.runAsGroup`)];
   if (context.procMount !== undefined) {
-    if ((context.procMount as string) === "") causes.push(required(`${path}.procMount`));
-    else causes.push(...checkSupported(context.procMount, ["Default", "Unmasked"], `${path}.procMount`));
+    causes.push(...checkSupported(context.procMount, ["Default", "Unmasked"], `${path}.procMount`));
     if (hostUsers && context.procMount === "Unmasked") {
       causes.push(invalid(`${path}.procMount`, context.procMount, "`hostUsers` must be false to use `Unmasked`"));
     }
@@ -53,7 +52,8 @@ export function checkSecurityContext(context: SecurityContext | undefined, hostU
     const value = { go: goSecurityContext(context) };
     if (context.privileged === true)
       causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"));
-    if (context.capabilities?.add?.includes("CAP_SYS_ADMIN") === true) {
+    for (const capability of context.capabilities?.add ?? []) {
+      if (capability !== "CAP_SYS_ADMIN") continue;
       causes.push(invalid(path, value, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"));
     }
   }

@@ -100,26 +100,35 @@ function checkSource(volume: Volume, podName: string, path: string): StatusCause
 }
 
 function checkFirstSource(volume: Volume, source: (typeof sources)[number], podName: string, path: string): StatusCause[] {
-  const at = `${path}.${source}`;
+  // The field that Kubernetes names for this one is the one of its own type.
+  const at = `${path}.${source === "gcePersistentDisk" ? "persistentDisk" : source}`;
   const { emptyDir, hostPath, secret, configMap, nfs, persistentVolumeClaim, downwardAPI, projected, csi, ephemeral, gitRepo } = volume;
   if (emptyDir?.sizeLimit !== undefined && checkNonnegativeQuantity(emptyDir.sizeLimit, at).length > 0) {
     return [forbidden(`${at}.sizeLimit`, "SizeLimit field must be a valid resource quantity")];
   }
-  if (hostPath !== undefined) return checkHostPath(hostPath, at);
-  if (secret !== undefined) return checkFiles(secret.secretName ?? "", "secretName", secret, at);
-  if (configMap !== undefined) return checkFiles(configMap.name ?? "", "name", configMap, at);
-  if (nfs !== undefined) return checkNfs(nfs, at);
-  if (persistentVolumeClaim !== undefined) return persistentVolumeClaim.claimName === "" ? [required(`${at}.claimName`)] : [];
-  if (downwardAPI !== undefined) {
+  if (source === "emptyDir") return [];
+  if (hostPath !== undefined && source === "hostPath") return checkHostPath(hostPath, at);
+  if (secret !== undefined && source === "secret") return checkFiles(secret.secretName ?? "", "secretName", secret, at);
+  if (configMap !== undefined && source === "configMap") return checkFiles(configMap.name ?? "", "name", configMap, at);
+  if (nfs !== undefined && source === "nfs") return checkNfs(nfs, at);
+  if (persistentVolumeClaim !== undefined && source === "persistentVolumeClaim")
+    return persistentVolumeClaim.claimName === "" ? [required(`${at}.claimName`)] : [];
+  if (downwardAPI !== undefined && source === "downwardAPI") {
     return [
       ...checkMode(downwardAPI.defaultMode, `${at}.defaultMode`),
       ...(downwardAPI.items ?? []).flatMap((file) => checkDownwardFile(file, at)),
     ];
   }
-  if (projected !== undefined) return [...checkMode(projected.defaultMode, `${at}.defaultMode`), ...checkProjections(projected, at)];
-  if (csi !== undefined) return checkCsi(csi, at);
-  if (ephemeral !== undefined) return checkEphemeral(ephemeral, volume.name, podName, path);
-  if (gitRepo !== undefined) return checkGitRepo(gitRepo, at);
+  if (projected !== undefined && source === "projected")
+    return [...checkMode(projected.defaultMode, `${at}.defaultMode`), ...checkProjections(projected, at)];
+  if (csi !== undefined && source === "csi") return checkCsi(csi, at);
+  if (ephemeral !== undefined && source === "ephemeral") return checkEphemeral(ephemeral, volume.name, podName, path);
+  if (gitRepo !== undefined && source === "gitRepo") return checkGitRepo(gitRepo, at);
+  const { initiatorName, targetPortal = "" } = volume.iscsi ?? {};
+  if (source === "iscsi" && initiatorName !== undefined && `${volume.name}:${targetPortal}`.length > 64) {
+    const text = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.";
+    return [...checkDriver(source, volume, at), invalid(`${path}.name`, volume.name, text)];
+  }
   return checkDriver(source, volume, at);
 }
 

@@ -44,10 +44,14 @@ export function checkSelectorAndTemplate(
   path: string,
   kindName: { readonly selector: string; readonly deadline: string },
 ): StatusCause[] {
-  return [
-    ...checkSelector(selector, `${path}.selector`, kindName.selector),
-    ...checkTemplateFor(selector, template ?? {}, `${path}.template`, kindName.deadline),
-  ];
+  const causes = checkSelector(selector, `${path}.selector`, kindName.selector);
+  if (!isReadable(selector)) return [...causes, invalid(`${path}.selector`, { go: goLabelSelector(selector) }, "invalid label selector")];
+  return [...causes, ...checkTemplateFor(selector, template ?? {}, `${path}.template`, kindName.deadline)];
+}
+
+/** Whether `LabelSelectorAsSelector` makes something of it. */
+export function isReadable(selector: LabelSelector | undefined): boolean {
+  return selector === undefined || labelSelectorProblems(selector, "").length === 0;
 }
 
 export function checkSelector(selector: LabelSelector | undefined, path: string, kindName: string): StatusCause[] {
@@ -73,7 +77,7 @@ export function checkTemplateLabels(selector: LabelSelector | undefined, templat
 
 /** A selector that cannot be read matches nothing; its own problems are named elsewhere. */
 function matches(selector: LabelSelector, labels: Record<string, string> | undefined): boolean {
-  return labelSelectorProblems(selector, "").length > 0 || matchesSelector(selector, labels);
+  return !isReadable(selector) || matchesSelector(selector, labels);
 }
 
 export function checkRunsForever(template: PodTemplateSpec, path: string, kindName: string): StatusCause[] {
@@ -120,8 +124,14 @@ export function validateReplicationController({ spec = {} }: ReplicationControll
   if (replicas === undefined) causes.push(required("spec.replicas"));
   else causes.push(...checkNonnegative(replicas, "spec.replicas"));
   if (template === undefined) return [...causes, required("spec.template")];
-  const asSelector: LabelSelector = selector === undefined ? {} : { matchLabels: selector };
-  return [...causes, ...checkTemplateFor(asSelector, template, "spec.template", "ReplicationController")];
+  const labels = template.metadata?.labels;
+  if (!empty && Object.entries(selector ?? {}).some(([key, value]) => labels?.[key] !== value))
+    causes.push(invalid("spec.template.metadata.labels", { go: goStringMap(labels) }, mismatch));
+  return [
+    ...causes,
+    ...checkPodTemplate(template, "spec.template"),
+    ...checkRunsForever(template, "spec.template", "ReplicationController"),
+  ];
 }
 
 export function validatePodTemplateObject({ template }: PodTemplate): StatusCause[] {

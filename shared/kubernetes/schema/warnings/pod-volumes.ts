@@ -64,17 +64,32 @@ function projectedWarnings(name: string, sources: readonly VolumeProjection[]): 
   const empty = sources
     .filter((source) => Object.keys(source).length === 0)
     .map(() => `volume ${goQuote(name)} (Projected) has no sources provided`);
-  const files = overlaps(sources.flatMap(projectedPaths));
+  // As in Kubernetes, a source that names no files is taken for the one before it.
+  let last: readonly SourcedPath[] = [];
+  const files = overlaps(
+    sources
+      .filter((source) => Object.keys(source).length > 0)
+      .flatMap((source) => {
+        last = projectedPaths(source) ?? last;
+        return last;
+      }),
+  );
   return [...empty, ...files.map((text) => `volume ${goQuote(name)} (Projected): overlapping paths: ${text}`)];
 }
 
-function projectedPaths({ configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle }: VolumeProjection): SourcedPath[] {
+function projectedPaths({
+  configMap,
+  secret,
+  downwardAPI,
+  serviceAccountToken,
+  clusterTrustBundle,
+}: VolumeProjection): SourcedPath[] | undefined {
   const of = (items: readonly { path: string }[], source: string) => items.map(({ path }) => ({ path, source }));
   if (configMap?.items) return of(configMap.items, `ConfigMap ${goQuote(configMap.name ?? "")}`);
   if (secret?.items) return of(secret.items, `Secret ${goQuote(secret.name ?? "")}`);
   if (downwardAPI?.items) return of(downwardAPI.items, "DownwardAPI");
   if (serviceAccountToken) return of([serviceAccountToken], "ServiceAccountToken");
-  if (clusterTrustBundle === undefined) return [];
+  if (clusterTrustBundle === undefined) return undefined;
   return of([clusterTrustBundle], `ClusterTrustBundle ${goQuote(clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? "")}`);
 }
 
