@@ -13,9 +13,10 @@ export async function companionsOfCreate(
   cluster: ApiCluster,
   definition: ResourceDefinition,
   object: KubernetesObject,
+  dryRun: boolean,
 ): Promise<Companions> {
   const collection = collectionOf(definition);
-  if (collection === "services") return allocateForService(cluster, object as Service);
+  if (collection === "services") return allocateForService(cluster, object as Service, dryRun);
   if (collection === "pods") return claimOfNewPod(cluster, object as Pod);
   if (collection === "nodes") return claimsOfNewNode(cluster, object as Node);
   return none;

@@ -80,6 +80,9 @@ export class Registry {
     const generated = (body.metadata.name ?? "") === "" && (body.metadata.generateName ?? "") !== "";
     const managers = context.managers;
     schema?.applyDefaults(asRecord(body));
+    // Nobody creates what is being deleted.
+    delete body.metadata.deletionTimestamp;
+    delete body.metadata.deletionGracePeriodSeconds;
     if (context.fieldManager !== "" && !managers)
       recordManagers(this.#managedWrite(definition, schema, context, undefined), undefined, body);
     const { managedFields } = body.metadata;
@@ -93,6 +96,9 @@ export class Registry {
       await mutateAdmitted(this.cluster, { ...place, operation: "CREATE", name: next.metadata.name ?? "", object: next });
       if (generated) next.metadata.name = generateName(next.metadata.generateName ?? "", this.cluster.random);
       context.guard?.(next, undefined);
+      // A Service has its addresses before anything else is looked at.
+      const allocated =
+        definition.collection === "services" ? await companionsOfCreate(this.cluster, definition, next, context.dryRun) : undefined;
       strategy.prepareCreate?.(next, { nowIso: timestamp(this.cluster.clock.now()), warn: context.warn });
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
@@ -100,7 +106,7 @@ export class Registry {
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
       const attributes: AdmissionAttributes = { ...place, operation: "CREATE", name: key.name, object: next };
       await validateAdmitted(this.cluster, attributes);
-      const companions = await companionsOfCreate(this.cluster, definition, next);
+      const companions = allocated ?? (await companionsOfCreate(this.cluster, definition, next, context.dryRun));
       if (context.dryRun) {
         await this.#quotas.check(this.cluster, attributes);
         return this.#dryCreate(key, next);
@@ -276,7 +282,7 @@ export class Registry {
       deletionGracePeriodSeconds,
       resourceVersion,
       selfLink,
-      generation: _,
+      generation: asked,
       managedFields,
       namespace: _n,
       ...kept
@@ -286,7 +292,7 @@ export class Registry {
       ...(definition.namespaced && { namespace }),
       uid: this.cluster.uid(),
       creationTimestamp: timestamp(this.cluster.clock.now()),
-      ...(generation && { generation: 1 }),
+      ...(generation ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
     };
   }
 

@@ -2,7 +2,9 @@ import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
+import { dropSliceFields } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
+import { dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
 import { countTemplates, dropTemplateFields, prepareStatefulSet, selectOwnPods } from "./strategies/workloads.ts";
 
 /** An object of whatever kind, seen as most kinds look. */
@@ -48,8 +50,8 @@ const namespace: Strategy = {
   ...plain,
   prepareCreate(object) {
     const spec = (object as Namespace).spec;
-    const finalizers = new Set([...(spec?.finalizers ?? []), "kubernetes"]);
-    object.spec = { ...object.spec, finalizers: [...finalizers] };
+    const finalizers = spec?.finalizers ?? [];
+    object.spec = { ...object.spec, finalizers: finalizers.includes("kubernetes") ? finalizers : [...finalizers, "kubernetes"] };
     object.status = { phase: "Active" };
   },
   prepareUpdate(next, live) {
@@ -62,6 +64,8 @@ const node: Strategy = {
   ...plain,
   keepsStatusOnCreate: true,
   prepareCreate(object) {
+    // DynamicKubeletConfig is gone.
+    if (object.spec !== undefined) delete object.spec.configSource;
     // TaintNodesByCondition: no pod lands here before the node said that it is ready.
     const taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" as const };
     const taints = (object as Node).spec?.taints ?? [];
@@ -94,6 +98,11 @@ const service: Strategy = {
   },
 };
 
+/** A LimitRange without a name gets one nobody will guess (pkg/registry/core/limitrange). */
+function nameLimitRange({ metadata }: Body): void {
+  if ((metadata.name ?? "") === "") metadata.name = metadata.uid ?? "";
+}
+
 /** Labels are not changed through the status of these (`ResetFieldsFilter` and `PrepareForUpdate` of pkg/registry/apps). */
 const workload: Strategy = {
   ...counted,
@@ -115,6 +124,12 @@ const daemonSet: Strategy = {
 };
 
 const statefulSet: Strategy = { ...workload, prepareCreate: (object) => prepareStatefulSet(object), prepareUpdate: prepareStatefulSet };
+
+const endpointSlice: Strategy = {
+  ...counted,
+  prepareCreate: (object) => dropSliceFields(object, undefined),
+  prepareUpdate: dropSliceFields,
+};
 
 const job: Strategy = {
   ...counted,
@@ -157,9 +172,11 @@ const strategies = new Map<string, Strategy>([
   ["services", service],
   ["replicationcontrollers", { ...workload, defaultPropagation: "Orphan" }],
   ["batch/jobs", job],
+  ["discovery.k8s.io/endpointslices", endpointSlice],
   ["batch/cronjobs", { ...counted, prepareCreate: (object) => dropTemplateFields(object), prepareUpdate: dropTemplateFields }],
-  ["persistentvolumeclaims", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
-  ["persistentvolumes", { ...returned, prepareCreate: initialStatus({ phase: "Pending" }) }],
+  ["persistentvolumeclaims", { ...returned, prepareCreate: prepareClaim, prepareUpdate: prepareClaimSpec }],
+  ["persistentvolumes", { ...returned, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes }],
+  ["limitranges", { ...plain, prepareCreate: nameLimitRange }],
   ["podtemplates", { ...returned, generation: true }],
   ["resourcequotas", returned],
   ["serviceaccounts", returned],

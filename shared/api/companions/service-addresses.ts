@@ -1,5 +1,7 @@
+import { parseAddress } from "../../kubernetes/ip-text.ts";
 import { ipAddresses } from "../../kubernetes/known-resources.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
+import { fillFamilies, normalizeNewClusterIps } from "../../kubernetes/schema/validation/service-families.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { IPAddress, Service, ServicePort } from "../../kubernetes/types.ts";
 import { clusterPartitions } from "../../store/cluster-records.ts";
@@ -18,24 +20,29 @@ const none: Companions = { operations: [], records: [] };
  * Gives a new Service its cluster IP (an IPAddress object in the same transaction, KEP-1880) and its node ports.
  * @throws StatusError `Invalid` when an asked-for address or port is taken or outside the range
  */
-export async function allocateForService(cluster: ApiCluster, service: Service): Promise<Companions> {
+export async function allocateForService(cluster: ApiCluster, service: Service, dryRun: boolean): Promise<Companions> {
+  normalizeNewClusterIps(service);
+  const problems = service.spec === undefined ? [] : fillFamilies(service.spec);
+  if (problems.length > 0) throw invalidStatus("Service", "", service.metadata.name ?? "", problems);
   const address = allocateAddress(cluster, service);
-  const ports = await allocateNodePorts(cluster, service, new Set());
+  const ports = await allocateNodePorts(cluster, service, new Set(), dryRun);
   return { operations: address ? [address] : [], records: ports };
 }
 
 /** A Service that changes its type takes or gives back what that means. */
 export async function reallocateForService(cluster: ApiCluster, next: Service, live: Service): Promise<Companions> {
   const held = heldPorts(live);
+  const problems = next.spec === undefined ? [] : fillFamilies(next.spec, live.spec);
+  if (problems.length > 0) throw invalidStatus("Service", "", next.metadata.name ?? "", problems);
   const [had, has] = [ownAddress(live), ownAddress(next)];
   const operations: Operation[] = [];
   if (next.spec?.type === "ExternalName") {
-    if (had !== undefined) operations.push(...releaseAddress(cluster, had));
+    if (had !== undefined) operations.push(...releaseAddress(cluster, parseAddress(had)?.canonical ?? had));
   } else if (has === undefined || had === undefined) {
     const taken = allocateAddress(cluster, next);
     if (taken) operations.push(taken);
   }
-  const records = await allocateNodePorts(cluster, next, held);
+  const records = await allocateNodePorts(cluster, next, held, false);
   const kept = heldPorts(next);
   const partition = nodePortPartition(cluster.ref);
   for (const port of held) if (!kept.has(port)) records.push({ kind: "delete", partition, sort: String(port), expected: undefined });
@@ -43,7 +50,8 @@ export async function reallocateForService(cluster: ApiCluster, next: Service, l
 }
 
 export function releaseOfService(cluster: ApiCluster, service: Service): Companions {
-  const address = ownAddress(service);
+  const own = ownAddress(service);
+  const address = own === undefined ? undefined : (parseAddress(own)?.canonical ?? own);
   const partition = nodePortPartition(cluster.ref);
   return {
     operations: address === undefined ? [] : releaseAddress(cluster, address),
@@ -59,13 +67,14 @@ function ownAddress(service: Service): string | undefined {
 function allocateAddress(cluster: ApiCluster, service: Service): Operation | undefined {
   const { spec } = service;
   if (!spec || spec.type === "ExternalName" || spec.clusterIP === "None") {
-    if (spec?.clusterIP === "None") Object.assign(spec, { clusterIPs: ["None"], ...families(spec.ipFamilyPolicy, spec.ipFamilies) });
     return undefined;
   }
-  const asked = ownAddress(service);
+  const own = ownAddress(service);
+  const asked = own === undefined ? undefined : (parseAddress(own)?.canonical ?? own);
   const address = asked ?? freeAddress(cluster);
   if (asked !== undefined) checkAddress(cluster, service, asked);
-  Object.assign(spec, { clusterIP: address, clusterIPs: [address], ...families(spec.ipFamilyPolicy, spec.ipFamilies) });
+  // An asked-for address stays as it was written, leading zeros and all.
+  if (asked === undefined) Object.assign(spec, { clusterIP: address, clusterIPs: [address] });
   return {
     kind: "put",
     key: { ...ipAddresses, namespace: "", name: address },
@@ -73,12 +82,6 @@ function allocateAddress(cluster: ApiCluster, service: Service): Operation | und
     object: addressObject(cluster, service, address),
   };
 }
-
-/** Single-stack IPv4 clusters: what kube-apiserver fills in there. */
-const families = (policy: string | undefined, given: readonly string[] | undefined) => ({
-  ipFamilies: given && given.length > 0 ? [...given] : ["IPv4"],
-  ipFamilyPolicy: policy ?? "SingleStack",
-});
 
 function addressObject(cluster: ApiCluster, service: Service, address: string): IPAddress {
   return {
@@ -149,7 +152,12 @@ function heldPorts(service: Service): Set<number> {
 }
 
 /** Chooses the ports that are missing and claims those that `held` does not hold yet. */
-async function allocateNodePorts(cluster: ApiCluster, service: Service, held: ReadonlySet<number>): Promise<RecordOperation[]> {
+async function allocateNodePorts(
+  cluster: ApiCluster,
+  service: Service,
+  held: ReadonlySet<number>,
+  dryRun: boolean,
+): Promise<RecordOperation[]> {
   const ports = service.spec?.ports ?? [];
   if (!wantsNodePorts(service)) {
     if (service.spec?.type !== "LoadBalancer") for (const port of ports) delete port.nodePort;
@@ -159,7 +167,9 @@ async function allocateNodePorts(cluster: ApiCluster, service: Service, held: Re
   const used = new Set((await cluster.store.queryRecords(partition, { limit: 3000 })).map(({ sort }) => Number(sort)));
   const claimed = new Set<number>();
   for (const [index, port] of ports.entries()) {
-    if (port.nodePort && !held.has(port.nodePort) && !claimed.has(port.nodePort)) checkNodePort(service, port, index, used);
+    // One number for one port of several protocols is one claim; the same number for another port is taken. A dry run knows no other's ports.
+    const shared = ports.slice(0, index).some((other) => other.port === port.port && other.nodePort === port.nodePort);
+    if (port.nodePort && !held.has(port.nodePort) && !shared) checkNodePort(service, port, index, dryRun ? claimed : used, dryRun);
     // TCP and UDP of one number may share a node port, and do when kube-apiserver chooses.
     port.nodePort ||=
       ports.find((other) => other !== port && other.port === port.port && other.nodePort)?.nodePort ?? freePort(cluster, used);
@@ -169,9 +179,9 @@ async function allocateNodePorts(cluster: ApiCluster, service: Service, held: Re
   return [...claimed].map((port) => ({ kind: "put", partition, sort: String(port), expected: 0, value: {} }));
 }
 
-function checkNodePort(service: Service, port: ServicePort, index: number, used: ReadonlySet<number>): void {
+function checkNodePort(service: Service, port: ServicePort, index: number, used: ReadonlySet<number>, dryRun: boolean): void {
   const number = port.nodePort ?? 0;
-  const inRange = number >= nodePorts.first && number <= nodePorts.last;
+  const inRange = dryRun || (number >= nodePorts.first && number <= nodePorts.last);
   if (inRange && !used.has(number)) return;
   const why = inRange
     ? "provided port is already allocated"

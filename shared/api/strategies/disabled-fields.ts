@@ -1,5 +1,6 @@
+import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { visitContainers } from "../../kubernetes/schema/validation/visit-containers.ts";
-import type { PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
+import type { EndpointSlice, PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
 
 /**
  * Fields behind feature gates that Kubernetes 1.33 leaves off: a client's value vanishes without a word, unless the object has the field
@@ -56,4 +57,14 @@ export function dropDisabledClaimFields(spec: PersistentVolumeClaimSpec | undefi
   if (spec === undefined) return;
   if (spec.volumeAttributesClassName !== undefined && live?.volumeAttributesClassName === undefined) delete spec.volumeAttributesClassName;
   if (spec.dataSourceRef?.namespace !== undefined && live?.dataSourceRef?.namespace === undefined) delete spec.dataSourceRef.namespace;
+}
+
+/** PreferSameTrafficDistribution; and `deprecatedTopology`, which v1 does not let anybody set. */
+export function dropSliceFields(next: KubernetesObject, live: KubernetesObject | undefined): void {
+  const before = (live as EndpointSlice | undefined)?.endpoints ?? [];
+  const hinted = before.some(({ hints }) => hints?.forNodes !== undefined);
+  for (const endpoint of (next as EndpointSlice).endpoints ?? []) {
+    if (!hinted && endpoint.hints?.forNodes !== undefined) delete endpoint.hints.forNodes;
+    if (live === undefined && endpoint.deprecatedTopology !== undefined) delete endpoint.deprecatedTopology;
+  }
 }

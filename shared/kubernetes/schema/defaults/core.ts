@@ -2,6 +2,7 @@ import type {
   Endpoints,
   LimitRangeItem,
   Namespace,
+  NodeSpec,
   NodeStatus,
   PersistentVolume,
   PersistentVolumeClaim,
@@ -36,10 +37,12 @@ export const coreDefaults: readonly DefaultRule[] = [
     }
     namespace.status ??= {};
     namespace.status.phase ??= "Active";
-    if (namespace.metadata.deletionTimestamp !== undefined) return;
-    namespace.spec ??= {};
-    namespace.spec.finalizers ??= [];
-    if (!namespace.spec.finalizers.includes("kubernetes")) namespace.spec.finalizers.push("kubernetes");
+  }),
+  rule<NodeSpec>(`${core}NodeSpec`, (spec) => {
+    // `podCIDR` and the first of `podCIDRs` are one value (pkg/apis/core/v1 conversion); `podCIDR` wins.
+    if ((spec.podCIDR ?? "") !== "" && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR ?? ""];
+    const [first] = spec.podCIDRs ?? [];
+    if (first !== undefined) spec.podCIDR ??= first;
   }),
   rule<NodeStatus>(`${core}NodeStatus`, (status) => {
     if (status.capacity !== undefined) status.allocatable ??= { ...status.capacity };

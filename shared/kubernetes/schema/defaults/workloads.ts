@@ -46,6 +46,10 @@ export const workloadDefaults: readonly DefaultRule[] = [
       spec.updateStrategy.rollingUpdate ??= {};
       spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
       spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
+    } else if (spec.updateStrategy.rollingUpdate !== undefined) {
+      // Internally these are no pointers: what is not set is zero.
+      spec.updateStrategy.rollingUpdate.maxUnavailable ??= 0;
+      spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
     }
     spec.revisionHistoryLimit ??= 10;
   }),

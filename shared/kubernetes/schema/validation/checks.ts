@@ -2,6 +2,7 @@ import { parseAddress, parsePrefix } from "../../ip-text.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, portNameProblems, portNumberProblems, qualifiedNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import { type BadValue, invalid, notSupported, required } from "../field-error.ts";
+import { goQuote } from "../go-text.ts";
 import { immutableMessage, negativeMessage, same } from "./object-meta.ts";
 
 export const positiveMessage = "must be greater than zero";
@@ -65,6 +66,16 @@ export function checkIp(value: string | undefined, path: string): StatusCause[] 
   return parseAddress(value ?? "") !== undefined
     ? []
     : [invalid(path, value ?? "", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")];
+}
+
+/** An address in the form that Go prints (`IsValidIP`). */
+export function checkStandardIp(value: string, path: string): StatusCause[] {
+  const address = parseAddress(value);
+  if (address === undefined) return checkIp(value, path);
+  if (!address.standard && address.canonical.includes(".") && value.includes(":"))
+    return [invalid(path, value, "must not be an IPv4-mapped IPv6 address")];
+  if (!address.standard) return [invalid(path, value, "must not have leading 0s")];
+  return address.canonical === value ? [] : [invalid(path, value, `must be in canonical form (${goQuote(address.canonical)})`)];
 }
 
 /** The two halves of a CIDR; undefined when it is none. */

@@ -43,10 +43,13 @@ export function checkClaimSpec(spec: PersistentVolumeClaimSpec | undefined, path
   if (dataSourceRef !== undefined) causes.push(...checkDataSource(dataSourceRef, `${path}.dataSourceRef`));
   if (dataSource === undefined || dataSourceRef === undefined) return causes;
   if ((dataSourceRef.namespace ?? "") !== "")
-    causes.push(invalid(path, `${path}.dataSource`, "may not be specified when dataSourceRef.namespace is specified"));
-  else if (!sameReference(dataSource, dataSourceRef)) causes.push(invalid(path, `${path}.dataSource`, "must match dataSourceRef"));
+    causes.push(invalid(path, goPath("dataSource"), "may not be specified when dataSourceRef.namespace is specified"));
+  else if (!sameReference(dataSource, dataSourceRef)) causes.push(invalid(path, goPath("dataSource"), "must match dataSourceRef"));
   return causes;
 }
+
+/** Kubernetes gives a path where it means a value: Go prints the structure. */
+const goPath = (name: string) => ({ go: `field.Path{name:"${name}", index:"", parent:(*field.Path)(0xc000000000)}` });
 
 interface DataSource {
   readonly apiGroup?: string;

@@ -1,10 +1,20 @@
+import { jsonSyntaxProblem } from "../../json-syntax.ts";
 import { isQualifiedName, labelValueProblems, qualifiedNameProblems } from "../../names.ts";
-import { compareQuantities, formatQuantity, milliValue, parseQuantity } from "../../quantity.ts";
+import { compareQuantities, formatQuantity, milliValue, parseQuantity, type Quantity } from "../../quantity.ts";
 import type { StatusCause } from "../../status-error.ts";
-import type { LimitRange, LimitRangeItem, Namespace, Node, ResourceQuota, ResourceQuotaSpec, Taint } from "../../types.ts";
+import type {
+  LimitRange,
+  LimitRangeItem,
+  Namespace,
+  Node,
+  ResourceQuota,
+  ResourceQuotaSpec,
+  ScopedResourceSelectorRequirement,
+  Taint,
+} from "../../types.ts";
 import { duplicate, forbidden, invalid, required } from "../field-error.ts";
-import { goQuote, goStringList } from "../go-text.ts";
-import { checkCidr, checkOneOf, checkQualifiedName, goLiteral, invalidEach, parseCidr } from "./checks.ts";
+import { goQuantity, goQuote, goStringList } from "../go-text.ts";
+import { checkCidr, checkOneOf, checkQualifiedName, invalidEach, parseCidr } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
 import {
   checkContainerResourceName,
@@ -19,7 +29,7 @@ import {
 export function validateNamespace({ spec }: Namespace): StatusCause[] {
   return (spec?.finalizers ?? []).flatMap((finalizer) => {
     const causes = checkQualifiedName(finalizer, "spec.finalizers");
-    if (finalizer.includes("/") || finalizer === "kubernetes") return causes;
+    if (finalizer.includes("/") || ["kubernetes", "orphan", "foregroundDeletion"].includes(finalizer)) return causes;
     return [...causes, invalid("spec.finalizers", finalizer, "name is neither a standard finalizer name nor is it fully qualified")];
   });
 }
@@ -35,7 +45,7 @@ export function validateNamespaceStatus({ metadata, status }: Namespace): Status
 
 export function validateNode(node: Node): StatusCause[] {
   const { podCIDRs = [] } = node.spec ?? {};
-  const causes = [...checkTaints(node.spec?.taints ?? [], "metadata.taints"), ...checkNodeResources(node)];
+  const causes = [...checkNodeAnnotations(node), ...checkTaints(node.spec?.taints ?? [], "metadata.taints"), ...checkNodeResources(node)];
   podCIDRs.forEach((cidr, index) => {
     causes.push(...checkCidr(cidr, `spec.podCIDRs[${index}]`));
   });
@@ -47,7 +57,7 @@ export function validateNode(node: Node): StatusCause[] {
 }
 
 export function validateNodeUpdate(next: Node, live: Node): StatusCause[] {
-  const causes = [...checkNodeResources(next), ...checkAddresses(next)];
+  const causes = [...checkNodeAnnotations(next), ...checkNodeResources(next), ...checkAddresses(next)];
   const after = next.spec ?? {};
   const before = live.spec ?? {};
   const oldCidrs = before.podCIDRs ?? [];
@@ -59,6 +69,24 @@ export function validateNodeUpdate(next: Node, live: Node): StatusCause[] {
   causes.push(...checkTaints(after.taints ?? [], "metadata.taints"));
   if ((after.externalID ?? "") !== (before.externalID ?? "")) causes.push(forbidden("spec.externalID", "may not be updated"));
   return causes;
+}
+
+/** Annotations that hold JSON (`ValidateNodeSpecificAnnotations`). */
+function checkNodeAnnotations({ metadata }: Node): StatusCause[] {
+  const keys = [
+    ["scheduler.alpha.kubernetes.io/taints", "metadata.annotations"],
+    ["scheduler.alpha.kubernetes.io/preferAvoidPods", "metadata.annotations.AvoidPods"],
+  ] as const;
+  return keys.flatMap(([key, path]) => {
+    const text = metadata.annotations?.[key] ?? "";
+    if (text === "") return [];
+    try {
+      JSON.parse(text);
+      return [];
+    } catch {
+      return [invalid(path, key, jsonSyntaxProblem(text))];
+    }
+  });
 }
 
 function checkAddresses({ status }: Node): StatusCause[] {
@@ -147,17 +175,17 @@ function checkLimitAmounts(item: LimitRangeItem, path: string): StatusCause[] {
     const limit = item.type === "Pod" ? undefined : read(item.default);
     const request = item.type === "Pod" ? undefined : read(item.defaultRequest);
     const causes: StatusCause[] = [];
-    const order = (field: string, low: typeof min, high: typeof min, words: readonly [string, string]) => {
-      if (low === undefined || high === undefined || compareQuantities(low, high) <= 0) return;
+    const order = (field: string, shown: typeof min, low: typeof min, high: typeof min, words: readonly [string, string]) => {
+      if (low === undefined || high === undefined || shown === undefined || compareQuantities(low, high) <= 0) return;
       const text = `${words[0]} ${formatQuantity(low)} is greater than ${words[1]} ${formatQuantity(high)}`;
-      causes.push(invalid(`${path}.${field}[${name}]`, formatQuantity(low), text));
+      causes.push(invalid(`${path}.${field}[${name}]`, goAmount(shown), text));
     };
-    order("min", min, max, ["min value", "max value"]);
-    order("defaultRequest", min, request, ["min value", "default request value"]);
-    order("defaultRequest", request, max, ["default request value", "max value"]);
-    order("defaultRequest", request, limit, ["default request value", "default limit value"]);
-    order("default", min, limit, ["min value", "default value"]);
-    order("default", limit, max, ["default value", "max value"]);
+    order("min", min, min, max, ["min value", "max value"]);
+    order("defaultRequest", request, min, request, ["min value", "default request value"]);
+    order("defaultRequest", request, request, max, ["default request value", "max value"]);
+    order("defaultRequest", request, request, limit, ["default request value", "default limit value"]);
+    order("default", min, min, limit, ["min value", "default value"]);
+    order("default", max, limit, max, ["default value", "max value"]);
     causes.push(...checkRatio(item, name, path));
     if (
       (!isNativeResource(name) || isHugePages(name)) &&
@@ -166,11 +194,13 @@ function checkLimitAmounts(item: LimitRangeItem, path: string): StatusCause[] {
       compareQuantities(limit, request) !== 0
     ) {
       const text = `default value ${formatQuantity(limit)} must equal to defaultRequest value ${formatQuantity(request)} in ${name}`;
-      causes.push(invalid(`${path}.defaultRequest[${name}]`, formatQuantity(request), text));
+      causes.push(invalid(`${path}.defaultRequest[${name}]`, goAmount(request), text));
     }
     return causes;
   });
 }
+
+const goAmount = (amount: Quantity) => ({ go: goQuantity(formatQuantity(amount)) });
 
 function checkRatio({ max, min, maxLimitRequestRatio }: LimitRangeItem, name: string, path: string): StatusCause[] {
   const text = maxLimitRequestRatio?.[name];
@@ -179,10 +209,11 @@ function checkRatio({ max, min, maxLimitRequestRatio }: LimitRangeItem, name: st
   const at = `${path}.maxLimitRequestRatio[${name}]`;
   const printed = formatQuantity(ratio);
   const causes: StatusCause[] = [];
-  if (compareQuantities(ratio, parseQuantity("1")) < 0) causes.push(invalid(at, printed, `ratio ${printed} is less than 1`));
+  if (compareQuantities(ratio, parseQuantity("1")) < 0) causes.push(invalid(at, goAmount(ratio), `ratio ${printed} is less than 1`));
   if (max?.[name] === undefined || min?.[name] === undefined) return causes;
   const bound = milliValue(parseQuantity(max[name])) / milliValue(parseQuantity(min[name]));
-  if (milliValue(ratio) / 1000 > bound) causes.push(invalid(at, printed, `ratio ${printed} is greater than max/min = ${bound.toFixed(6)}`));
+  if (milliValue(ratio) / 1000 > bound)
+    causes.push(invalid(at, goAmount(ratio), `ratio ${printed} is greater than max/min = ${bound.toFixed(6)}`));
   return causes;
 }
 
@@ -226,7 +257,8 @@ function checkQuotaAmounts(amounts: QuantityMap | undefined, path: string): Stat
   return Object.entries(amounts ?? {}).flatMap(([name, amount]) => {
     const at = `${path}[${name}]`;
     const causes = checkResourceName(name, at);
-    if (!name.includes("/") && !isStandardQuotaResource(name)) causes.push(invalid(at, name, "must be a standard resource for quota"));
+    if (!name.includes("/") && !isStandardQuotaResource(name))
+      causes.push(invalid(at, { go: name }, "must be a standard resource for quota"));
     const counted = name.startsWith("count/") && isQualifiedName(name) === undefined;
     return [...causes, ...checkResourceQuantity(counted ? "pods" : name, parseQuantity(amount), at)];
   });
@@ -234,6 +266,14 @@ function checkQuotaAmounts(amounts: QuantityMap | undefined, path: string): Stat
 
 function goScopes(list: readonly string[]): string {
   return `[]core.ResourceQuotaScope{${list.map(goQuote).join(", ")}}`;
+}
+
+function goScopeSelector(expressions: readonly ScopedResourceSelectorRequirement[]): string {
+  const texts = expressions.map(({ scopeName, operator, values }) => {
+    const fields = `ScopeName:${goQuote(scopeName)}, Operator:${goQuote(operator)}, Values:${goStringList(values)}`;
+    return `core.ScopedResourceSelectorRequirement{${fields}}`;
+  });
+  return `core.ScopeSelector{MatchExpressions:[]core.ScopedResourceSelectorRequirement{${texts.join(", ")}}}`;
 }
 
 function appliesTo(scope: string, resource: string): boolean {
@@ -262,7 +302,7 @@ function checkScopeSelector({ scopeSelector, hard, scopes: list = [] }: Resource
     if (!scopes.includes(scopeName)) own.push(invalid(`${path}.scopeName`, scopeName, "unsupported scope"));
     for (const name of Object.keys(hard ?? {})) {
       if (isStandardQuotaResource(name) && !appliesTo(scopeName, name)) {
-        own.push(invalid(path, { go: goLiteral(scopeSelector) }, "unsupported scope applied to resource"));
+        own.push(invalid(path, { go: goScopeSelector(expressions) }, "unsupported scope applied to resource"));
       }
     }
     if (scopeName !== "PriorityClass" && scopeName !== "VolumeAttributesClass" && scopes.includes(scopeName) && operator !== "Exists") {

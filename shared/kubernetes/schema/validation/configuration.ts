@@ -1,4 +1,5 @@
 import { deepEqual } from "../../deep-equal.ts";
+import { jsonSyntaxProblem } from "../../json-syntax.ts";
 import { configMapKeyProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { ConfigMap, Secret } from "../../types.ts";
@@ -23,7 +24,7 @@ export function validateConfigMap({ data, binaryData }: ConfigMap): StatusCause[
     causes.push(...invalidEach(`binaryData[${key}]`, key, configMapKeyProblems(key)));
     bytes += base64Length(binaryData[key] ?? "");
   }
-  if (bytes > maximumDataBytes) causes.push(tooLong("", maximumDataBytes));
+  if (bytes > maximumDataBytes) causes.push(tooLong("[]", maximumDataBytes));
   return causes;
 }
 
@@ -86,7 +87,8 @@ function checkJson(data: Readonly<Record<string, string>>, key: string): StatusC
       : refuse(`json: cannot unmarshal ${describeJson(parsed)} into Go value of type map[string]interface {}`);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return refuse(text === "" ? "unexpected end of JSON input" : "invalid character in JSON input");
+    // Go's scanner reads bytes.
+    return refuse(jsonSyntaxProblem(Buffer.from(text, "base64").toString("latin1")));
   }
 }
 

@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
-import { dnsSubdomainProblems, labelValueProblems } from "../../names.ts";
+import { parseAddress } from "../../ip-text.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
   DiscoveryV1EndpointPort,
@@ -19,6 +19,7 @@ import {
   checkOneOf,
   checkPortNumber,
   checkQualifiedName,
+  checkStandardIp,
   invalidEach,
 } from "./checks.ts";
 import { same, validateLabels } from "./object-meta.ts";
@@ -30,10 +31,21 @@ const maximumPorts = 20_000;
 const maximumTopologyLabels = 16;
 const maximumHints = 8;
 
+/** `IsFullyQualifiedDomainName`: at least two labels. */
+function checkFullyQualifiedName(name: string, path: string): StatusCause[] {
+  if (name === "") return [required(path)];
+  const plain = name.replace(/\.$/, "");
+  const problems = dnsSubdomainProblems(plain);
+  if (problems.length > 0) return [invalid(path, plain, problems.join(","))];
+  const labels = plain.split(".");
+  if (labels.length < 2) return [invalid(path, plain, "should be a domain with at least two segments separated by dots")];
+  return labels.flatMap((label) => invalidEach(path, label, dnsLabelProblems(label)));
+}
+
 /** An address that traffic can be sent to from elsewhere (`ValidateEndpointIP`). The text must be an address. */
 export function checkEndpointIp(ip: string, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
-  const text = ip.toLowerCase();
+  const text = parseAddress(ip)?.canonical ?? ip.toLowerCase();
   const first = Number.parseInt(text.split(":")[0] ?? "", 16);
   const v6 = text.includes(":");
   if (text === "0.0.0.0" || /^[0:]+$/.test(text)) causes.push(invalid(path, ip, `may not be unspecified (${ip})`));
@@ -67,11 +79,11 @@ export function validateEndpointsUpdate(next: Endpoints, live: Endpoints): Statu
 
 function checkAddress({ ip, hostname = "", nodeName }: EndpointAddress, path: string): StatusCause[] {
   const causes = checkIp(ip, `${path}.ip`);
-  if (causes.length > 0) causes.push(invalid(`${path}.ip`, ip, "must be a valid IP address"));
-  else causes.push(...checkEndpointIp(ip, `${path}.ip`));
+  const readable = causes.length === 0;
   if (hostname !== "") causes.push(...checkDnsLabel(hostname, `${path}.hostname`));
   if (nodeName !== undefined) causes.push(...checkDnsSubdomain(nodeName, `${path}.nodeName`));
-  return causes;
+  const reachable = readable ? checkEndpointIp(ip, `${path}.ip`) : [invalid(`${path}.ip`, ip, "must be a valid IP address")];
+  return [...causes, ...reachable];
 }
 
 function checkPort({ name = "", port, protocol, appProtocol }: EndpointPort, requireName: boolean, path: string): StatusCause[] {
@@ -137,11 +149,11 @@ function checkEndpoint(endpoint: Endpoint, addressType: string, path: string): S
 }
 
 function checkTypedAddress(address: string, type: string, path: string, listPath: string): StatusCause[] {
-  if (type === "FQDN") return checkDnsSubdomain(address, path);
+  if (type === "FQDN") return checkFullyQualifiedName(address, path);
   if (type !== "IPv4" && type !== "IPv6") return [];
-  const problems = checkIp(address, path);
+  const problems = type === "IPv4" ? checkIp(address, path) : checkStandardIp(address, path);
   if (problems.length > 0) return problems;
-  const wrong = isIP(address) !== (type === "IPv4" ? 4 : 6);
+  const wrong = parseAddress(address)?.family !== (type === "IPv4" ? 4 : 6);
   return [...(wrong ? [invalid(listPath, address, `must be an ${type} address`)] : []), ...checkEndpointIp(address, path)];
 }
 

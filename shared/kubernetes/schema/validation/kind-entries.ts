@@ -68,7 +68,7 @@ export const workloadEntries: readonly KindEntry[] = [
   rules<ControllerRevision>("apps/ControllerRevision", { create: validateControllerRevision, update: validateControllerRevisionUpdate }),
   rules<Job>("batch/Job", { create: validateJob, update: validateJobUpdate, status: validateJobStatus }),
   rules<CronJob>("batch/CronJob", { create: validateCronJob, update: validateCronJobUpdate }),
-  rules<Service>("/Service", { name: "dns1035Label", create: validateService, update: validateServiceUpdate }),
+  rules<Service>("/Service", { name: "dns1035Label", create: (service) => validateService(service), update: validateServiceUpdate }),
   rules<Endpoints>("/Endpoints", { create: validateEndpoints, update: validateEndpointsUpdate }),
   rules<EndpointSlice>("discovery.k8s.io/EndpointSlice", { create: validateEndpointSlice, update: validateEndpointSliceUpdate }),
   rules<PersistentVolumeClaim>("/PersistentVolumeClaim", {

@@ -21,7 +21,8 @@ import type {
   NetworkPolicySpec,
 } from "../../types.ts";
 import { forbidden, invalid, notSupported, required } from "../field-error.ts";
-import { checkCidr, checkDnsSubdomain, checkImmutable, checkIp, checkSupported, goLiteral, invalidEach, parseCidr } from "./checks.ts";
+import { goQuote } from "../go-text.ts";
+import { checkCidr, checkDnsSubdomain, checkImmutable, checkIp, checkSupported, invalidEach, parseCidr } from "./checks.ts";
 
 const forbiddenSequences = ["//", "/./", "/../", "%2f", "%2F"];
 const forbiddenSuffixes = ["/..", "/."];
@@ -187,7 +188,14 @@ function checkPolicySpec(spec: NetworkPolicySpec, path: string): StatusCause[] {
     egress.map(({ ports, to }) => ({ ...(ports !== undefined && { ports }), peers: to ?? [] })),
   );
   if (policyTypes.length > 2)
-    return [...causes, invalid(`${path}.policyTypes`, { go: goLiteral(policyTypes) }, "may not specify more than two policyTypes")];
+    return [
+      ...causes,
+      invalid(
+        `${path}.policyTypes`,
+        { go: `[]networking.PolicyType{${policyTypes.map(goQuote).join(", ")}}` },
+        "may not specify more than two policyTypes",
+      ),
+    ];
   return [...causes, ...policyTypes.flatMap((type, index) => checkSupported(type, ["Ingress", "Egress"], `${path}.policyTypes[${index}]`))];
 }
 

@@ -7,6 +7,7 @@ import type {
   ConfigMap,
   CSIDriver,
   CSINode,
+  CSIStorageCapacity,
   CustomResourceDefinition,
   Event,
   EventsV1Event,
@@ -38,6 +39,7 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
+  VolumeAttachment,
 } from "../../types.ts";
 import {
   validateClusterRole,
@@ -60,6 +62,16 @@ import {
   validateResourceQuotaUpdate,
 } from "./cluster-objects.ts";
 import { validateConfigMap, validateConfigMapUpdate, validateSecret, validateSecretUpdate } from "./configuration.ts";
+import {
+  validateAttachment,
+  validateAttachmentUpdate,
+  validateCsiDriver,
+  validateCsiDriverUpdate,
+  validateCsiNode,
+  validateCsiNodeUpdate,
+  validateStorageCapacity,
+  validateStorageCapacityUpdate,
+} from "./csi.ts";
 import { validateDefinition, validateDefinitionUpdate } from "./custom-resource-definition.ts";
 import { validateEvent, validateNewEvent, validateNewEventUpdate } from "./events.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
@@ -97,14 +109,8 @@ import {
   validateSigningRequest,
   validateSigningRequestUpdate,
 } from "./server-objects.ts";
-import {
-  validateCsiDriver,
-  validateCsiNode,
-  validateStorageClass,
-  validateStorageClassUpdate,
-  validateVolume,
-  validateVolumeUpdate,
-} from "./storage.ts";
+import { validateStorageClass, validateStorageClassUpdate } from "./storage.ts";
+import { validateVolume, validateVolumeUpdate } from "./volume-spec.ts";
 import { validateWebhookConfiguration } from "./webhooks.ts";
 
 /** The rules of configuration, access, networking, storage, policy, and of what is asked and never stored. */
@@ -123,8 +129,17 @@ export const objectEntries: readonly KindEntry[] = [
   rules<EventsV1Event>("events.k8s.io/Event", { create: validateNewEvent, update: validateNewEventUpdate }),
   rules<PersistentVolume>("/PersistentVolume", { create: validateVolume, update: validateVolumeUpdate }),
   rules<StorageClass>("storage.k8s.io/StorageClass", { create: validateStorageClass, update: validateStorageClassUpdate }),
-  rules<CSIDriver>("storage.k8s.io/CSIDriver", { create: validateCsiDriver }),
-  rules<CSINode>("storage.k8s.io/CSINode", { create: validateCsiNode }),
+  rules<CSIDriver>("storage.k8s.io/CSIDriver", { create: validateCsiDriver, update: validateCsiDriverUpdate }),
+  rules<CSINode>("storage.k8s.io/CSINode", { create: validateCsiNode, update: validateCsiNodeUpdate }),
+  rules<CSIStorageCapacity>("storage.k8s.io/CSIStorageCapacity", {
+    create: validateStorageCapacity,
+    update: validateStorageCapacityUpdate,
+  }),
+  rules<VolumeAttachment>("storage.k8s.io/VolumeAttachment", {
+    create: validateAttachment,
+    update: validateAttachmentUpdate,
+    status: () => [],
+  }),
   rules<Role>("rbac.authorization.k8s.io/Role", { name: "pathSegment", create: validateRole }),
   rules<ClusterRole>("rbac.authorization.k8s.io/ClusterRole", { name: "pathSegment", create: validateClusterRole }),
   rules<RoleBinding>("rbac.authorization.k8s.io/RoleBinding", {

@@ -135,7 +135,8 @@ function validateOwnerReferences(references: readonly OwnerReference[] | undefin
   const causes: StatusCause[] = [];
   let controller = "";
   for (const reference of references ?? []) {
-    const version = reference.apiVersion?.split("/").at(-1) ?? "";
+    const parts = reference.apiVersion?.split("/") ?? [];
+    const version = parts.length > 2 ? "" : (parts.at(-1) ?? "");
     if (version === "") causes.push(invalid(child(path, "apiVersion"), reference.apiVersion ?? "", "version must not be empty"));
     for (const field of ["kind", "name", "uid"] as const) {
       if ((reference[field] ?? "") === "") causes.push(invalid(child(path, field), "", `${field} must not be empty`));

@@ -3,7 +3,7 @@ import { dnsLabelProblems, qualifiedNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { Lease, PodDisruptionBudget, PriorityClass, RuntimeClass } from "../../types.ts";
 import { forbidden, invalid } from "../field-error.ts";
-import { checkImmutable, checkNonnegative, checkOneOf, checkSupported, goLiteral, invalidEach } from "./checks.ts";
+import { checkImmutable, checkNonnegative, checkOneOf, checkSupported, invalidEach } from "./checks.ts";
 import { same, validateLabels } from "./object-meta.ts";
 import { checkResourceRequirements } from "./resources.ts";
 import { checkTolerations } from "./selectors.ts";
@@ -57,11 +57,23 @@ export function validateLease({ spec = {} }: Lease): StatusCause[] {
   return causes;
 }
 
+/** As `%#v` prints it, but for addresses. */
+function goBudget(spec: NonNullable<PodDisruptionBudget["spec"]>): string {
+  const pointers = [
+    ["MinAvailable", "intstr.IntOrString", spec.minAvailable],
+    ["Selector", "v1.LabelSelector", spec.selector],
+    ["MaxUnavailable", "intstr.IntOrString", spec.maxUnavailable],
+    ["UnhealthyPodEvictionPolicy", "policy.UnhealthyPodEvictionPolicyType", spec.unhealthyPodEvictionPolicy],
+  ] as const;
+  const texts = pointers.map(([name, type, value]) => `${name}:(*${type})(${value === undefined ? "nil" : "0xc000000000"})`);
+  return `policy.PodDisruptionBudgetSpec{${texts.join(", ")}}`;
+}
+
 export function validateDisruptionBudget({ spec = {} }: PodDisruptionBudget): StatusCause[] {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec;
   const causes: StatusCause[] = [];
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    causes.push(invalid("spec", { go: goLiteral(spec) }, "minAvailable and maxUnavailable cannot be both set"));
+    causes.push(invalid("spec", { go: goBudget(spec) }, "minAvailable and maxUnavailable cannot be both set"));
   }
   causes.push(...checkIntOrPercent(minAvailable, "spec.minAvailable"), ...checkNotOver100Percent(minAvailable, "spec.minAvailable"));
   causes.push(

@@ -15,17 +15,7 @@ import type {
 } from "../../types.ts";
 import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
 import { goQuote, goStringList } from "../go-text.ts";
-import {
-  checkCidr,
-  checkDnsSubdomain,
-  checkImmutable,
-  checkOneOf,
-  checkSupported,
-  goLiteral,
-  invalidEach,
-  parseCidr,
-  sorted,
-} from "./checks.ts";
+import { checkCidr, checkDnsSubdomain, checkImmutable, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
 
 /** An IPAddress is named after its address. */
@@ -38,7 +28,8 @@ export function validateServiceCidr({ spec }: ServiceCIDR): StatusCause[] {
   const cidrs = spec?.cidrs ?? [];
   const path = "spec.cidrs";
   if (cidrs.length === 0) return [required(path, "at least one CIDR required")];
-  if (cidrs.length > 2) return [invalid(path, { go: goLiteral(spec) }, "may only hold up to 2 values")];
+  if (cidrs.length > 2)
+    return [invalid(path, { go: `networking.ServiceCIDRSpec{CIDRs:${goStringList(cidrs)}}` }, "may only hold up to 2 values")];
   const causes = cidrs.flatMap((cidr, index) => checkCidr(cidr, `${path}[${index}]`));
   const families = new Set(cidrs.map((cidr) => parseCidr(cidr)?.family));
   if (causes.length > 0 || cidrs.length < 2 || families.size === 2) return causes;

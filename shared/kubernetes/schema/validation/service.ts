@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { parseAddress } from "../../ip-text.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { Service, ServicePort, ServiceSpec } from "../../types.ts";
 import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
@@ -22,7 +22,7 @@ const maximumAffinitySeconds = 86_400;
 const sourceRangesAnnotation = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
 /** `ValidateService`, but for the metadata. */
-export function validateService(service: Service): StatusCause[] {
+export function validateService(service: Service, live?: ServiceSpec): StatusCause[] {
   const spec = service.spec ?? {};
   const ports = spec.ports ?? [];
   const headless = isHeadless(spec);
@@ -34,7 +34,7 @@ export function validateService(service: Service): StatusCause[] {
     causes.push(...checkPort(port, ports.length > 1, names, `spec.ports[${index}]`));
   });
   causes.push(...validateLabels(spec.selector, "spec.selector"), ...checkAffinity(spec));
-  if (spec.type !== "ExternalName") causes.push(...checkClusterIps(spec, headless));
+  if (spec.type !== "ExternalName") causes.push(...checkClusterIps(spec, live?.clusterIPs));
   (spec.externalIPs ?? []).forEach((ip, index) => {
     const at = `spec.externalIPs[${index}]`;
     const problems = checkIp(ip, at);
@@ -63,7 +63,7 @@ export function validateServiceUpdate(next: Service, live: Service): StatusCause
   if (needsHealthCheck(after) && needsHealthCheck(before) && after.healthCheckNodePort !== before.healthCheckNodePort) {
     causes.push(forbidden("spec.healthCheckNodePort", "field is immutable"));
   }
-  return [...causes, ...validateService(next)];
+  return [...causes, ...validateService(next, before)];
 }
 
 function isHeadless({ clusterIP, clusterIPs }: ServiceSpec): boolean {
@@ -85,7 +85,8 @@ function checkType(spec: ServiceSpec, headless: boolean): StatusCause[] {
   if (spec.type !== "ExternalName") return [];
   const causes: StatusCause[] = [];
   for (const field of ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] as const) {
-    if (!same(spec[field], undefined)) causes.push(forbidden(`spec.${field}`, "may not be set for ExternalName services"));
+    if (spec[field] !== undefined && !(Array.isArray(spec[field]) && spec[field].length === 0))
+      causes.push(forbidden(`spec.${field}`, "may not be set for ExternalName services"));
   }
   const name = (spec.externalName ?? "").replace(/\.$/, "");
   return [...causes, ...(name === "" ? [required("spec.externalName")] : checkDnsSubdomain(name, "spec.externalName"))];
@@ -119,13 +120,14 @@ function checkAffinity({ sessionAffinity, sessionAffinityConfig: config }: Servi
   return [...causes, invalid(`${at}.clientIP.timeoutSeconds`, seconds, `must be greater than 0 and less than ${maximumAffinitySeconds}`)];
 }
 
-function checkClusterIps(spec: ServiceSpec, headless: boolean): StatusCause[] {
+/** `ValidateServiceClusterIPsRelatedFields`. Addresses that the Service has already (`existing`) are not judged again. */
+export function checkClusterIps(spec: ServiceSpec, existing: readonly string[] = []): StatusCause[] {
   const { clusterIP = "", clusterIPs = [], ipFamilies = [] } = spec;
   const listed = { go: goStringList(spec.clusterIPs) };
   const causes: StatusCause[] = [];
   if (clusterIP !== "") {
-    if (clusterIPs.length > 0 && clusterIPs[0] !== clusterIP)
-      causes.push(invalid("spec.clusterIPs", listed, "first value must match `clusterIP`"));
+    if (clusterIPs.length === 0) causes.push(required("spec.clusterIPs"));
+    else if (clusterIPs[0] !== clusterIP) causes.push(invalid("spec.clusterIPs", listed, "first value must match `clusterIP`"));
   } else if (clusterIPs.length > 0) causes.push(invalid("spec.clusterIPs", listed, "must be empty when `clusterIP` is not specified"));
   ipFamilies.forEach((family, index) => {
     const at = `spec.ipFamilies[${index}]`;
@@ -133,21 +135,20 @@ function checkClusterIps(spec: ServiceSpec, headless: boolean): StatusCause[] {
     if (ipFamilies.indexOf(family) < index) causes.push(duplicate(at, family));
   });
   causes.push(...checkSupported(spec.ipFamilyPolicy, ["PreferDualStack", "RequireDualStack", "SingleStack"], "spec.ipFamilyPolicy"));
-  if (headless) return causes;
-  const addresses = clusterIPs.length > 0 ? clusterIPs : clusterIP === "" ? [] : [clusterIP];
-  const problems = addresses.flatMap((ip, index) => {
-    if (index === 0 && ip === "None") return [invalid("spec.clusterIPs", listed, "'None' must be the first and only value")];
-    return checkIp(ip, `spec.clusterIPs[${index}]`);
+  const problems = clusterIPs.flatMap((ip, index) => {
+    if (index > 0 || ip !== "None") return existing.includes(ip) ? [] : checkIp(ip, `spec.clusterIPs[${index}]`);
+    return clusterIPs.length > 1 ? [invalid("spec.clusterIPs", listed, "'None' must be the first and only value")] : [];
   });
   causes.push(...problems);
-  if (addresses.length > 2) causes.push(invalid("spec.clusterIPs", listed, "may only hold up to 2 values"));
+  if (clusterIPs.length > 2) causes.push(invalid("spec.clusterIPs", listed, "may only hold up to 2 values"));
   if (problems.length > 0) return causes;
-  if (addresses.length > 1 && new Set(addresses.map(isIP)).size < addresses.length) {
+  const families = clusterIPs.map((ip) => parseAddress(ip)?.family);
+  if (families.length > 1 && new Set(families).size < 2)
     causes.push(invalid("spec.clusterIPs", listed, "may specify no more than one IP for each IP family"));
-  }
-  addresses.forEach((ip, index) => {
+  if (isHeadless(spec)) return causes;
+  clusterIPs.forEach((ip, index) => {
     const family = ipFamilies[index];
-    if ((family === "IPv4" && isIP(ip) === 6) || (family === "IPv6" && isIP(ip) === 4)) {
+    if ((family === "IPv4" && families[index] === 6) || (family === "IPv6" && families[index] === 4)) {
       causes.push(invalid(`spec.clusterIPs[${index}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
     }
   });

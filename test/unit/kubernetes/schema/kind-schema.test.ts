@@ -281,16 +281,13 @@ describe("applyDefaults", () => {
     });
   });
 
-  it("labels a namespace with its name and guards it, but leaves one that is being deleted as it is", () => {
+  it("labels a namespace with its name", () => {
     const namespaces = schema("", "v1", "Namespace");
     const created = completed(namespaces, { metadata: { name: "n" } });
     expect(created).toMatchObject({
       metadata: { labels: { "kubernetes.io/metadata.name": "n" } },
-      spec: { finalizers: ["kubernetes"] },
       status: { phase: "Active" },
     });
-    const deleted = completed(namespaces, { metadata: { name: "n", deletionTimestamp: "2026-01-01T00:00:00Z" }, spec: {} });
-    expect(deleted.spec).toEqual({});
   });
 });
 

@@ -40,7 +40,10 @@ const labels = { app: "a" };
 const pod = (spec: JsonObject) => ({ spec: { containers: [container], ...spec } });
 const template = (spec: JsonObject = {}) => ({ metadata: { labels }, spec: { containers: [container], ...spec } });
 const selector = { matchLabels: labels };
-const positive = "must be greater than 0";
+const positive = "must be greater than zero";
+/** As Go prints the structure of the quantity 2. */
+const two =
+  'resource.Quantity{i:resource.int64Amount{value:2, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"2", Format:"DecimalSI"}';
 
 describe("metadata", () => {
   it.each<[string, JsonObject, string[]]>([
@@ -187,8 +190,8 @@ describe("pods", () => {
       "an unqualified extended resource",
       pod({ containers: [{ ...container, resources: { requests: { gpu: 1 } } }] }),
       [
-        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
-        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+        "spec.containers[0].resources.requests[gpu]: Invalid value: gpu: must be a standard resource type or fully qualified",
+        "spec.containers[0].resources.requests[gpu]: Invalid value: gpu: must be a standard resource for containers",
       ],
     ],
     [
@@ -253,7 +256,7 @@ describe("pods", () => {
       "privilege that may not grow",
       pod({ containers: [{ ...container, securityContext: { privileged: true, allowPrivilegeEscalation: false } }] }),
       [
-        'spec.containers[0].securityContext: Invalid value: {"privileged":true,"allowPrivilegeEscalation":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+        "spec.containers[0].securityContext: Invalid value: core.SecurityContext{Capabilities:(*core.Capabilities)(nil), Privileged:(*bool)(0xc000000000), SELinuxOptions:(*core.SELinuxOptions)(nil), WindowsOptions:(*core.WindowsSecurityContextOptions)(nil), RunAsUser:(*int64)(nil), RunAsGroup:(*int64)(nil), RunAsNonRoot:(*bool)(nil), ReadOnlyRootFilesystem:(*bool)(nil), AllowPrivilegeEscalation:(*bool)(0xc000000000), ProcMount:(*core.ProcMountType)(nil), SeccompProfile:(*core.SeccompProfile)(nil), AppArmorProfile:(*core.AppArmorProfile)(nil)}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
       ],
     ],
     [
@@ -408,7 +411,7 @@ describe("other kinds", () => {
       "v1",
       "ConfigMap",
       { data: { a: "x".repeat(1_048_577) } },
-      [": Too long: may not be more than 1048576 bytes"],
+      ["[]: Too long: may not be more than 1048576 bytes"],
     ],
     [
       "a key in both maps",
@@ -472,10 +475,10 @@ describe("other kinds", () => {
         },
       },
       [
-        'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
-        'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater than max value 1',
-        'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater than default limit value 1',
-        'spec.limits[0].default[cpu]: Invalid value: "2": min value 2 is greater than default value 1',
+        `spec.limits[0].min[cpu]: Invalid value: ${two}: min value 2 is greater than max value 1`,
+        `spec.limits[0].defaultRequest[cpu]: Invalid value: ${two}: default request value 2 is greater than max value 1`,
+        `spec.limits[0].defaultRequest[cpu]: Invalid value: ${two}: default request value 2 is greater than default limit value 1`,
+        `spec.limits[0].default[cpu]: Invalid value: ${two}: min value 2 is greater than default value 1`,
       ],
     ],
     [
