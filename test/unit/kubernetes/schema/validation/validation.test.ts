@@ -580,7 +580,7 @@ describe("other kinds", () => {
       "coordination.k8s.io/v1",
       "Lease",
       { spec: { leaseDurationSeconds: 0 } },
-      [`spec.leaseDurationSeconds: Invalid value: 0: ${positive}`],
+      ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"],
     ],
     [
       "an Event elsewhere than its object",
