@@ -1,4 +1,4 @@
-import { createClusterSurface } from "../shared/api/surface.ts";
+import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
 import { openClusterRuntime } from "../shared/host/cluster-runtime.ts";
 import { createPodStreams } from "../shared/host/pod-streams.ts";
 import { createPolledLogs } from "../shared/host/polled-logs.ts";
@@ -7,6 +7,7 @@ import { createRateLimiter } from "../shared/platform/api/rate-limit.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
 import { type Dependencies, opener } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
+import { createPartialReads } from "./partial-reads.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { endWatchBy, toApiRequest, urlOf } from "./requests.ts";
 
@@ -25,9 +26,11 @@ function createClusterApi(dependencies: Dependencies) {
     (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref, podStreamsOf(ref)), onEnd),
     (ref) => storeOf(ref.tenant).wake(ref),
   );
+  const partly = createPartialReads(dependencies, (ref) => clusters.peek(ref) !== undefined, podStreamsOf);
   const limiter = createRateLimiter(clock, environment.requests);
   const throttle = (tenant: string): number => limiter.take(tenant);
-  const surface = createClusterSurface({ directory: clusters, tokens, log, requestId: uid, meter, throttle });
+  const directory: ClusterDirectory = { open: (ref) => clusters.open(ref), openPart: partly };
+  const surface = createClusterSurface({ directory, tokens, log, requestId: uid, meter, throttle });
   return { surface, clusters, dependencies };
 }
 

@@ -14,6 +14,8 @@ import { type ApiResponse, failure, noSuchResource } from "./response.ts";
 /** Port: brings a cluster into this process. `undefined` when there is none. */
 export interface ClusterDirectory {
   open(ref: ClusterRef): Promise<ServedCluster | undefined>;
+  /** As much of the token's cluster as one request needs, where that is cheaper than to open it. `undefined`: open it. */
+  openPart?(token: VerifiedToken, request: ApiRequest): Promise<ServedCluster | undefined>;
 }
 
 export interface SurfaceOptions {
@@ -69,7 +71,7 @@ export function createClusterSurface({
       if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());
       const waitSeconds = throttle?.(verified.cluster.tenant) ?? 0;
       if (waitSeconds > 0) return failure(tooManyRequests(waitSeconds));
-      const served = await directory.open(verified.cluster);
+      const served = (await directory.openPart?.(verified, below)) ?? (await directory.open(verified.cluster));
       if (!served) return failure(noSuchResource());
       const user = served.tokens.accept(verified);
       if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));

@@ -1,5 +1,6 @@
 import { type ClusterRef, isStoreError, type Store, StoreError } from "../store/store.ts";
 import { fenceKey, fences } from "./loop-lease.ts";
+import { overStore } from "./over-store.ts";
 
 export interface Fence {
   /** Of the lease under which this process turns the cluster's loops. */
@@ -12,8 +13,7 @@ export interface Fence {
  */
 export function createFencedStore(store: Store, ref: ClusterRef, fence: Fence, onLost: () => void): Store {
   let turn = 0;
-  return {
-    limits: store.limits,
+  return overStore(store, {
     async commit(cluster, operations, records = []) {
       if (operations.length === 0) return store.commit(cluster, operations, records);
       const guard = { ...fenceKey(ref, turn++ % fences), kind: "add", add: { commits: 1 }, atMost: { token: fence.token } } as const;
@@ -25,17 +25,5 @@ export function createFencedStore(store: Store, ref: ClusterRef, fence: Fence, o
         throw new StoreError("Unavailable", "another process turns the loops of the cluster", { cause: error });
       }
     },
-    latest: (cluster, keys, known) => store.latest(cluster, keys, known),
-    head: (cluster) => store.head(cluster),
-    snapshot: (cluster, collection) => store.snapshot(cluster, collection),
-    readLog: (cluster, after, limit) => store.readLog(cluster, after, limit),
-    follow: (cluster, after, onEntries, onEnd) => store.follow(cluster, after, onEntries, onEnd),
-    compact: (cluster, floor) => store.compact(cluster, floor),
-    createCluster: (cluster, records) => store.createCluster(cluster, records),
-    dropCluster: (cluster) => store.dropCluster(cluster),
-    getRecords: (keys) => store.getRecords(keys),
-    queryRecords: (partition, range) => store.queryRecords(partition, range),
-    writeRecords: (operations) => store.writeRecords(operations),
-    close: () => store.close(),
-  };
+  });
 }

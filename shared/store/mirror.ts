@@ -14,6 +14,8 @@ export interface MirrorOptions {
   readonly onEnd: (error: StoreError) => void;
 }
 
+type Follow = (after: number, onEntries: (entries: readonly LogEntry[], through: number) => void) => () => void;
+
 /** The newest changes keep their parsed form: controllers and watches are looking at them. Of older ones the bytes are enough. */
 const parsedEntries = 500;
 const release = (change: Change): void => {
@@ -55,16 +57,22 @@ export class Mirror implements ClusterView {
 
   static async open(store: Store, cluster: ClusterRef, options: MirrorOptions): Promise<Mirror> {
     const { revision, objects } = await store.snapshot(cluster);
-    return new Mirror(store, cluster, revision, objects, options);
+    const follow: Follow = (after, onEntries) => store.follow(cluster, after, onEntries, options.onEnd);
+    return new Mirror(follow, revision, objects, options);
   }
 
-  private constructor(store: Store, cluster: ClusterRef, revision: number, objects: readonly StoredObject[], options: MirrorOptions) {
+  /** These objects as of a revision, and no more ever: it follows no log. */
+  static holding(revision: number, objects: readonly StoredObject[]): Mirror {
+    return new Mirror(() => () => {}, revision, objects, {});
+  }
+
+  private constructor(follow: Follow, revision: number, objects: readonly StoredObject[], options: Omit<MirrorOptions, "onEnd">) {
     this.#revision = revision;
     this.#historyStart = revision;
     this.#historyEntries = options.historyEntries ?? 10_000;
     this.#historyByteLimit = options.historyBytes ?? 32 * 1024 * 1024;
     for (const stored of objects) this.#collection(stored.key).load(stored);
-    this.#follow = () => store.follow(cluster, this.#revision, (entries, through) => this.#apply(entries, through), options.onEnd);
+    this.#follow = () => follow(this.#revision, (entries, through) => this.#apply(entries, through));
     this.#unfollow = this.#follow();
   }
 

@@ -139,6 +139,7 @@ export class DynamoStore implements Store {
   head(cluster: ClusterRef): Promise<Head> {
     return this.#edge(cluster, async (open) => {
       const { revision, floor } = await this.#head(open.facts);
+      if (open.tail.isBehind(revision)) open.tail.wake();
       return { revision, floor };
     });
   }
@@ -147,7 +148,8 @@ export class DynamoStore implements Store {
     return this.#edge(cluster, async ({ facts, reader }) => {
       const { head, collections } = await openHead(this.#table, cluster);
       for (const name of collections) facts.collections.add(name);
-      const wanted = collection === undefined ? [...collections] : [collection];
+      // A collection is named before the first object of it is written.
+      const wanted = collection === undefined ? [...collections] : collections.has(collection) ? [collection] : [];
       const readHeadNow = () => this.#head(facts);
       const { ttlSeconds } = this.#timings;
       return takeSnapshot(

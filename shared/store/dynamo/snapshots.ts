@@ -10,6 +10,8 @@ import type { Found, ObjectTable } from "./object-table.ts";
 /** A query may show a transaction half-applied: entries so young, and so many at the least, are laid over what it showed. */
 const overlapMs = 5000;
 const overlapEntries = 100;
+/** Longer than clocks differ. */
+const restMs = 5 * 60_000;
 const pageEntries = 1000;
 const collectionsAtOnce = 8;
 
@@ -39,7 +41,8 @@ export async function takeSnapshot(
     if (found.kind === "live") state.set(path, found.stored);
     else state.delete(path);
   };
-  const start = await overlapStart(parts, before);
+  // One collection answers one request; what holds the whole cluster is followed on from for long, and looks further back.
+  const start = await overlapStart(parts, before, only !== undefined);
   const waiting = [...collections];
   const work = async (): Promise<void> => {
     for (let collection = waiting.shift(); collection !== undefined; collection = waiting.shift())
@@ -59,8 +62,13 @@ export async function takeSnapshot(
 const foundOf = (entry: LogEntry): Found => (entry.type === "DELETED" ? { kind: "gone" } : { kind: "live", stored: entry });
 
 /** A revision up to which everything was settled some seconds ago. */
-async function overlapStart({ reader, clock, ttlSeconds }: SnapshotParts, head: HeadRow): Promise<number> {
+async function overlapStart({ reader, clock, ttlSeconds }: SnapshotParts, head: HeadRow, brief: boolean): Promise<number> {
   const lowest = certainFrom(head, clock.now(), ttlSeconds);
+  if (brief) {
+    const last = Math.max(lowest, head.revision - 1);
+    const { oldestAtMs } = await reader.read(head, last, 1);
+    if (oldestAtMs !== undefined && oldestAtMs < clock.now() - restMs) return last;
+  }
   for (let back = overlapEntries; ; back *= 4) {
     const start = Math.max(lowest, head.revision - back);
     if (start === lowest) return start;

@@ -62,6 +62,11 @@ export class Tail {
     return this.#followers.size > 0;
   }
 
+  /** Whoever knows of this revision need not wait for the next look. */
+  isBehind(revision: number): boolean {
+    return this.followed && this.#position < revision;
+  }
+
   follow(after: number, onEntries: OnEntries, onEnd: OnEnd): () => void {
     const follower: Follower = { position: after, stopped: false, onEntries, onEnd };
     // Callers get their way to stop before the first call.
