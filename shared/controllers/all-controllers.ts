@@ -1,3 +1,4 @@
+import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
 import type { Controller } from "./controller.ts";
 import { createDeploymentController } from "./deployment.ts";
@@ -59,6 +60,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createPodGarbageController(),
     createPodDisruptionController(events("controllermanager")),
     createResourceQuotaController(),
+    createAdmissionPolicyStatusController(),
     createClaimProtectionController(),
     createVolumeProtectionController(),
     createGarbageCollector(),

@@ -135,6 +135,13 @@ describe("validating admission policies", () => {
   });
 });
 
+it("the result of type checking is kept, also where it found nothing", async () => {
+  await policy({ validations: [{ expression: "true" }] });
+  const status = { observedGeneration: 1, typeChecking: {} };
+  const { body } = await api.call("PATCH", `${registration}/validatingadmissionpolicies/p/status`, { status }, mergePatch);
+  expect(body.status).toEqual(status);
+});
+
 describe("policies that cannot be", () => {
   const problems = async (spec: object) => {
     const { status, body } = await post("policies", "bad", { matchConstraints, ...spec });

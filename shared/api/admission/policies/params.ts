@@ -11,7 +11,7 @@ export function paramResource({ apiVersion = "", kind = "" }: ParamKind): Resour
   const definition = found && storageResource(found);
   if (!definition) {
     const { group, version } = parseApiVersion(apiVersion);
-    throw new Error(`failed to find resource referenced by paramKind: '${group === "" ? "" : `${group}/`}${version}, Kind=${kind}'`);
+    throw new Error(`failed to find resource referenced by paramKind: '${group}/${version}, Kind=${kind}'`);
   }
   return definition;
 }
