@@ -73,8 +73,8 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
   if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
 }
 
-/** A deletion: nothing is changed by it, but both phases are asked. @throws StatusError */
-export async function admitDelete(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+/** What is no write of an object of its own: a deletion, or a create below an object (`pods/eviction`). Both phases are asked. @throws StatusError */
+export async function admitRequest(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   await mutateAdmitted(cluster, attributes);
   await validateAdmitted(cluster, attributes);
 }

@@ -4,7 +4,7 @@ import { type ResourceDefinition, storageResource } from "../kubernetes/resource
 import type { StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
 import type { AdmissionContext } from "./admission/attributes.ts";
-import { admitDelete } from "./admission.ts";
+import { admitRequest } from "./admission.ts";
 import { timestamp } from "./api-cluster.ts";
 import type { DeleteOptions } from "./object-client.ts";
 import { keyOf, type Registry } from "./registry.ts";
@@ -37,7 +37,7 @@ export async function deleteObject(
     if (!live) throw notFound(served.group, served.resource, name);
     checkPreconditions(served, live, options);
     const attributes = { served, definition, schema: undefined, subresource: "", namespace: live.key.namespace, name, context };
-    await admitDelete(registry.cluster, { ...attributes, operation: "DELETE", oldObject: live.object });
+    await admitRequest(registry.cluster, { ...attributes, operation: "DELETE", oldObject: live.object });
     const next = marked(definition, live.object, options, registry.cluster.clock.now());
     const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
     const gone = isFree(next);

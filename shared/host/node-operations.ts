@@ -1,4 +1,4 @@
-import { evict } from "../api/eviction.ts";
+import { evictByLoop } from "../api/eviction.ts";
 import { nodes, pods } from "../kubernetes/known-resources.ts";
 import { isStatus } from "../kubernetes/status-error.ts";
 import type { Pod } from "../kubernetes/types.ts";
@@ -61,7 +61,7 @@ export function createNodeOperations(host: Pick<RuntimeDirectory, "open">, pools
 /** A disruption budget that says "not now" is no failure: the drainer comes again. */
 async function evictIfAllowed(runtime: ClusterRuntime, pod: Pod): Promise<void> {
   try {
-    await evict(runtime.registry, pod, {});
+    await evictByLoop(runtime.registry, pod);
   } catch (error) {
     if (!isStatus(error, "TooManyRequests") && !isStatus(error, "NotFound") && !isStatus(error, "Conflict")) throw error;
   }

@@ -3,6 +3,7 @@ import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { Binding as BindingObject, Pod, Scale } from "../../kubernetes/types.ts";
+import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import { bindPods } from "../binding.ts";
 import type { Call } from "../cluster-api.ts";
@@ -101,7 +102,7 @@ const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Succe
 
 /** `pods/binding`, and `bindings` with the pod's name in the body. */
 export async function bindOne(call: Call): Promise<ApiResponse> {
-  const { served, request, target } = call;
+  const { served, request, target, definition } = call;
   const context = writeContext(call, "CreateOptions");
   const expected = { kind: "Binding", apiVersion: "v1", schema: kindSchema("", "v1", "Binding") };
   const binding = decodeObject(
@@ -112,6 +113,10 @@ export async function bindOne(call: Call): Promise<ApiResponse> {
   ) as BindingObject;
   checkPlace(binding, target.namespace, target.name);
   const name = binding.metadata.name ?? "";
+  await admitRequest(served.cluster, {
+    ...{ served: definition, definition, schema: expected.schema, namespace: target.namespace, name, context },
+    ...{ subresource: target.subresource, operation: "CREATE", object: binding },
+  });
   const nodeName = binding.target.name ?? "";
   if (nodeName === "")
     throw new StatusError("Invalid", `Binding "${name}" is invalid: target.name: Required value`, { name, kind: "Binding" });

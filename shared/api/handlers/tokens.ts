@@ -5,6 +5,7 @@ import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import type { StatusError } from "../../kubernetes/status-error.ts";
 import type { AuthenticationV1TokenRequest, Pod } from "../../kubernetes/types.ts";
+import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
@@ -28,7 +29,7 @@ type Bound = Pick<ServiceAccountTokenRequest, "pod" | "node" | "secret">;
 
 /** `serviceaccounts/token` (KEP-1205, bound service account tokens). */
 export async function requestToken(call: Call): Promise<ApiResponse> {
-  const { served, request, target } = call;
+  const { served, request, target, definition } = call;
   const context = writeContext(call, "CreateOptions");
   const expected = {
     kind: "TokenRequest",
@@ -43,6 +44,10 @@ export async function requestToken(call: Call): Promise<ApiResponse> {
     context.warn,
   ) as AuthenticationV1TokenRequest;
   checkPlace(given, target.namespace, target.name);
+  await admitRequest(served.cluster, {
+    ...{ served: definition, definition, schema: expected.schema, namespace: target.namespace, name: target.name, context },
+    ...{ subresource: "token", operation: "CREATE", object: given },
+  });
   const account = await findLive({ ...call, info: { ...call.info, query: new URLSearchParams() } });
   const spec = specShape.parse(given.spec ?? {});
   const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
