@@ -3,12 +3,15 @@ import type { Mirror } from "../store/mirror.ts";
 import type { ClusterRef, Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { WebhookCaller } from "./admission/webhooks/caller.ts";
+import type { ResourceCatalog } from "./resource-catalog.ts";
 
 /** One cluster as the API machinery works on it. */
 export interface ApiCluster {
   readonly ref: ClusterRef;
   readonly store: Store;
   readonly mirror: Mirror;
+  /** What it serves: the built-in resources and its own. */
+  readonly resources: ResourceCatalog;
   readonly clock: Clock;
   readonly log: Log;
   /** Uniform in [0, 1). */

@@ -3,7 +3,7 @@ import { actingUser, impersonationPrefix } from "../auth/impersonation.ts";
 import type { RbacAuthorizer } from "../auth/rbac.ts";
 import type { RequestAttributes } from "../auth/rbac-rules.ts";
 import type { UserInfo } from "../auth/user.ts";
-import { builtinResources, findResource, type ResourceDefinition } from "../kubernetes/resources.ts";
+import type { ResourceDefinition } from "../kubernetes/resources.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 import type { ClusterTokens } from "./cluster-tokens.ts";
@@ -29,7 +29,7 @@ export interface ServedCluster {
   readonly podStreams: PodStreams;
   readonly documents: Documents;
   /** Encoders of plain objects by resource, shared by every request so that watch lines are made once. */
-  readonly encoders: Map<ResourceDefinition, Encoder>;
+  readonly encoders: WeakMap<ResourceDefinition, Encoder>;
 }
 
 /** A request that was authenticated, taken apart and found to concern a served resource. */
@@ -77,14 +77,15 @@ async function route(
   authorize(served, request, info, user);
   if (!target) {
     if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();
-    return served.documents.answer(path, request) ?? text(404, "404 page not found\n");
+    return served.documents.answer(path, request, served.cluster.resources) ?? text(404, "404 page not found\n");
   }
-  const definition = findResource(target.group, target.version, target.resource);
+  const { resources } = served.cluster;
+  const definition = resources.find(target.group, target.version, target.resource);
   if (!definition) {
-    const knownVersion = builtinResources().some(({ group, version }) => group === target.group && version === target.version);
-    if (!knownVersion) return text(404, "404 page not found\n");
+    if (!resources.hasGroupVersion(target.group, target.version)) return text(404, "404 page not found\n");
     throw noSuchResource();
   }
+  if (definition.custom?.deprecation !== undefined) warnings.push(definition.custom.deprecation);
   if (definition.group === "" && definition.resource === "endpoints")
     warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
   return dispatch({ served, request, info, target, definition, user, warnings });

@@ -31,7 +31,7 @@ export async function deleteObject(
   options: DeleteOptions,
   context: AdmissionContext,
 ): Promise<Deletion> {
-  const definition = storageResource(served) ?? served;
+  const definition = served.custom ? served : (storageResource(served) ?? served);
   for (let attempt = 0; ; attempt++) {
     const live = await registry.latest(keyOf(definition, namespace, name));
     if (!live) throw notFound(served.group, served.resource, name);
@@ -69,6 +69,7 @@ function marked(definition: ResourceDefinition, live: KubernetesObject, options:
   const strategy = strategyOf(definition);
   const next: Body = cloneJson(live);
   const { metadata } = next;
+  if (metadata.deletionTimestamp === undefined) strategy.prepareDeletion?.(next, timestamp(nowMs));
   const finalizers = new Set(metadata.finalizers ?? []);
   const policy = options.propagationPolicy ?? (hasDependentsPolicy(finalizers) ? undefined : strategy.defaultPropagation);
   if (policy !== undefined) {

@@ -5,6 +5,7 @@ import { parentManagers, scaleManagers } from "../kubernetes/managed-fields/scal
 import { sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
 import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
+import { replicasPathOf } from "../kubernetes/scale.ts";
 import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { ManagedFieldsEntry, Scale } from "../kubernetes/types.ts";
 
@@ -68,7 +69,7 @@ export function recordManagers(write: ManagedWrite, live: KubernetesObject | und
  */
 export function managersAfterScale(write: ManagedWrite, live: KubernetesObject, liveScale: Scale, nextScale: Scale): ManagedFieldsEntry[] {
   const apiVersion = apiVersionOf(write.definition);
-  const paths = { [apiVersion]: ["spec", "replicas"] };
+  const paths = { [apiVersion]: replicasPathOf(write.definition) };
   const schema = kindSchema("autoscaling", "v1", "Scale");
   const managers = scaleManagers(live.metadata.managedFields, paths);
   const { manager, subresource, timeIso } = write;

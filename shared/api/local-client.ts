@@ -1,7 +1,7 @@
 import { loops, type UserInfo } from "../auth/user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
-import { apiVersionOf, type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../kubernetes/scale.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { Scale } from "../kubernetes/types.ts";
@@ -21,7 +21,7 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
   const contextOf = (fieldManager = defaultManager): WriteContext => ({ user, dryRun: false, fieldManager, warn: () => {} });
   return {
     create(resource, object, options) {
-      const definition = definitionOf(resource);
+      const definition = definitionOf(registry, resource);
       return registry.create(
         definition,
         object.metadata.namespace ?? "",
@@ -30,16 +30,23 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
       );
     },
     update(resource, object, options) {
-      const definition = definitionOf(resource);
+      const definition = definitionOf(registry, resource);
       const { namespace = "", name = "", resourceVersion, uid } = object.metadata;
       const next = stamped(definition, registry.schemaOf(definition), object);
       const conditions = { ...(resourceVersion && { resourceVersion }), ...(uid && { uid }) };
       if (options?.subresource === "scale") {
         const replicas = (object as Scale).spec?.replicas ?? 0;
-        return registry.update(definition, namespace, name, (live) => withReplicas(live, replicas), contextOf(options.fieldManager), {
-          subresource: "scale",
-          ...conditions,
-        });
+        return registry.update(
+          definition,
+          namespace,
+          name,
+          (live) => withReplicas(definition, live, replicas),
+          contextOf(options.fieldManager),
+          {
+            subresource: "scale",
+            ...conditions,
+          },
+        );
       }
       return registry.update(definition, namespace, name, () => cloneJson(next), contextOf(options?.fieldManager), {
         subresource: options?.subresource,
@@ -47,12 +54,12 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
       });
     },
     patch(resource, namespace, name, patch, options) {
-      const definition = definitionOf(resource);
+      const definition = definitionOf(registry, resource);
       const schema = registry.schemaOf(definition);
       const change = (live: KubernetesObject): KubernetesObject => {
         if (options?.subresource === "scale") {
           const scale = applyPatch(scaleOf(definition, live), patch, undefined) as Scale;
-          return withReplicas(live, scale.spec?.replicas ?? 0);
+          return withReplicas(definition, live, scale.spec?.replicas ?? 0);
         }
         const next = applyPatch(live, patch, schema) as KubernetesObject;
         const { resourceVersion = "" } = next.metadata;
@@ -63,14 +70,14 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
       return registry.update(definition, namespace, name, change, contextOf(options?.fieldManager), { subresource: options?.subresource });
     },
     async delete(resource, namespace, name, options) {
-      await deleteObject(registry, definitionOf(resource), namespace, name, options ?? {}, contextOf());
+      await deleteObject(registry, definitionOf(registry, resource), namespace, name, options ?? {}, contextOf());
     },
     bind: (bindings) => bindPods(cluster, bindings),
   };
 }
 
-function definitionOf(resource: GroupResource): ResourceDefinition {
-  const definition = storageResource(resource);
+function definitionOf(registry: Registry, resource: GroupResource): ResourceDefinition {
+  const definition = registry.cluster.resources.storage(resource);
   if (!definition) throw noSuchResource();
   return definition;
 }

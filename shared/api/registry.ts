@@ -7,7 +7,7 @@ import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import { generateName } from "../kubernetes/random-suffix.ts";
 import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
-import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
+import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
@@ -17,6 +17,7 @@ import { QuotaGate } from "./admission/quota-gate.ts";
 import { mutateAdmitted, validateAdmitted } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
+import { readCustom, storedForm } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { alreadyExists, conflict, notFound } from "./response.ts";
 import { type Body, strategyOf } from "./strategy.ts";
@@ -68,12 +69,12 @@ export class Registry {
   }
 
   schemaOf(definition: ResourceDefinition): KindSchema | undefined {
-    return kindSchema(definition.group, definition.version, definition.kind);
+    return this.cluster.resources.schemaOf(definition);
   }
 
   /** `object` is decoded and taken over. @throws StatusError `AlreadyExists`, `Invalid`, `Forbidden`, `NotFound` (namespace) */
   async create(served: ResourceDefinition, namespace: string, object: KubernetesObject, context: WriteContext): Promise<StoredObject> {
-    const definition = storageResource(served) ?? served;
+    const definition = workedOn(served);
     const body: Body = toStorage(served, definition, object);
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
@@ -112,7 +113,11 @@ export class Registry {
         return this.#dryCreate(key, next);
       }
       try {
-        const [entry] = await this.#commitCharged({ kind: "put", key, expected: 0, object: next }, companions, attributes);
+        const [entry] = await this.#commitCharged(
+          { kind: "put", key, expected: 0, object: storedForm(definition, next) },
+          companions,
+          attributes,
+        );
         if (entry) return entry;
       } catch (error) {
         if (!isStoreError(error, "RevisionConflict")) throw error;
@@ -135,20 +140,21 @@ export class Registry {
     context: WriteContext,
     options: UpdateOptions = {},
   ): Promise<StoredObject> {
-    const definition = storageResource(served) ?? served;
+    const definition = workedOn(served);
     const key = keyOf(definition, namespace, name);
     for (let attempt = 0; ; attempt++) {
       const live = await this.latest(key);
       if (!live) throw notFound(served.group, served.resource, name);
       checkPreconditions(served, live, options);
-      const { next, attributes } = await this.#next(served, definition, live, change, context, options);
-      if (isUnchanged(next, live.object)) {
+      const before = definition.custom ? readCustom(definition, live.object) : live.object;
+      const { next, attributes } = await this.#next(served, definition, before, live, change, context, options);
+      if (isUnchanged(next, before)) {
         await this.cluster.store.commit(this.cluster.ref, []);
         return live;
       }
       const operation = isFinished(next, live.object)
-        ? ({ kind: "delete", key, expected: live.revision, object: next } as const)
-        : this.#put(definition, live, next);
+        ? ({ kind: "delete", key, expected: live.revision, object: storedForm(definition, next) } as const)
+        : this.#put(definition, live, storedForm(definition, next));
       const companions =
         operation.kind === "delete"
           ? companionsOfDelete(this.cluster, definition, next)
@@ -218,6 +224,7 @@ export class Registry {
   async #next(
     served: ResourceDefinition,
     definition: ResourceDefinition,
+    before: Body,
     live: StoredObject,
     change: ChangeObject,
     context: WriteContext,
@@ -225,8 +232,7 @@ export class Registry {
   ): Promise<{ next: Body; attributes: AdmissionAttributes }> {
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
-    const before: Body = live.object;
-    const shown = toStorage(definition, served, cloneJson(live.object));
+    const shown = toStorage(definition, served, cloneJson(before));
     const changed = change(shown);
     const { object, managers } = "object" in changed ? changed : { object: changed, managers: undefined };
     const next: Body = toStorage(served, definition, object);
@@ -252,12 +258,13 @@ export class Registry {
     const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
     await mutateAdmitted(this.cluster, attributes);
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    if (strategy.generation && desiredChanged(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
+    if (strategy.generation && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
+      next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const causes =
       subresource === "binding"
         ? []
-        : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined) ?? []);
+        : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined, context.warn) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
     if (subresource === undefined) for (const text of schema?.warnings(asRecord(next), asRecord(before)) ?? []) context.warn(text);
     await validateAdmitted(this.cluster, attributes);
@@ -310,6 +317,9 @@ export const keyOf = (definition: ResourceDefinition, namespace: string, name: s
 });
 
 export const hasStatus = (definition: ResourceDefinition): boolean => definition.subresources.some(({ name }) => name === "status");
+
+/** Built-in kinds are worked on in their storage version; the versions of a custom resource have schemas of their own, and are worked on in the one that was asked. */
+const workedOn = (served: ResourceDefinition): ResourceDefinition => (served.custom ? served : (storageResource(served) ?? served));
 
 /** Written through one served version, kept in another. */
 function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: KubernetesObject): KubernetesObject {
@@ -377,10 +387,11 @@ function checkPreconditions(definition: ResourceDefinition, live: StoredObject, 
   if (options.resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
 }
 
-function desiredChanged(next: Body, live: Body): boolean {
-  const { metadata: _m, status: _s, ...desired } = next;
-  const { metadata: _lm, status: _ls, ...before } = live;
-  return !deepEqual(desired, before);
+/** `withStatus`: a custom object without a status of its own has no other field apart. */
+function desiredChanged(next: Body, live: Body, withStatus: boolean): boolean {
+  const { metadata: _m, status, ...desired } = next;
+  const { metadata: _lm, status: liveStatus, ...before } = live;
+  return !deepEqual(desired, before) || (withStatus && !deepEqual(status, liveStatus));
 }
 
 /** The last finalizer has gone, or the node has confirmed that the pod ended: nothing holds the object any more. */

@@ -4,6 +4,7 @@ import { apiVersionOf, type ResourceDefinition, storageResource } from "../kuber
 import { tableDocument, tableFor, tableRow } from "../kubernetes/table.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
+import { CustomReader, isAsStored } from "./custom-reading.ts";
 import type { ListResult } from "./list.ts";
 import type { Form } from "./negotiation.ts";
 
@@ -62,12 +63,15 @@ class ObjectEncoder implements Encoder {
   /** Lines of the latest changes: one watch after another asks for them. */
   #events = new Map<StoredObject, Buffer>();
   readonly #bare: boolean;
+  readonly #reader: CustomReader | undefined;
+  readonly #read = new WeakMap<StoredObject, Buffer>();
 
   constructor(definition: ResourceDefinition) {
     this.#definition = definition;
     this.#apiVersion = apiVersionOf(definition);
     this.#prefix = Buffer.from(`{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(this.#apiVersion)},`);
-    const stored = storageResource(definition);
+    this.#reader = definition.custom && new CustomReader(definition);
+    const stored = definition.custom ? undefined : storageResource(definition);
     this.#bare = stored !== undefined;
     this.#converts = stored !== undefined && (stored.group !== definition.group || stored.version !== definition.version);
   }
@@ -79,7 +83,7 @@ class ObjectEncoder implements Encoder {
   list(result: ListResult): readonly Buffer[] {
     const chunks: Buffer[] = [
       Buffer.from(
-        `{"kind":"${this.#definition.kind}List","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(listMeta(result))},"items":[`,
+        `{"kind":"${this.#definition.custom?.listKind ?? `${this.#definition.kind}List`}","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(listMeta(result))},"items":[`,
       ),
     ];
     let first = true;
@@ -128,10 +132,21 @@ class ObjectEncoder implements Encoder {
   }
 
   #bytes(stored: StoredObject): Buffer {
+    if (this.#reader) return this.#customBytes(stored, this.#reader);
     return this.#converts ? Buffer.from(JSON.stringify(this.#converted(stored))) : stored.bytes;
   }
 
+  #customBytes(stored: StoredObject, reader: CustomReader): Buffer {
+    if (isAsStored(this.#definition, stored)) return stored.bytes;
+    const known = this.#read.get(stored);
+    if (known) return known;
+    const made = Buffer.from(JSON.stringify(reader.object(stored)));
+    this.#read.set(stored, made);
+    return made;
+  }
+
   #converted(stored: StoredObject): KubernetesObject {
+    if (this.#reader) return this.#reader.object(stored);
     return this.#converts ? convert(stored.object, stored.object.apiVersion ?? "", this.#definition) : stored.object;
   }
 }
@@ -141,24 +156,26 @@ class DerivedEncoder implements Encoder {
   readonly #definition: ResourceDefinition;
   readonly #form: Exclude<Form, { kind: "object" }>;
   readonly #now: () => number;
+  readonly #reader: CustomReader;
   #columnsSent = false;
 
   constructor(definition: ResourceDefinition, form: Exclude<Form, { kind: "object" }>, now: () => number) {
     this.#definition = definition;
     this.#form = form;
     this.#now = now;
+    this.#reader = new CustomReader(definition);
   }
 
   object(stored: StoredObject): readonly Buffer[] {
     const value =
       this.#form.kind === "metadata"
         ? this.#metadata(stored.object)
-        : this.#table([stored.object], { resourceVersion: String(stored.revision) }, true);
+        : this.#table([this.#reader.object(stored)], { resourceVersion: String(stored.revision) }, true);
     return [Buffer.from(`${JSON.stringify(value)}\n`)];
   }
 
   list(result: ListResult): readonly Buffer[] {
-    const objects = result.items.map((stored) => stored.object);
+    const objects = result.items.map((stored) => this.#reader.object(stored));
     const value =
       this.#form.kind === "metadata"
         ? {
@@ -172,7 +189,8 @@ class DerivedEncoder implements Encoder {
   }
 
   event(type: Change["type"], stored: StoredObject, revision?: number): Buffer {
-    const object = revision === undefined ? stored.object : restamped(stored.object, revision);
+    const shown = this.#reader.object(stored);
+    const object = revision === undefined ? shown : restamped(shown, revision);
     return this.#line(type, this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
   }
 

@@ -1,3 +1,5 @@
+import { cloneJson } from "../kubernetes/clone.ts";
+import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
@@ -32,6 +34,8 @@ export interface Strategy {
   readonly prepareCreate?: (object: Body, preparing: Preparing) => void;
   readonly prepareUpdate?: (next: Body, live: Body) => void;
   readonly prepareStatus?: (next: Body, live: Body) => void;
+  /** What the first request to delete it changes, beyond the marks of its deletion. */
+  readonly prepareDeletion?: (next: Body, timeIso: string) => void;
   /** Seconds that a deletion grants; 0 deletes at once. Absent: the kind knows no grace. */
   readonly gracePeriodSeconds?: (object: Body, requested: number | undefined) => number;
 }
@@ -162,7 +166,35 @@ const customDefinition: Strategy = {
       .map(({ name }) => name);
     object.status = { ...object.status, storedVersions };
   },
+  prepareUpdate(next) {
+    const definition = next as KubernetesObject as CustomResourceDefinition;
+    const stored = definition.status?.storedVersions ?? [];
+    const missing = definition.spec.versions.filter(({ storage, name }) => storage && !stored.includes(name)).map(({ name }) => name);
+    if (missing.length > 0) next.status = { ...next.status, storedVersions: [...stored, ...missing] };
+  },
+  prepareDeletion(next, timeIso) {
+    const { metadata } = next;
+    if (metadata.finalizers?.includes(cleanupFinalizer)) return;
+    metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
+    const condition = {
+      type: "Terminating",
+      status: "True",
+      lastTransitionTime: timeIso,
+      reason: "InstanceDeletionPending",
+      message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    };
+    const conditions = (next as KubernetesObject as CustomResourceDefinition).status?.conditions ?? [];
+    next.status = { ...next.status, conditions: [...conditions.filter(({ type }) => type !== condition.type), condition] };
+  },
   prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
+};
+
+/** Through its status nothing but the status of a custom object changes. */
+const customObject: Strategy = {
+  ...counted,
+  prepareStatus(next, live) {
+    next.metadata = cloneJson(live.metadata);
+  },
 };
 
 const strategies = new Map<string, Strategy>([
@@ -200,4 +232,5 @@ for (const name of [
 ])
   strategies.set(name, counted);
 
-export const strategyOf = (resource: GroupResource): Strategy => strategies.get(collectionOf(resource)) ?? plain;
+export const strategyOf = (resource: GroupResource & { readonly custom?: object }): Strategy =>
+  resource.custom ? customObject : (strategies.get(collectionOf(resource)) ?? plain);

@@ -1,6 +1,7 @@
 import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
 import type { Controller } from "./controller.ts";
+import { createCustomResourceDefinitionController } from "./custom-resource-definition.ts";
 import { createDeploymentController } from "./deployment.ts";
 import { createEndpointSliceController } from "./endpoint-slice.ts";
 import { createEndpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
@@ -42,6 +43,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
+    createCustomResourceDefinitionController(),
     createServiceAccountController(),
     createReplicationControllerController(events("replication-controller")),
     createReplicaSetController(events("replicaset-controller")),

@@ -7,6 +7,7 @@ import type { Documents } from "../api/non-resource.ts";
 import type { ObjectClient } from "../api/object-client.ts";
 import type { PodStreams } from "../api/pod-streams.ts";
 import { Registry } from "../api/registry.ts";
+import { ResourceCatalog } from "../api/resource-catalog.ts";
 import { createRbacAuthorizer } from "../auth/rbac.ts";
 import type { TokenIssuer } from "../auth/token.ts";
 import type { Clock } from "../clock.ts";
@@ -59,7 +60,8 @@ export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntim
 export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRuntimeOptions): ClusterRuntime {
   const { store, clock, random, tokens, documents, webhooks } = options;
   const log = options.log.with({ cluster: ref.cluster });
-  const cluster = { ref, store, mirror, clock, log, random, uid: randomUUID, serviceCidr, ...(webhooks && { webhooks }) };
+  const resources = new ResourceCatalog(mirror, () => clock.now());
+  const cluster = { ref, store, mirror, resources, clock, log, random, uid: randomUUID, serviceCidr, ...(webhooks && { webhooks }) };
   const registry = new Registry(cluster);
   const authorizer = createRbacAuthorizer(mirror);
   return {
@@ -71,7 +73,7 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
     documents,
     podStreams: options.podStreamsOf(ref),
     tokens: createClusterTokens(tokens, ref, mirror, clock),
-    encoders: new Map(),
+    encoders: new WeakMap(),
     async close() {
       authorizer.close();
       mirror.close();

@@ -41,6 +41,9 @@ const patchTypes = [
   "application/strategic-merge-patch+json",
 ] as const;
 
+/** kubectl reads here which kinds take strategic merge patches. */
+const customPatchTypes = patchTypes.filter((type) => type !== "application/strategic-merge-patch+json");
+
 /** Verbs of discovery, the action that each is in OpenAPI, and the method and the parameters of its requests. */
 const actionOf = {
   list: { verb: "list", method: "get", id: "list", parameters: parameters.watch },
@@ -195,7 +198,11 @@ function content(
     case "put":
       return { ...body(object, ["*/*"], true), answers: answers(object, 200, 201), answerTypes: objectTypes };
     case "patch":
-      return { ...body({ component: `${meta}.Patch` }, patchTypes, true), answers: answers(object, 200, 201), answerTypes: objectTypes };
+      return {
+        ...body({ component: `${meta}.Patch` }, resource.custom ? customPatchTypes : patchTypes, true),
+        answers: answers(object, 200, 201),
+        answerTypes: objectTypes,
+      };
     case "delete":
       return {
         ...options,

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type CustomComponents, customComponents, customSchemaV2 } from "./custom/openapi.ts";
 import { once, readFacts } from "./facts.ts";
 import type { Parameter } from "./openapi-parameters.ts";
-import { groupTitle, type Operation, type PathItem, resourcePaths, type SchemaUse, tagOf } from "./openapi-paths.ts";
+import { type ComponentOf, groupTitle, type Operation, type PathItem, resourcePaths, type SchemaUse, tagOf } from "./openapi-paths.ts";
 import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
 import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
 import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
@@ -31,31 +32,51 @@ const components = once((): Components => {
   return { schemas: new Map(Object.entries(schemas)), byKind };
 });
 
-const componentOf = (group: string, version: string, kind: string): string | undefined =>
-  components().byKind.get(`${group}/${version}/${kind}`);
+/** Components by name, and those that describe kinds: the built-in ones with those of custom resources. */
+interface Library {
+  readonly schemaOf: (name: string) => Readonly<Record<string, unknown>> | undefined;
+  readonly componentOf: ComponentOf;
+  readonly custom: CustomComponents;
+}
+
+function libraryOf(custom: readonly ResourceDefinition[]): Library {
+  const own = customComponents(custom);
+  return {
+    custom: own,
+    schemaOf: (name) => own.schemas.get(name) ?? components().schemas.get(name),
+    componentOf(group, version, kind) {
+      const key = `${group}/${version}/${kind}`;
+      return own.byKind.get(key) ?? components().byKind.get(key);
+    },
+  };
+}
 
 const info = { title: "Kubernetes", version: "v1.33.0" };
 const apiResourceList = "io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList";
 
 /** `GET /openapi/v3`: where each group version's document is, with a hash that changes when the document does. */
-export function openApiIndex(): string {
-  const paths = groupVersionPaths().map((path) => {
-    const hash = createHash("sha512")
-      .update(openApiV3(path) ?? "")
-      .digest("hex")
-      .toUpperCase();
+export function openApiIndex(custom: readonly ResourceDefinition[] = []): string {
+  const paths = groupVersionPaths([...builtinResources(), ...custom]).map((path) => {
+    const own = custom.filter((resource) => groupVersionPath(resource) === path);
+    const hash = own.length > 0 ? hashOf(openApiV3(path, custom) ?? "") : builtinHash(path);
     return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
   });
   return JSON.stringify({ paths: Object.fromEntries(paths) });
 }
 
+const hashOf = (document: string): string => createHash("sha512").update(document).digest("hex").toUpperCase();
+
+const builtinHashes = once(() => new Map(groupVersionPaths(builtinResources()).map((path) => [path, hashOf(openApiV3(path) ?? "")])));
+const builtinHash = (path: string): string => builtinHashes().get(path) ?? "";
+
 /** `GET /openapi/v3/{path}`, for `api/v1` and `apis/{group}/{version}`; `undefined` for anything else. */
-export function openApiV3(path: string): string | undefined {
-  const resources = builtinResources().filter((resource) => groupVersionPath(resource) === path);
+export function openApiV3(path: string, custom: readonly ResourceDefinition[] = []): string | undefined {
+  const resources = [...builtinResources(), ...custom].filter((resource) => groupVersionPath(resource) === path);
   if (resources.length === 0) return undefined;
-  const items = groupVersionItems(resources);
+  const library = libraryOf(custom);
+  const items = groupVersionItems(resources, library);
   const paths = items.map((item) => [item.path, pathItemV3(item)]);
-  const schemas = reachable(items).map((name) => [name, components().schemas.get(name)]);
+  const schemas = reachable(items, library).map((name) => [name, library.schemaOf(name)]);
   return JSON.stringify({
     openapi: "3.0.0",
     info,
@@ -70,8 +91,8 @@ export function openApiV3(path: string): string | undefined {
 }
 
 /** `GET /openapi/v2`: everything in one document of the older form, as JSON. */
-export function openApiV2(): string {
-  return JSON.stringify(documentV2());
+export function openApiV2(custom: readonly ResourceDefinition[] = []): string {
+  return JSON.stringify(documentV2(custom));
 }
 
 /** What clients of OpenAPI v2 in protocol buffers name in `Accept`, and the content type that answers it. */
@@ -84,15 +105,19 @@ export const openApiV2Protobuf = {
  * The same document as protocol buffers. client-go's discovery reads no other form of version 2, and kubectl up to 1.28 needs it for
  * `apply`, `create` and `explain`: it falls back to nothing when it gets JSON or 406.
  */
-export function openApiV2Bytes(): Buffer {
-  return encodeDocumentV2(documentV2());
+export function openApiV2Bytes(custom: readonly ResourceDefinition[] = []): Buffer {
+  return encodeDocumentV2(documentV2(custom));
 }
 
-function documentV2(): DocumentV2 {
-  const groups = Map.groupBy(builtinResources(), groupVersionPath);
-  const items = [...groups.values()].flatMap(groupVersionItems).sort(byPath);
+function documentV2(custom: readonly ResourceDefinition[]): DocumentV2 {
+  const library = libraryOf(custom);
+  const groups = Map.groupBy([...builtinResources(), ...custom], groupVersionPath);
+  const items = [...groups.values()].flatMap((resources) => groupVersionItems(resources, library)).sort(byPath);
   const paths = items.map((item) => [item.path, pathItemV2(item)]);
-  const definitions = [...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]);
+  const definitions = [
+    ...[...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]),
+    ...[...library.custom.schemas].map(([name, schema]) => [name, customSchemaV2(schema)]),
+  ];
   return {
     swagger: "2.0",
     info,
@@ -109,11 +134,11 @@ function groupVersionPath(resource: ResourceDefinition): string {
   return `${resource.group === "" ? "api" : "apis"}/${apiVersionOf(resource)}`;
 }
 
-function groupVersionPaths(): string[] {
-  return [...new Set(builtinResources().map(groupVersionPath))].sort();
+function groupVersionPaths(resources: readonly ResourceDefinition[]): string[] {
+  return [...new Set(resources.map(groupVersionPath))].sort();
 }
 
-function groupVersionItems(resources: readonly ResourceDefinition[]): PathItem[] {
+function groupVersionItems(resources: readonly ResourceDefinition[], { componentOf }: Library): PathItem[] {
   const [first] = resources;
   const items = resources.flatMap((resource) => resourcePaths(resource, componentOf));
   return first ? [discoveryItem(first), ...items].sort(byPath) : items;
@@ -173,12 +198,12 @@ function sorted(parameters: readonly Parameter[]): Parameter[] {
 }
 
 /** Every component that the paths use, directly or through another, by name. */
-function reachable(items: readonly PathItem[]): string[] {
+function reachable(items: readonly PathItem[], { schemaOf }: Library): string[] {
   const found = new Set<string>();
   const visit = (name: string): void => {
     if (found.has(name)) return;
     found.add(name);
-    for (const other of references(components().schemas.get(name))) visit(other);
+    for (const other of references(schemaOf(name))) visit(other);
   };
   for (const { operations } of items) {
     for (const { body, answers } of Object.values(operations)) {

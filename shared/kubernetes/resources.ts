@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CustomResource } from "./custom/definitions.ts";
 import { once, readFacts } from "./facts.ts";
 import { collectionOf, type GroupResource } from "./object.ts";
 
@@ -30,6 +31,8 @@ export interface ResourceDefinition extends GroupResource {
   readonly collection: string;
   /** Of custom resources: the fields beyond name and namespace that they declare selectable, as dotted paths. */
   readonly selectableFields?: readonly string[];
+  /** What is known of a custom resource beyond that. */
+  readonly custom?: CustomResource;
 }
 
 const subresourceRow = z.object({

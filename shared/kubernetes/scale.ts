@@ -1,3 +1,4 @@
+import { customScaleOf, replicasPath, withCustomReplicas } from "./custom/scale.ts";
 import { formatLabelSelector, requirementsOf } from "./label-selector.ts";
 import type { KubernetesObject } from "./object.ts";
 import type { ResourceDefinition } from "./resources.ts";
@@ -10,10 +11,11 @@ interface Scalable extends KubernetesObject {
 }
 
 /**
- * The `Scale` of a ReplicationController, ReplicaSet, Deployment or StatefulSet. Its metadata names the object itself: name,
+ * The `Scale` of a ReplicationController, ReplicaSet, Deployment or StatefulSet, or of a custom object that has one. Its metadata names the object itself: name,
  * namespace, uid, resourceVersion and creationTimestamp.
  */
 export function scaleOf(resource: ResourceDefinition, object: KubernetesObject): Scale {
+  if (resource.custom?.scale) return customScaleOf(resource.custom.scale, object);
   const { spec, status } = object as Scalable;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = formatLabelSelector(
@@ -35,7 +37,8 @@ export function scaleOf(resource: ResourceDefinition, object: KubernetesObject):
 }
 
 /** A copy of the object that wants this many replicas; the rest is shared with `object`. */
-export function withReplicas(object: KubernetesObject, replicas: number): KubernetesObject {
+export function withReplicas({ custom }: ResourceDefinition, object: KubernetesObject, replicas: number): KubernetesObject {
+  if (custom?.scale) return withCustomReplicas(custom.scale, object, replicas);
   const { spec } = object as Scalable;
   return Object.assign({}, object, { spec: { ...spec, replicas } });
 }
@@ -47,3 +50,7 @@ function labelsOf(spec: Scalable["spec"]): Record<string, string> {
 function selectorOf(spec: Scalable["spec"]): LabelSelector {
   return { ...(spec?.selector as LabelSelector | undefined) };
 }
+
+/** Where an object says how many it wants. */
+export const replicasPathOf = ({ custom }: ResourceDefinition): string[] =>
+  custom?.scale ? replicasPath(custom.scale) : ["spec", "replicas"];

@@ -47,7 +47,7 @@ const columnsByResource = once(() => {
 });
 
 /** Of resources without columns of their own. */
-const plainColumns = once((): readonly TableColumn[] => {
+export const plainColumns = once((): readonly TableColumn[] => {
   const { Name = "", Age = "" } = descriptions()["*"] ?? {};
   return [
     { name: "Name", type: "string", format: "name", description: Name, priority: 0 },
@@ -60,10 +60,10 @@ const nameAndAge: Printer = (object, nowMs) => [object.metadata.name, age(object
 
 /**
  * The table of a resource. Built-in kinds print what `pkg/printers/internalversion/printers.go` of Kubernetes 1.33 prints, or, without a
- * printer there, their name and time of creation. Any other resource shows name and age, as a custom resource without
- * `additionalPrinterColumns` does. Cells are made of the object in any of its versions.
+ * printer there, their name and time of creation. Custom resources show their own columns. Cells are made of the object in any of its versions.
  */
 export function tableFor(resource: ResourceDefinition): ResourceTable {
+  if (resource.custom) return resource.custom.table();
   const columns = columnsByResource().get(`${resource.group}/${resource.version}/${resource.resource}`);
   if (!columns) return { columns: plainColumns(), cells: nameAndAge };
   const print = printers.get(resource.collection);

@@ -52,6 +52,8 @@ export class Collection {
   readonly #listeners = new Map<string, Set<Listener>>();
   #queued = new Map<string, Change[]>();
   #all: readonly StoredObject[] | undefined;
+  /** The revision of the last change that was applied. */
+  changedAt = 0;
 
   constructor(resource: GroupResource) {
     this.resource = resource;
@@ -110,6 +112,7 @@ export class Collection {
     if (entry.type === "DELETED") this.#delete(namespace, name);
     else this.#set(new LazyObject(entry.key, entry.revision, entry.bytes, entry.object)); // not the change: its `previous` would chain all history
     this.#history.push(change);
+    this.changedAt = entry.revision;
     return change;
   }
 

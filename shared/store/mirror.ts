@@ -97,6 +97,11 @@ export class Mirror implements ClusterView {
     return this.#collections.get(collectionOf(resource))?.count(namespace) ?? 0;
   }
 
+  /** The revision of the last change of a collection in this process; 0 before any. */
+  changedAt(resource: GroupResource): number {
+    return this.#collections.get(collectionOf(resource))?.changedAt ?? 0;
+  }
+
   /** The list as it was at `revision`, or undefined when the history does not reach back so far. */
   listAt(resource: GroupResource, namespace: string | undefined, revision: number): readonly StoredObject[] | undefined {
     if (revision >= this.#revision) return this.list(resource, namespace);

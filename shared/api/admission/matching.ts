@@ -49,7 +49,7 @@ export function matchRequest(cluster: ApiCluster, match: MatchRules, attributes:
   if (!matchesObjects(match.objectSelector, attributes)) return undefined;
   const excluded = match.exclude ?? [];
   if (excluded.some((rule) => matchesRule(rule, served, attributes))) return undefined;
-  const others = match.matchPolicy === "Exact" ? [] : equivalentsOf(served, subresource);
+  const others = match.matchPolicy === "Exact" ? [] : equivalentsOf(cluster, served, subresource);
   if (excluded.length > 0 && others.some((other) => excluded.some((rule) => matchesRule(rule, other, attributes)))) return undefined;
   const { rules } = match;
   const resource =
@@ -82,8 +82,8 @@ const includes = (items: readonly string[] | undefined, wanted: string): boolean
 const isNamespace = ({ group, resource }: ResourceDefinition): boolean => group === "" && resource === "namespaces";
 
 /** Other served versions of a resource, and what is stored with it under another name. */
-function equivalentsOf(served: ResourceDefinition, subresource: string): ResourceDefinition[] {
-  return builtinResources().filter(
+function equivalentsOf({ resources }: ApiCluster, served: ResourceDefinition, subresource: string): ResourceDefinition[] {
+  return (served.custom ? resources.custom : builtinResources()).filter(
     (other) =>
       other.collection === served.collection &&
       (other.version !== served.version || other.group !== served.group) &&

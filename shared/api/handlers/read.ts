@@ -40,7 +40,7 @@ export async function findLive({ served: { cluster }, definition, info, target }
   const wanted = parseResourceVersion(resourceVersion);
   if (resourceVersion === "") await catchUp(cluster);
   else if (wanted > 0) await reach(cluster, wanted);
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const found = cluster.mirror.get(stored, keyOf(stored, target.namespace, "").namespace, target.name);
   if (!found) throw notFound(definition.group, definition.resource, target.name);
   return found;
@@ -51,7 +51,7 @@ export async function readCollection(call: Call): Promise<ApiResponse> {
   if (!definition.verbs.has("list")) throw methodNotAllowed();
   const negotiated = negotiate(request.header("accept"), info.query);
   const selection = parseSelection(definition, info.query);
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const namespace = definition.namespaced ? target.namespace : "";
   const result = await listObjects(served.cluster, stored, namespace, selection, parseListOptions(info.query));
   return respond(200, encoderFor(call, negotiated).list(result), negotiated);
@@ -64,7 +64,7 @@ export async function watchCollection(call: Call): Promise<ApiResponse> {
   parseListOptions(info.query);
   const selection = parseSelection(definition, info.query);
   const named = target.name === "" ? selection : { ...selection, all: false, name: target.name };
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const namespace = definition.namespaced ? target.namespace : "";
   const options = parseWatchOptions(info.query, served.cluster.random);
   const body = await watchObjects(served.cluster, stored, namespace, named, options, encoderFor(call, negotiated));

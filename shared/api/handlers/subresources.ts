@@ -51,7 +51,7 @@ const scaleKind = { kind: "Scale", apiVersion: "autoscaling/v1" } as const;
 
 async function handleScale(call: Call): Promise<ApiResponse> {
   const { definition, served, request, target } = call;
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   if (request.method === "GET" || request.method === "HEAD") return document(200, scaleOf(stored, (await findLive(call)).object));
   if (request.method !== "PUT" && request.method !== "PATCH") throw methodNotAllowed();
   const body = await request.body(bodyLimit);
@@ -72,7 +72,7 @@ async function handleScale(call: Call): Promise<ApiResponse> {
         throw conflict(definition.group, definition.resource, target.name);
       const replicas = scale?.spec?.replicas ?? 0;
       if (replicas < 0) throw negativeScale(definition, target.name, replicas);
-      const object = withReplicas(live, replicas);
+      const object = withReplicas(stored, live, replicas);
       const write = {
         definition: stored,
         schema: undefined,

@@ -1,7 +1,7 @@
 import { checkEscalation } from "../../auth/escalation.ts";
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { storageResource } from "../../kubernetes/resources.ts";
+import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
@@ -81,9 +81,13 @@ export function checkPlace(object: KubernetesObject, namespace: string, name: st
 const nameMismatch = (given: string, name: string): StatusError =>
   new StatusError("BadRequest", `the name of the object (${given}) does not match the name on the URL (${name})`);
 
+const terminating = ({ group, resource }: ResourceDefinition): StatusError =>
+  new StatusError("MethodNotAllowed", "create not allowed while custom resource definition is terminating", { group, kind: resource });
+
 export async function createOne(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
   if (!definition.verbs.has("create")) throw methodNotAllowed();
+  if (definition.custom?.terminating) throw terminating(definition);
   const negotiated = negotiate(request.header("accept"), info.query);
   const context = writeContext(call, "CreateOptions");
   const object = await readBody(call, "CreateOptions");
@@ -114,7 +118,12 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   const context = writeContext(call, "PatchOptions");
   const validation = parseFieldValidation("PatchOptions", info.query);
   const schema = served.registry.schemaOf(definition);
-  const patch = parsePatch(await request.body(bodyLimit), request.header("content-type"), definition.kind, schema !== undefined);
+  const patch = parsePatch(
+    await request.body(bodyLimit),
+    request.header("content-type"),
+    definition.kind,
+    definition.custom === undefined && schema !== undefined,
+  );
   const expected = expectedOf(definition, schema);
   const change = (live: KubernetesObject): KubernetesObject => {
     const seen = new Set(warnings);
@@ -153,7 +162,7 @@ export async function deleteOne(call: Call): Promise<ApiResponse> {
     options,
     deletionContext(call, dryRun),
   );
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   if (!gone || strategyOf(stored).returnsDeleted) return answer(call, negotiated, 200, object);
   const { uid } = object.object.metadata;
   const details = {
@@ -170,7 +179,7 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
   const negotiated = negotiate(request.header("accept"), info.query);
   const selection = parseSelection(definition, info.query);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
-  const stored = storageResource(definition) ?? definition;
+  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const result = await listObjects(
     served.cluster,
     stored,

@@ -37,8 +37,11 @@ export interface KindSchema {
   applyDefaults(object: JsonObject): void;
   /** What is wrong with a new object, in Kubernetes' words and order; empty when it may be stored. */
   validateCreate(object: JsonObject): StatusCause[];
-  /** What is wrong with `next` as the successor of `live`; with "status", only what that path may change is looked at. */
-  validateUpdate(next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[];
+  /**
+   * What is wrong with `next` as the successor of `live`; with "status", only what that path may change is looked at. `warn` is told what
+   * is not held against it.
+   */
+  validateUpdate(next: JsonObject, live: JsonObject, subresource?: "status", warn?: (text: string) => void): StatusCause[];
   /** What the client is told about an object that passed; `live` is undefined for a create. Not for subresources. */
   warnings(object: JsonObject, live: JsonObject | undefined): string[];
   /** How strategic merge patches see the kind. */

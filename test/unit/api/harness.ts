@@ -7,6 +7,7 @@ import { type ServedCluster, serveCluster } from "../../../shared/api/cluster-ap
 import { createClusterTokens } from "../../../shared/api/cluster-tokens.ts";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { Registry } from "../../../shared/api/registry.ts";
+import { ResourceCatalog } from "../../../shared/api/resource-catalog.ts";
 import { isStream } from "../../../shared/api/response.ts";
 import { createRbacAuthorizer } from "../../../shared/auth/rbac.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
@@ -50,6 +51,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
     ref,
     store,
     mirror,
+    resources: new ResourceCatalog(mirror, () => Date.now()),
     clock: systemClock,
     log: silentLog,
     random: Math.random,
@@ -66,7 +68,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
     tokens: createClusterTokens(issuer, ref, mirror, systemClock),
     podStreams: { log: () => Promise.reject(new StatusError("ServiceUnavailable", "no node")) },
     documents: new Documents("127.0.0.1:7443"),
-    encoders: new Map(),
+    encoders: new WeakMap(),
   };
   const request = (method: string, url: string, body: unknown, headers: Record<string, string>) => {
     const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));

@@ -38,7 +38,10 @@ describe("the Scale of a workload", () => {
 
   it("changes the replicas and leaves the object that it was given", () => {
     const given = { metadata: { name: "rc" }, spec: { replicas: 1, selector: { a: "1" } } };
-    expect(withReplicas(given, 5)).toEqual({ metadata: { name: "rc" }, spec: { replicas: 5, selector: { a: "1" } } });
+    expect(withReplicas(resource("", "replicationcontrollers"), given, 5)).toEqual({
+      metadata: { name: "rc" },
+      spec: { replicas: 5, selector: { a: "1" } },
+    });
     expect(given.spec.replicas).toBe(1);
   });
 });

@@ -1,14 +1,14 @@
 import { matchesSelector } from "../../../kubernetes/label-selector.ts";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
-import { findKind, parseApiVersion, type ResourceDefinition, storageResource } from "../../../kubernetes/resources.ts";
+import { parseApiVersion, type ResourceDefinition } from "../../../kubernetes/resources.ts";
 import type { ParamKind, ParamRef } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import type { AdmissionAttributes } from "../attributes.ts";
 
 /** The resource of a policy's parameters. @throws Error when nothing of the kind is served */
-export function paramResource({ apiVersion = "", kind = "" }: ParamKind): ResourceDefinition {
-  const found = findKind(apiVersion, kind);
-  const definition = found && storageResource(found);
+export function paramResource({ resources }: ApiCluster, { apiVersion = "", kind = "" }: ParamKind): ResourceDefinition {
+  const found = resources.findKind(apiVersion, kind);
+  const definition = found && resources.storage(found);
   if (!definition) {
     const { group, version } = parseApiVersion(apiVersion);
     throw new Error(`failed to find resource referenced by paramKind: '${group}/${version}, Kind=${kind}'`);

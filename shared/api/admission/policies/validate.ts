@@ -77,7 +77,7 @@ function applyPolicy(
   if (!matched) return;
   let params: ReturnType<typeof paramResource> | undefined;
   try {
-    params = spec.paramKind && paramResource(spec.paramKind);
+    params = spec.paramKind && paramResource(cluster, spec.paramKind);
   } catch (error) {
     misconfigured(error);
     return;

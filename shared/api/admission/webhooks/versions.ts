@@ -25,7 +25,7 @@ export function storedFrom(
   resource: ResourceDefinition,
   shown: KubernetesObject,
 ): KubernetesObject {
-  if (subresource === "scale") return object ? withReplicas(object, (shown as Scale).spec?.replicas ?? 0) : shown;
+  if (subresource === "scale") return object ? withReplicas(definition, object, (shown as Scale).spec?.replicas ?? 0) : shown;
   if (resource.version === definition.version && resource.group === definition.group) return shown;
   return convert(shown, apiVersionOf(resource), definition);
 }

@@ -1,3 +1,4 @@
+import { approvalProblems } from "../../custom/api-approval.ts";
 import { dns1035LabelProblems, dnsSubdomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
@@ -11,12 +12,11 @@ import { forbidden, invalid, required } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
 import { checkImmutable, checkOneOf, goLiteral } from "./checks.ts";
 
-const approval = "api-approved.kubernetes.io";
 const columnTypes = ["boolean", "date", "integer", "number", "string"];
 const columnFormats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
 
 /** `ValidateCustomResourceDefinition`, without the cost and the compilation of CEL rules. */
-export function validateDefinition(definition: CustomResourceDefinition): StatusCause[] {
+export function validateDefinition(definition: CustomResourceDefinition, live?: CustomResourceDefinition): StatusCause[] {
   const { spec, metadata, status } = definition;
   const { group, names, scope } = spec;
   const versions = spec.versions ?? [];
@@ -46,10 +46,7 @@ export function validateDefinition(definition: CustomResourceDefinition): Status
     ...checkConversion(spec),
     ...checkStoredVersions(status?.storedVersions ?? [], versions),
   );
-  if (/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(group) && metadata.annotations?.[approval] === undefined) {
-    const text = `protected groups must have approval annotation "${approval}", see https://github.com/kubernetes/enhancements/pull/1111`;
-    causes.push(required(`metadata.annotations[${approval}]`, text));
-  }
+  causes.push(...approvalProblems(definition, live));
   if (spec.preserveUnknownFields === true) {
     const text = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
     causes.push(invalid("spec.preserveUnknownFields", true, text));
@@ -61,7 +58,7 @@ export function validateDefinitionUpdate(next: CustomResourceDefinition, live: C
   const established =
     live.status?.conditions?.some((condition) => condition.type === "Established" && condition.status === "True") === true;
   return [
-    ...validateDefinition(next),
+    ...validateDefinition(next, live),
     ...(established ? checkImmutable(next.spec.scope, live.spec.scope, "spec.scope") : []),
     ...(established ? checkImmutable(next.spec.names.kind, live.spec.names.kind, "spec.names.kind") : []),
     ...checkImmutable(next.spec.group, live.spec.group, "spec.group"),

@@ -46,8 +46,14 @@ export function nameProblems(rule: NameRule, name: string, prefix = false): read
   }
 }
 
-/** Metadata of a new object (pkg/apis/core/validation `ValidateObjectMeta`). */
-export function validateObjectMeta(meta: ObjectMeta, namespaced: boolean, rule: NameRule, path = "metadata"): StatusCause[] {
+/** Metadata of a new object (pkg/apis/core/validation `ValidateObjectMeta`; with `anyFinalizer`, apimachinery's, which knows no standard finalizers). */
+export function validateObjectMeta(
+  meta: ObjectMeta,
+  namespaced: boolean,
+  rule: NameRule,
+  path = "metadata",
+  { anyFinalizer = false }: { readonly anyFinalizer?: boolean } = {},
+): StatusCause[] {
   const causes: StatusCause[] = [];
   const { name = "", namespace = "", generateName = "" } = meta;
   if (generateName !== "")
@@ -62,6 +68,7 @@ export function validateObjectMeta(meta: ObjectMeta, namespaced: boolean, rule: 
   causes.push(...validateAnnotations(meta.annotations, child(path, "annotations")));
   causes.push(...validateOwnerReferences(meta.ownerReferences, child(path, "ownerReferences")));
   causes.push(...validateFinalizers(meta.finalizers, child(path, "finalizers")));
+  if (anyFinalizer) return causes;
   (meta.finalizers ?? []).forEach((finalizer, index) => {
     if (!finalizer.includes("/") && !standardFinalizers.has(finalizer)) {
       causes.push(
