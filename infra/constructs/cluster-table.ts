@@ -46,14 +46,18 @@ export class ClusterTable extends Construct {
     });
   }
 
-  /** Everything the store does, in every partition or in those that begin with one of `partitions`. */
+  /** Everything the store does, in every partition or in those whose keys are like one of `partitions` (`*`: any text). */
   grantReadWrite(grantee: IGrantable, partitions?: readonly string[]): void {
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
         actions: storeActions.map((action) => `dynamodb:${action}`),
         resources: [this.table.tableArn],
         ...(partitions && {
-          conditions: { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions.map((begin) => `${begin}*`) } },
+          // A call that names no key would pass the first alone.
+          conditions: {
+            "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions },
+            Null: { "dynamodb:LeadingKeys": "false" },
+          },
         }),
       }),
     );

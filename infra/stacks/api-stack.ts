@@ -14,6 +14,15 @@ export interface ApiStackProps extends StackProps {
   readonly codeOf: CodeOf;
 }
 
+/** What the cluster API reaches in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
+const clusterApiPartitions = [
+  "platform#installation#records",
+  "platform#usage-open#records",
+  "*#usage-hours#records",
+  "*#usage-open#records",
+  "*#usage-writers#records",
+];
+
 const sized = ({ memoryMb, timeoutSeconds }: FunctionSize) => ({ memoryMb, timeout: Duration.seconds(timeoutSeconds) });
 
 /** The three surfaces, each a function behind a URL. */
@@ -53,6 +62,9 @@ export class ApiStack extends Stack {
     const functions = this.surfaces.map((surface) => surface.function);
     for (const each of functions) data.secret.grantRead(each);
     data.operatorSecret.grantRead(this.platformApi.function);
+    data.clusters.grantReadWrite(this.clusterApi.function, clusterApiPartitions);
+    // Keys, tokens and names are looked up before it is known whose they are, and change together with what they name.
+    for (const surface of [this.platformApi, this.agentApi]) data.clusters.grantReadWrite(surface.function);
     new TenantAccess(this, "TenantAccess", functions, { clusters: data.clusters });
   }
 

@@ -4,6 +4,7 @@ import type { Construct } from "constructs";
 import { entryPoints, variables } from "../../functions/names.ts";
 import { type CodeOf, CoracleFunction } from "../constructs/coracle-function.ts";
 import { StreamConsumer } from "../constructs/stream-consumer.ts";
+import { TenantAccess } from "../constructs/tenant-access.ts";
 import { Timer } from "../constructs/timer.ts";
 import { DeadLetterQueue } from "../constructs/work-queue.ts";
 import { type DeploymentSettings, functionVariables } from "../settings.ts";
@@ -49,6 +50,8 @@ export class LoopsStack extends Stack {
     this.reconcile = loop("Reconcile", "reconcile", "What is due, and what a lost wake-up left");
     this.deliver = loop("Deliver", "deliver", "Sends webhooks");
     this.meter = loop("Meter", "meter", "Counts what tenants use");
+    const turning = [this.onChange.function, this.reconcile.function];
+    new TenantAccess(this, "TenantAccess", turning, { clusters });
     for (const sender of [this.onChange, this.reconcile]) webhooks.queue.grantSendMessages(sender.function);
     this.lostWakes = new DeadLetterQueue(this, "LostWakes");
     const lost = this.lostWakes.queue;

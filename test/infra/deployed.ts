@@ -73,8 +73,10 @@ async function startEmulatorOf(
   { LOCALSTACK, CORACLE_AWS }: Readonly<Record<string, string | undefined>>,
   logFile: string,
 ): Promise<Emulator> {
-  if (LOCALSTACK)
-    return { name: "LocalStack of the user's own", endpoint: LOCALSTACK.replace(/\/$/, ""), retries: true, stop: () => Promise.resolve() };
+  if (LOCALSTACK) {
+    const endpoint = LOCALSTACK.replace(/\/$/, "");
+    return { name: "LocalStack of the user's own", endpoint, retries: true, bindWithinMs: 4000, stop: () => Promise.resolve() };
+  }
   return CORACLE_AWS === "localstack" ? startLocalStack(logFile) : startMinistack(logFile);
 }
 

@@ -12,6 +12,8 @@ export interface Emulator {
   readonly endpoint: string;
   /** Whether it gives up on a batch of a stream that fails, and tells the queue. */
   readonly retries: boolean;
+  /** What the median from a pod's creation to its binding is held to: one that looks at streams once a second cannot be quicker. */
+  readonly bindWithinMs: number;
   stop(): Promise<void>;
 }
 
@@ -34,19 +36,12 @@ export interface EmulatorProcess {
   readonly logFile: string;
   readonly startSeconds: number;
   readonly retries: boolean;
+  readonly bindWithinMs: number;
 }
 
 /** Starts an emulator and waits until it answers. It has a process group of its own, since its Lambdas are its children. */
-export async function startEmulator({
-  name,
-  port,
-  command,
-  args,
-  environment,
-  logFile,
-  startSeconds,
-  retries,
-}: EmulatorProcess): Promise<Emulator> {
+export async function startEmulator(emulator: EmulatorProcess): Promise<Emulator> {
+  const { name, port, command, args, environment, logFile, startSeconds, retries, bindWithinMs } = emulator;
   const child = spawn(command, args, { detached: true, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   const log = createWriteStream(logFile, { flags: "a" });
   child.stdout.pipe(log, { end: false });
@@ -65,6 +60,7 @@ export async function startEmulator({
     name,
     endpoint,
     retries,
+    bindWithinMs,
     async stop() {
       await stopGroup(child);
       log.end();

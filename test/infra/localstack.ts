@@ -46,6 +46,7 @@ export async function startLocalStack(logFile: string): Promise<Emulator> {
     },
     logFile,
     retries: true,
+    bindWithinMs: 4000,
     startSeconds: 120,
   });
   return {

@@ -1,26 +1,26 @@
-import { join } from "node:path";
-import { pythonEnvironment } from "./cache.ts";
+import { fetchMinistack } from "../contract/ministack.ts";
 import { type Emulator, freePort, lambdaEnvironment, startEmulator } from "./emulator.ts";
-
-const version = "1.5.33";
 
 /** The emulator that CI runs: small, and it speaks LocalStack's protocol. */
 export async function startMinistack(logFile: string): Promise<Emulator> {
-  const bin = await pythonEnvironment(`ministack-${version}`, "python3", [`ministack==${version}`]);
+  const { need, program } = await fetchMinistack();
+  if (need.missing !== undefined) throw new Error(need.missing);
   const port = await freePort();
   return startEmulator({
-    name: `ministack ${version}`,
+    name: need.name,
     port,
-    command: join(bin, "ministack"),
+    command: program,
     args: [],
     environment: {
       GATEWAY_PORT: String(port),
+      BIND_HOST: "127.0.0.1",
       ...lambdaEnvironment(),
       AWS_ACCESS_KEY_ID: "test",
       AWS_SECRET_ACCESS_KEY: "test",
     },
     logFile,
     retries: false,
+    bindWithinMs: 1000,
     startSeconds: 60,
   });
 }

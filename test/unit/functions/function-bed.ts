@@ -70,6 +70,20 @@ export interface BedOptions {
   readonly tableOf?: (table: StreamedTable) => Table;
 }
 
+type UrlHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<BufferedAnswer>;
+
+/** A request as a function URL hands it on. */
+export function urlEventOf(method: string, path: string, token: string, body?: unknown) {
+  const [rawPath = "", rawQueryString = ""] = path.split("?");
+  const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  return {
+    ...{ version: "2.0", rawPath, rawQueryString },
+    headers: { host: "fn.example", "content-type": type, ...(token !== "" && { authorization: `Bearer ${token}` }) },
+    requestContext: { domainName: "fn.example", http: { method, path: rawPath } },
+    ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)).toString("base64"), isBase64Encoded: true }),
+  };
+}
+
 /** The functions over one table in memory, called as Lambda calls them. Each `instance` is a cold start. */
 export function createFunctionBed({ clock = functionClock, variables = {}, tableOf = (table) => table }: BedOptions = {}) {
   const table = new StreamedTable();
@@ -96,22 +110,13 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
     const endMs = clock.now() + milliseconds;
     return { getRemainingTimeInMillis: () => endMs - clock.now() };
   };
-  type UrlHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<BufferedAnswer>;
-  const caller = (handler: UrlHandler) => async (method: string, path: string, token: string, body?: unknown) => {
-    const [rawPath = "", rawQueryString = ""] = path.split("?");
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-    const answer = await handler(
-      {
-        ...{ version: "2.0", rawPath, rawQueryString },
-        headers: { host: "fn.example", "content-type": type, ...(token !== "" && { authorization: `Bearer ${token}` }) },
-        requestContext: { domainName: "fn.example", http: { method, path: rawPath } },
-        ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)).toString("base64"), isBase64Encoded: true }),
-      },
-      contextOf(30_000),
-    );
+  const call = async (handler: UrlHandler, event: unknown) => {
+    const answer = await handler(event, contextOf(30_000));
     const text = Buffer.from(answer.body, "base64").toString("utf8");
     return { status: answer.statusCode, headers: answer.headers, text, json: () => JSON.parse(text) };
   };
+  const caller = (handler: UrlHandler) => (method: string, path: string, token: string, body?: unknown) =>
+    call(handler, urlEventOf(method, path, token, body));
   const instance = (its: Clock = clock) => {
     const onChange = createOnChange(ports(its));
     const reconcile = createReconcile(ports(its));
@@ -123,7 +128,14 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
       reconcile: (milliseconds = 60_000) => reconcile({ source: "aws.events" }, contextOf(milliseconds) as never),
     };
   };
-  return { table, logged, ports, instance, operatorKey: operatorApiKey(operatorSecret).token };
+  return {
+    table,
+    logged,
+    ports,
+    call: (handler: unknown, event: unknown) => call(handler as UrlHandler, event),
+    instance,
+    operatorKey: operatorApiKey(operatorSecret).token,
+  };
 }
 
 export type Bed = ReturnType<typeof createFunctionBed>;

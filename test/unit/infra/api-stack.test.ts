@@ -62,7 +62,7 @@ describe("permissions", () => {
   });
 });
 
-describe("a custom domain", () => {
+describe("a custom domain", { timeout: 60_000 }, () => {
   const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000";
 
   it("is one distribution that caches nothing and sends each path to its surface", () => {

@@ -12,7 +12,10 @@ const everything: DeploymentSettings = {
   replicaKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000",
 };
 
-describe("cdk-nag's AwsSolutions rules", () => {
+/** Four stacks are synthesised and looked at, each resource by each rule. */
+const timeout = 120_000;
+
+describe("cdk-nag's AwsSolutions rules", { timeout }, () => {
   it("find nothing in a plain deployment", () => {
     expect(findings({})).toEqual([]);
   });

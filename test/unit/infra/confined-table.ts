@@ -1,0 +1,44 @@
+import { keyOfWrite, type Table } from "../../../shared/store/dynamo/table.ts";
+
+/** IAM's StringLike, for patterns whose only wildcard is `*`. */
+function isLike(text: string, pattern: string): boolean {
+  const words = pattern.split("*").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${words.join(".*")}$`, "s").test(text);
+}
+
+/** A table as `dynamodb:LeadingKeys` confines it: every partition that a call names must be like one of the patterns. */
+export function confinedTable(table: Table, patterns: readonly string[], onCall: (partition: string) => void = () => {}): Table {
+  const admit = (partitions: readonly string[]): void => {
+    for (const partition of partitions) {
+      onCall(partition);
+      if (!patterns.some((pattern) => isLike(partition, pattern))) throw new Error(`AccessDeniedException: ${partition} for ${patterns}`);
+    }
+  };
+  return {
+    async get(key) {
+      admit([key.pk]);
+      return table.get(key);
+    },
+    async getMany(keys) {
+      admit(keys.map(({ pk }) => pk));
+      return table.getMany(keys);
+    },
+    async query(pk, range) {
+      admit([pk]);
+      return table.query(pk, range);
+    },
+    async write(write) {
+      admit([keyOfWrite(write).pk]);
+      return table.write(write);
+    },
+    async writeTogether(writes, token) {
+      admit(writes.map((write) => keyOfWrite(write).pk));
+      return table.writeTogether(writes, token);
+    },
+    async writeMany(writes) {
+      admit(writes.map((write) => keyOfWrite(write).pk));
+      return table.writeMany(writes);
+    },
+    close: () => table.close(),
+  };
+}

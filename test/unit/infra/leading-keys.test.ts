@@ -1,0 +1,73 @@
+import type { Template } from "aws-cdk-lib/assertions";
+import { describe, expect, it } from "vitest";
+import { functionClock } from "../../../functions/clock.ts";
+import { createHandler } from "../../../functions/cluster-api.ts";
+import type { FunctionPorts } from "../../../functions/ports.ts";
+import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
+import type { Table } from "../../../shared/store/dynamo/table.ts";
+import { createCluster, createFunctionBed, urlEventOf } from "../functions/function-bed.ts";
+import { confinedTable } from "./confined-table.ts";
+import { synthesise } from "./synthesised.ts";
+
+const leadingKeys = "dynamodb:LeadingKeys";
+
+interface Statement {
+  readonly Action: string | string[];
+  readonly Condition?: Record<string, Record<string, string[]>>;
+}
+
+/** What the synthesised policy of a function's own role says of the table: patterns of partitions, or undefined for all. */
+function ownPartitions(template: Template, role: string): readonly string[] | undefined {
+  const policies = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) => id.startsWith(role));
+  const statements = policies.flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
+  const onTable = statements.filter(({ Action }) => [Action].flat().includes("dynamodb:PutItem"));
+  expect(onTable).toHaveLength(1);
+  return onTable[0]?.Condition?.["ForAllValues:StringLike"]?.[leadingKeys];
+}
+
+const sessionPartitions = (tenant: string): string[] =>
+  sessionPolicy(tenant).Statement.flatMap(({ Condition }) => Condition?.["ForAllValues:StringLike"][leadingKeys] ?? []);
+
+describe("the partitions that functions may reach", () => {
+  const { api, loops } = synthesise();
+
+  it("are enough for the cluster API, in its own name and in the tenant's", async () => {
+    let shiftMs = 0;
+    const clock = { ...functionClock, now: () => Date.now() + shiftMs };
+    const bed = createFunctionBed({ clock });
+    const made = await createCluster(bed, bed.instance());
+    const reached = { own: new Set<string>(), tenant: new Set<string>() };
+    const own = confinedTable(bed.table, ownPartitions(api, "ClusterApi") ?? [], (partition) => reached.own.add(partition));
+    const tableOf = (tenant: string): Table =>
+      confinedTable(bed.table, sessionPartitions(tenant), (partition) => reached.tenant.add(partition));
+    const ports: FunctionPorts = { ...bed.ports(clock)(), table: own, tableOf };
+    const handler = createHandler(() => ports);
+    const send = (method: string, path: string, body?: unknown) =>
+      bed.call(handler, urlEventOf(method, `/clusters/${made.id}${path}`, made.credentials.token, body));
+    const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one" }, data: { a: "b" } };
+    expect((await send("POST", "/api/v1/namespaces/default/configmaps", configMap)).status).toBe(201);
+    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "one" }, spec: { ports: [{ port: 80 }] } };
+    expect((await send("POST", "/api/v1/namespaces/default/services", service)).status).toBe(201);
+    expect((await send("GET", "/api/v1/namespaces/default/configmaps")).status).toBe(200);
+    expect((await send("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion=1")).status).toBe(200);
+    // Long enough for what was counted to be written.
+    shiftMs = 6 * 60_000;
+    expect((await send("DELETE", "/api/v1/namespaces/default/configmaps/one")).status).toBe(200);
+    expect(bed.logged).toEqual([]);
+    expect([...reached.own].filter((partition) => partition.includes("usage")).length).toBeGreaterThan(1);
+    expect([...reached.tenant].length).toBeGreaterThan(3);
+    expect([...reached.tenant].every((partition) => partition.startsWith("acme#"))).toBe(true);
+  });
+
+  it("are every tenant's for nobody but the loops, and for whoever looks up keys and tokens", () => {
+    expect(ownPartitions(api, "ClusterApi")).toEqual(expect.arrayContaining(["platform#installation#records"]));
+    for (const role of ["PlatformApi", "AgentApi"]) expect(ownPartitions(api, role)).toBeUndefined();
+    for (const role of ["OnChange", "Reconcile", "Deliver", "Meter"]) expect(ownPartitions(loops, role)).toBeUndefined();
+  });
+
+  it("are one tenant's in its session, whatever the role itself may reach", () => {
+    expect(sessionPartitions("acme")).toEqual(["acme#*"]);
+    const table = confinedTable(createFunctionBed().table, sessionPartitions("acme"));
+    return expect(table.get({ pk: "acme2#dev#head", sk: "head" })).rejects.toThrow("AccessDenied");
+  });
+});
