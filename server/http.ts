@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { getRequestListener } from "@hono/node-server";
@@ -29,6 +29,7 @@ export interface HttpOptions {
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
 export function createHttpServer({ key, cert, clusterApi, fetch, onError }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
+  const framing = createFraming();
   const underWay = new WeakMap<Duplex, ServerResponse>();
   const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
     underWay.set(request.socket, response);
@@ -37,7 +38,7 @@ export function createHttpServer({ key, cert, clusterApi, fetch, onError }: Http
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
     };
-    if (isClusterPath(request.url ?? "/")) serve(clusterApi, request, response).catch(fail);
+    if (isClusterPath(request.url ?? "/")) serve(clusterApi, framing, request, response).catch(fail);
     else void rest(request, response);
   });
   server.keepAliveTimeout = keepAliveMs;
@@ -54,11 +55,16 @@ export function createHttpServer({ key, cert, clusterApi, fetch, onError }: Http
   return server;
 }
 
-async function serve(clusterApi: HttpOptions["clusterApi"], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  clusterApi: HttpOptions["clusterApi"],
+  framing: Framing,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const answer = await clusterApi(new IncomingRequest(request));
   if (response.destroyed) return;
   const { body } = answer;
-  if (isStream(body)) stream(answer, body, response);
+  if (isStream(body)) stream(answer, body, response, framing);
   else await send(answer, body, request, response);
 }
 
@@ -131,24 +137,43 @@ async function writePieces(chunks: readonly Buffer[], response: ServerResponse):
 }
 
 /** Resolves when the receiver can take more, or has gone. */
-function drained(response: ServerResponse): Promise<void> {
+function drained(receiver: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
+      receiver.off("drain", done);
+      receiver.off("close", done);
       resolve();
     };
-    response.on("drain", done);
-    response.on("close", done);
+    receiver.on("drain", done);
+    receiver.on("close", done);
   });
 }
 
-function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse): void {
+type Framing = (chunk: Buffer) => Buffer;
+
+/** A chunk of a chunked body (RFC 9112 §7.1). A watch's event goes to many receivers, one after another: the last chunk is kept. */
+function createFraming(): Framing {
+  let last: { readonly chunk: Buffer; readonly bytes: Buffer } | undefined;
+  return (chunk) => {
+    if (last?.chunk === chunk) return last.bytes;
+    const bytes = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
+    last = { chunk, bytes };
+    return bytes;
+  };
+}
+
+/** Past Node's framing, which writes each chunk in three parts; it is left what has no chunks or waits for the answer before it. */
+function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse, framing: Framing): void {
   response.writeHead(answer.status, answer.headers);
   response.flushHeaders();
+  let receiver: Writable = response;
   const sink: Sink = {
-    write: (chunk) => response.write(chunk),
-    drained: () => drained(response),
+    write(chunk) {
+      const socket = response.chunkedEncoding ? response.socket : null;
+      receiver = socket ?? response;
+      return receiver.write(socket ? framing(chunk) : chunk);
+    },
+    drained: () => drained(receiver),
     end: () => response.end(),
   };
   const stop = body.start(sink);

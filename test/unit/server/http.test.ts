@@ -1,13 +1,25 @@
 import { once } from "node:events";
 import { Agent, request } from "node:https";
 import type { AddressInfo } from "node:net";
+import { connect } from "node:tls";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createHttpServer } from "../../../server/http.ts";
+import type { StreamBody } from "../../../shared/api/response.ts";
 import { createCertificateAuthority, issueServerCertificate } from "../../../shared/auth/certificate-authority.ts";
 
 const items = Array.from({ length: 3000 }, (_, index) => Buffer.from(`${String(index).padStart(6, "0")}${"x".repeat(1000)}`));
 const all = Buffer.concat(items);
+/** Sends every item, waiting wherever the receiver is slow, then ends. */
+const watched: StreamBody = {
+  start(sink) {
+    void (async () => {
+      for (const item of items) if (!sink.write(item)) await sink.drained();
+      sink.end();
+    })();
+    return () => {};
+  },
+};
 const errors: unknown[] = [];
 let port = 0;
 let ca = "";
@@ -25,7 +37,7 @@ beforeEach(async () => {
     clusterApi: async ({ url }) => ({
       status: 200,
       headers: { "content-type": "application/json", ...(url === "/api/impossible" && { warning: "\u0000" }) },
-      body: url === "/api/small" ? items.slice(0, 2) : url === "/api/single" ? all : items,
+      body: url === "/api/watch" ? watched : url === "/api/small" ? items.slice(0, 2) : url === "/api/single" ? all : items,
     }),
     fetch: () => new Response("elsewhere"),
     onError: (error) => errors.push(error),
@@ -39,6 +51,15 @@ beforeEach(async () => {
   };
 });
 afterEach(() => stop());
+
+/** What the server sends back to these bytes, until it closes the connection. */
+async function exchange(text: string): Promise<Buffer> {
+  const socket = connect({ host: "127.0.0.1", port, ca });
+  socket.write(text);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
 
 async function fetchBytes(path: string, { method = "GET", headers = {}, agent = new Agent({ ca }) } = {}) {
   const outgoing = request({ host: "127.0.0.1", port, path, method, headers, agent }).end();
@@ -89,5 +110,32 @@ describe("answers of the cluster API", () => {
     expect((await fetchBytes("/api/impossible")).bytes.toString()).toBe("500 Internal Server Error\n");
     expect(errors.map((error) => error instanceof TypeError)).toEqual([true]);
     expect((await fetchBytes("/api/small")).bytes).toHaveLength(2 * 1006);
+  });
+});
+
+describe("answers that go on", () => {
+  it("arrive whole and in order, and leave the connection usable", async () => {
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
+    const [stream, small] = await Promise.all([fetchBytes("/api/watch", { agent }), fetchBytes("/api/small", { agent })]);
+    expect(stream.headers["transfer-encoding"]).toBe("chunked");
+    expect(stream.bytes.equals(all)).toBe(true);
+    expect(small.bytes).toHaveLength(2 * 1006);
+    agent.destroy();
+  });
+
+  it("wait for the answer to a request before them on the same connection", async () => {
+    const last = "GET /api/small HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    const bytes = await exchange(`${"GET /api/watch HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2)}${last}`);
+    const frame = Buffer.from(`${(1006).toString(16)}\r\n${items[2999]?.toString()}\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n`);
+    const first = bytes.indexOf(frame);
+    expect(first).toBeGreaterThan(0);
+    expect(bytes.indexOf(frame, first + 1)).toBeGreaterThan(first);
+    expect(bytes.subarray(-2 * 1006).equals(Buffer.concat(items.slice(0, 2)))).toBe(true);
+  });
+
+  it("have no chunks for HTTP/1.0, and no body for HEAD", async () => {
+    const old = await exchange("GET /api/watch HTTP/1.0\r\n\r\n");
+    expect(old.subarray(old.indexOf("\r\n\r\n") + 4).equals(all)).toBe(true);
+    expect((await fetchBytes("/api/watch", { method: "HEAD" })).bytes).toHaveLength(0);
   });
 });
