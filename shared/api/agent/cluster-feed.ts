@@ -1,3 +1,4 @@
+import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import { configMaps, endpointSlices, pods, secrets, services } from "../../kubernetes/known-resources.ts";
 import { collectionOf } from "../../kubernetes/object.ts";
 import type { ConfigMap, EndpointSlice, Pod, Secret, Service } from "../../kubernetes/types.ts";
@@ -198,10 +199,10 @@ const ownConditions: ReadonlySet<string> = new Set(nodeOwnedPodConditions);
 
 /** False when only the node's own report can have changed: telling it what it said would be idle talk. */
 function concernsNode(before: Pod, after: Pod): boolean {
-  return JSON.stringify(nodeInput(before)) !== JSON.stringify(nodeInput(after));
+  return !deepEqual(nodeInput(before), nodeInput(after));
 }
 
-function nodeInput({ metadata, spec, status }: Pod): unknown {
+function nodeInput({ metadata, spec, status }: Pod): readonly unknown[] {
   const { uid, labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
   const foreign = (status?.conditions ?? [])
     .filter((condition) => !ownConditions.has(condition.type))
