@@ -4,9 +4,11 @@ import type { NodeDescription } from "../shared/api/agent/protocol.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createNodeAgent, type NodeAgent } from "./agent.ts";
+import { openApiAccess } from "./api-access.ts";
 import { createBatchingTransports } from "./batching-transport.ts";
 import { createHollowRuntime } from "./hollow/hollow-runtime.ts";
 import { createHttpClient } from "./http-client.ts";
+import type { ApiProxy } from "./network/api-proxy.ts";
 import { outsideCidrs } from "./network/machine.ts";
 import { describeNode } from "./node-facts.ts";
 import { type NodeIdentityRecord, readIdentities, writeIdentities } from "./node-identity.ts";
@@ -68,6 +70,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
   const http = createHttpClient(options.ca);
   const transportOptions: HttpTransportOptions = { serverUrl, fetch: http.fetch };
   let network: Awaited<ReturnType<typeof connectNetwork>> | undefined;
+  let gateway: ApiProxy | undefined;
   try {
     const runtimeVersion = await runtime.version();
     const describe = (podCidr: string | undefined) =>
@@ -75,6 +78,9 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
     const identity = await identify(options, transportOptions, () => describe(undefined));
     const { nodeName } = identity;
     const { kind } = runtime;
+    gateway = kind === "hollow" ? undefined : await openGateway(options, transportOptions, identity);
+    // Processes share the machine's loopback; pods with addresses of their own reach the gateway through their network.
+    const gatewayPort = kind === "process" && gateway ? (await gateway.listen("127.0.0.1", 0)).port : undefined;
     network =
       kind === "hollow"
         ? undefined
@@ -83,6 +89,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
             nodeName,
             pool: identity.pool,
             assignedPodCidr: identity.podCidr,
+            ...(kind === "containerd" && { apiProxy: gateway }),
             runtimeKind: kind,
             running: () => runtime.list(),
           });
@@ -93,7 +100,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
       runtime,
       files: filesOf(runtime.kind, stateDirectory),
       describe: () => describe(connected?.podCidr()),
-      apiServer: apiServerAddress(serverUrl),
+      apiServer: gatewayPort === undefined ? apiServerAddress(serverUrl) : { host: "127.0.0.1", port: gatewayPort },
       network: connected,
       onPodCidr: (podCidr) => keepRange(options, connected?.podCidr(), podCidr),
       clock,
@@ -114,12 +121,14 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
           }
         }
         await connected?.stop({ remove: pods === "end" });
+        if (gatewayPort !== undefined) await gateway?.close();
         await runtime.close();
         await http.close();
       },
     };
   } catch (error) {
     await network?.stop({ remove: false });
+    await gateway?.close();
     await runtime.close();
     await http.close();
     throw error;
@@ -151,6 +160,20 @@ async function identify(
   const record = { nodeName, pool, credential, ...(podCidr !== undefined && { podCidr }) };
   await writeIdentities(path, { [options.nodeName]: record });
   return record;
+}
+
+function openGateway(
+  { stateDirectory, nodeName, ca, clock, log }: StartAgentOptions,
+  transport: HttpTransportOptions,
+  { credential, apiGateway }: NodeIdentityRecord,
+): Promise<ApiProxy | undefined> {
+  const keep = async (isGateway: boolean): Promise<void> => {
+    const path = join(stateDirectory, identityFile);
+    const identities = await readIdentities(path);
+    const known = identities[nodeName];
+    if (known !== undefined) await writeIdentities(path, { ...identities, [nodeName]: { ...known, apiGateway: isGateway } });
+  };
+  return openApiAccess({ transport, credential, ca, known: apiGateway, keep, clock, log });
 }
 
 /** Remembers the range that the pool gives for the next start; the pods of this one may have another. */

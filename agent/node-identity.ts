@@ -2,7 +2,14 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 
-const identity = z.object({ nodeName: z.string(), pool: z.string(), credential: z.string(), podCidr: z.string().exactOptional() });
+const identity = z.object({
+  nodeName: z.string(),
+  pool: z.string(),
+  credential: z.string(),
+  podCidr: z.string().exactOptional(),
+  /** Whether pods reach the API server through the node (`api-gateway.ts`), as the server said. */
+  apiGateway: z.boolean().exactOptional(),
+});
 /** Who a node is to its server, once it has joined, and the range that its pool gives to its pods. */
 export type NodeIdentityRecord = z.infer<typeof identity>;
 

@@ -3,6 +3,7 @@ import type { Log } from "../shared/telemetry/log.ts";
 import type { NodeNetworkPort } from "./agent.ts";
 import { agentInstance } from "./instance.ts";
 import { createAgentNetwork } from "./network/agent-network.ts";
+import type { ApiProxy } from "./network/api-proxy.ts";
 import { hostAddress } from "./node-facts.ts";
 import type { RuntimePod } from "./runtime.ts";
 
@@ -22,6 +23,8 @@ export interface ConnectNetworkOptions {
   /** Plain routes to machines of the same network segment instead of VXLAN. */
   readonly directRoutes?: boolean;
   readonly serverUrl: string;
+  /** Absent: connections of pods to the API server are passed on to `serverUrl`. */
+  readonly apiProxy?: ApiProxy | undefined;
   readonly labels?: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,6 +52,7 @@ export async function connectNetwork(options: ConnectNetworkOptions): Promise<Co
     mode,
     podCidr: podCidr ?? (mode === "bridge" ? await takeable(options) : undefined),
     serverUrl,
+    ...(options.apiProxy && { apiProxy: options.apiProxy }),
     clock,
     log,
     random,

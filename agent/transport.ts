@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import {
   agentPaths,
+  type CertificateResponse,
+  certificateResponse,
   type JoinRequest,
   type JoinResponse,
   joinResponse,
@@ -56,6 +58,21 @@ const answerSlackSeconds = 20;
 
 export async function joinPool(options: HttpTransportOptions, request: JoinRequest): Promise<JoinResponse> {
   return parse(await post(options, agentPaths.join, JSON.stringify(request), { seconds: answerSlackSeconds }), joinResponse);
+}
+
+/** `undefined`: pods reach the server itself. */
+export async function certifyApiServer(
+  options: HttpTransportOptions,
+  credential: string,
+  publicKeyPem: string,
+): Promise<CertificateResponse | undefined> {
+  try {
+    const body = JSON.stringify({ publicKeyPem });
+    return parse(await post(options, agentPaths.certificate, body, { credential, seconds: answerSlackSeconds }), certificateResponse);
+  } catch (error) {
+    if (error instanceof TransportError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 export function createHttpTransport(options: HttpTransportOptions, credential: string): AgentTransport {

@@ -4,6 +4,7 @@ import { createNodePool } from "../shared/host/node-pool.ts";
 import { createStreamsOfAll } from "../shared/host/record-streams.ts";
 import { createPlatformNews } from "../shared/platform/news.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
+import { certifier } from "./certifier.ts";
 import { type Dependencies, opener } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
 import { createNodeChanges, issuePodToken } from "./node-changes.ts";
@@ -28,6 +29,7 @@ function createAgentFunction(dependencies: Dependencies) {
   const pool = createNodePool({ ...services, news, host: directory, meter });
   const changes = createNodeChanges(dependencies, { pool, news, directory });
   const ports: AgentApiPorts = {
+    ...certifier(dependencies),
     pool,
     changes,
     tokens: issuePodToken(dependencies),

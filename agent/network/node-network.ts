@@ -6,7 +6,7 @@ import type { Log } from "../../shared/telemetry/log.ts";
 import { createNodeDns } from "../dns/node-dns.ts";
 import type { ResolverConfig } from "../dns/resolv-conf.ts";
 import { bridgeNameOf, nodeAddressOf, tableNameOf } from "./addressing.ts";
-import { createApiProxy } from "./api-proxy.ts";
+import { type ApiProxy, createApiProxy } from "./api-proxy.ts";
 import { createRulesetApplier } from "./apply.ts";
 import { type CniNetwork, defaultCniDataDir, ensureCniNetwork, releaseCniNetwork } from "./cni.ts";
 import { createConntrackCleaner } from "./conntrack.ts";
@@ -63,6 +63,8 @@ export interface NodeNetworkOptions {
     /** Plain routes to machines of the same network segment instead of VXLAN. */
     readonly directRoutes: boolean;
   };
+  /** The way to the API server, where it is not just passing connections on to `serverUrl`. The network closes it. */
+  readonly apiProxy?: ApiProxy;
   /** The machine's resolvers; default `/etc/resolv.conf`. */
   readonly resolvConfPath?: string;
   readonly run?: RunCommand;
@@ -110,7 +112,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const place = { nodeName, zone: options.zone };
   const applier = createRulesetApplier(table, run, log);
   const conntrack = createConntrackCleaner(place, run, log);
-  const proxy = createApiProxy({ serverUrl: options.serverUrl, clock, log });
+  const proxy = options.apiProxy ?? createApiProxy({ serverUrl: options.serverUrl, clock, log });
   const dns = createNodeDns({
     instance,
     domain: options.clusterDomain ?? "cluster.local",

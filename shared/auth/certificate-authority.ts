@@ -70,24 +70,36 @@ export async function createCertificateAuthority(options: {
   return { keyPem: await keyPemOf(keys.privateKey), certificatePem: `${certificate.toString("pem").trim()}\n` };
 }
 
-/** A fresh key with a certificate for these names, signed by the authority. `notBefore` in milliseconds since 1970. */
-export async function issueServerCertificate(options: {
+export interface ServerCertificateOptions {
   readonly caKeyPem: string;
   readonly caPem: string;
   readonly dnsNames: readonly string[];
   readonly ips: readonly string[];
   readonly notBefore: number;
   readonly days: number;
-}): Promise<KeyAndCertificate> {
+}
+
+/** A fresh key with a certificate for these names, signed by the authority. `notBefore` in milliseconds since 1970. */
+export async function issueServerCertificate(options: ServerCertificateOptions): Promise<KeyAndCertificate> {
+  const keys = await newKeys();
+  return { keyPem: await keyPemOf(keys.privateKey), certificatePem: await certify(keys.publicKey, options) };
+}
+
+/** A certificate for a key whose private half is elsewhere: EC P-256, SubjectPublicKeyInfo in PEM. @throws Error when it is no such key */
+export async function certifyServerKey(publicKeyPem: string, options: ServerCertificateOptions): Promise<string> {
+  const der = Buffer.from(publicKeyPem.replace(/-----[^-]+-----|\s/g, ""), "base64");
+  return certify(await crypto.subtle.importKey("spki", der, algorithm, true, ["verify"]), options);
+}
+
+async function certify(publicKey: webcrypto.CryptoKey, options: ServerCertificateOptions): Promise<string> {
   const lib = await x509();
   const authority = new lib.X509Certificate(options.caPem);
-  const keys = await newKeys();
   const certificate = await lib.X509CertificateGenerator.create({
     subject: [{ CN: ["kube-apiserver"] }],
     issuer: authority.subject,
     ...period(options.notBefore, options.days),
     signingAlgorithm: algorithm,
-    publicKey: keys.publicKey,
+    publicKey,
     signingKey: await importKey(options.caKeyPem),
     extensions: [
       new lib.BasicConstraintsExtension(false, undefined, true),
@@ -98,8 +110,8 @@ export async function issueServerCertificate(options: {
         ...options.ips.map((value) => ({ type: "ip" as const, value })),
       ]),
       await lib.AuthorityKeyIdentifierExtension.create(authority, false),
-      await lib.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await lib.SubjectKeyIdentifierExtension.create(publicKey),
     ],
   });
-  return { keyPem: await keyPemOf(keys.privateKey), certificatePem: `${certificate.toString("pem").trim()}\n` };
+  return `${certificate.toString("pem").trim()}\n`;
 }

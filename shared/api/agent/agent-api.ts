@@ -9,6 +9,9 @@ import type { CredentialCheck, JoinRefusal, NodeIdentity, NodePool, PodTokenIssu
 import { AgentProblem, problemResponse } from "./problem.ts";
 import {
   agentLimits,
+  agentPaths,
+  type CertificateResponse,
+  certificateRequest,
   type JoinResponse,
   joinRequest,
   type Problem,
@@ -27,6 +30,8 @@ export interface AgentApiPorts {
   readonly streams: StreamBroker;
   /** For hosts that do not hold calls: how a call learns without looking that nothing is new. */
   readonly changes?: NodeChanges;
+  /** For hosts whose own certificate does not name the cluster's API server. @throws StatusError `BadRequest` */
+  readonly certify?: (publicKeyPem: string) => Promise<CertificateResponse>;
   readonly clock: Clock;
   readonly log: Log;
   /** A fresh unique text: marks of another server process are told apart by it. */
@@ -204,6 +209,13 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
       ),
     );
     return c.json({ answers });
+  });
+
+  app.post(agentPaths.certificate, limited, async (c) => {
+    identify(await pool.authenticate(bearer(c.req.raw)));
+    const { publicKeyPem } = await parse(c.req.raw, certificateRequest);
+    if (!ports.certify) throw new AgentProblem(404, "Pods reach this server under the cluster's own names");
+    return c.json(await ports.certify(publicKeyPem));
   });
 
   app.post("/agent/v1/streams/:id", async (c) => {

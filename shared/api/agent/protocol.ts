@@ -12,6 +12,8 @@ export const agentPaths = {
   sync: "/agent/v1/sync",
   /** Several nodes of one process in one call (hollow fleets). */
   syncBatch: "/agent/v1/sync-batch",
+  /** Where the server's own certificate is not the cluster's: a certificate under which the node stands for the API server. */
+  certificate: "/agent/v1/certificate",
   stream: (id: string) => `/agent/v1/streams/${encodeURIComponent(id)}`,
 } as const;
 
@@ -282,6 +284,20 @@ export const syncBatchRequest = z.object({
 
 export const problem = z.object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string().exactOptional() });
 export type Problem = z.infer<typeof problem>;
+
+export const certificateRequest = z.object({
+  /** A fresh key of the node's, EC P-256 (SubjectPublicKeyInfo). Its private half never leaves the node. */
+  publicKeyPem: z.string().max(1024),
+});
+
+/** 404: pods reach the server itself under the cluster's names, and the node just passes their connections on. */
+export const certificateResponse = z.object({
+  /** Of the cluster API, without a path. */
+  url: z.url(),
+  certificatePem: z.string(),
+  expiresAtMs: z.number(),
+});
+export type CertificateResponse = z.infer<typeof certificateResponse>;
 
 /** In the order of the calls. */
 export const syncBatchResponse = z.object({
