@@ -1,7 +1,7 @@
 import { collectionOf, type GroupResource } from "../kubernetes/object.ts";
 import type { Pod } from "../kubernetes/types.ts";
 import { Collection } from "./mirror-collection.ts";
-import type { ClusterRef, LogEntry, Store, StoredObject, StoreError } from "./store.ts";
+import { type ClusterRef, type LogEntry, type Store, type StoredObject, StoreError } from "./store.ts";
 import { LazyObject } from "./stored-entry.ts";
 import type { Change, ClusterView } from "./view.ts";
 
@@ -49,6 +49,8 @@ export class Mirror implements ClusterView {
   #nodes: Map<string, Map<string, StoredObject>> | undefined;
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #moved = new Set<() => void>();
+  /** Why it moves no more. */
+  #ended: StoreError | undefined;
   readonly #historyEntries: number;
   readonly #historyByteLimit: number;
   readonly #follow: () => () => void;
@@ -57,8 +59,12 @@ export class Mirror implements ClusterView {
 
   static async open(store: Store, cluster: ClusterRef, options: MirrorOptions): Promise<Mirror> {
     const { revision, objects } = await store.snapshot(cluster);
-    const follow: Follow = (after, onEntries) => store.follow(cluster, after, onEntries, options.onEnd);
-    return new Mirror(follow, revision, objects, options);
+    const onEnd = (error: StoreError): void => {
+      mirror.#end(error);
+      options.onEnd(error);
+    };
+    const mirror = new Mirror((after, onEntries) => store.follow(cluster, after, onEntries, onEnd), revision, objects, options);
+    return mirror;
   }
 
   /** These objects as of a revision, and no more ever: it follows no log. */
@@ -156,15 +162,18 @@ export class Mirror implements ClusterView {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves once the mirror shows `revision`. */
+  /** Resolves once the mirror shows `revision`. @throws StoreError why it never will: it cannot follow the log any more, or was closed */
   reached(revision: number): Promise<void> {
     if (this.#revision >= revision) return Promise.resolve();
-    return new Promise((resolve) => {
-      const stop = this.onMove(() => {
-        if (this.#revision < revision) return;
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (this.#revision < revision && !this.#ended) return;
         stop();
-        resolve();
-      });
+        if (this.#revision >= revision) resolve();
+        else reject(this.#ended);
+      };
+      const stop = this.onMove(look);
+      look();
     });
   }
 
@@ -183,6 +192,12 @@ export class Mirror implements ClusterView {
 
   close(): void {
     this.#unfollow();
+    this.#end(new StoreError("Unavailable", "the mirror was closed"));
+  }
+
+  #end(error: StoreError): void {
+    this.#ended ??= error;
+    for (const listener of [...this.#moved]) listener();
   }
 
   #collection(resource: GroupResource): Collection {

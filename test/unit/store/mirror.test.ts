@@ -70,3 +70,19 @@ describe("the history of a mirror", () => {
     expect(mirror.listAt(configMaps, "default", second)?.map(({ revision }) => revision)).toEqual([first, second]);
   });
 });
+
+describe("a mirror that has ended", () => {
+  it("fails whoever waits for it, then and later", async () => {
+    const waiting = expect(mirror.reached(100)).rejects.toMatchObject({ code: "NoSuchCluster" });
+    await store.dropCluster(cluster);
+    await waiting;
+    await expect(mirror.reached(100)).rejects.toMatchObject({ code: "NoSuchCluster" });
+  });
+
+  it("still answers for what it shows", async () => {
+    const revision = await write("a", 1, 0);
+    mirror.close();
+    await mirror.reached(revision);
+    await expect(mirror.reached(revision + 1)).rejects.toMatchObject({ code: "Unavailable" });
+  });
+});
