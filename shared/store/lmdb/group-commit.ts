@@ -41,6 +41,11 @@ export class GroupCommit<T> {
     this.#options = options;
   }
 
+  /** Why nothing is written any more. */
+  get failed(): StoreError | undefined {
+    return this.#failed;
+  }
+
   /** Nothing is on its way to the disk. */
   get idle(): boolean {
     return this.#waiting.length === 0 && this.#groups.length === 0;

@@ -7,6 +7,7 @@ import type { Sealer } from "../sealer.ts";
 import {
   type ClusterRef,
   type Head,
+  isStoreError,
   type LogEntry,
   type Operation,
   type RecordKey,
@@ -131,6 +132,7 @@ export class LmdbStore implements Store {
 
   commit(cluster: ClusterRef, operations: readonly Operation[], records: readonly RecordOperation[] = []): Promise<LogEntry[]> {
     try {
+      this.#refuseIfFailed();
       if (operations.length > limits.operations) throw new StoreError("TooManyOperations", `${operations.length} operations in one commit`);
       const state = this.#cluster(cluster);
       const paths = operations.map(({ key }) => objectPath(key));
@@ -140,7 +142,7 @@ export class LmdbStore implements Store {
       for (const { path, entry } of placed) this.#assign(state, path, entry);
       return this.#launch(placed.length > 0 ? state : undefined, placed, records).then(() => placed.map(({ entry }) => entry));
     } catch (error) {
-      return Promise.reject(error);
+      return this.#refuse(error);
     }
   }
 
@@ -149,6 +151,7 @@ export class LmdbStore implements Store {
     keys: readonly ObjectKey[],
     known?: (key: ObjectKey) => StoredObject | undefined,
   ): Promise<(StoredObject | undefined)[]> {
+    this.#refuseIfFailed();
     const state = this.#cluster(cluster);
     return keys.map((key) => {
       const path = objectPath(key);
@@ -220,16 +223,21 @@ export class LmdbStore implements Store {
     const target = Math.min(floor, state.durable);
     if (target <= state.floor) return;
     state.floor = target;
-    await this.#launch(state, [], []);
-    await this.#removeKeys(
-      () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
-      this.#log,
-    );
+    try {
+      await this.#launch(state, [], []);
+      await this.#removeKeys(
+        () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
+        this.#log,
+      );
+    } catch (cause) {
+      throw new StoreError("Unavailable", "the log was not shortened", { cause });
+    }
   }
 
   createCluster(cluster: ClusterRef, records: readonly RecordOperation[] = []): Promise<void> {
     const scope = scopeOf(cluster);
     try {
+      this.#refuseIfFailed();
       const known = this.#clusters.get(scope);
       if ((known && !known.dropped) || this.#heads.get(scope) !== undefined)
         throw new StoreError("RevisionConflict", "the cluster exists", { index: 0 });
@@ -277,11 +285,12 @@ export class LmdbStore implements Store {
 
   writeRecords(operations: readonly RecordOperation[]): Promise<number[]> {
     try {
+      this.#refuseIfFailed();
       this.#records.check(operations, 0);
       const versions = operations.map((operation) => this.#records.nextVersion(operation));
       return this.#launch(undefined, [], operations).then(() => versions);
     } catch (error) {
-      return Promise.reject(error);
+      return this.#refuse(error);
     }
   }
 
@@ -385,7 +394,19 @@ export class LmdbStore implements Store {
     }
   }
 
+  /** What waited for a write that never came is neither there nor absent: it is not to be shown, nor to be checked against. */
+  #refuseIfFailed(): void {
+    if (this.#group.failed) throw this.#group.failed;
+  }
+
+  /** A conflict tells of what was written before: not until that is on disk. */
+  async #refuse(error: unknown): Promise<never> {
+    if (isStoreError(error, "RevisionConflict")) await this.#barrier();
+    throw error;
+  }
+
   async #barrier(): Promise<void> {
+    this.#refuseIfFailed();
     await this.#launch(undefined, [], []);
   }
 
