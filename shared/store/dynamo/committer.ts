@@ -6,22 +6,28 @@ import { numberAt } from "./attributes.ts";
 import { type ClusterFacts, noSuchCluster } from "./cluster-state.ts";
 import { type HeadRow, nextMark } from "./head-item.ts";
 import { collectionsKey, logKey } from "./keys.ts";
-import { draftOf, type EntryDraft, type EntryStamp, fitsInline, isVoid, voidItem } from "./log-items.ts";
+import { draftOf, type EntryDraft, type EntryStamp, expiryOf, fitsInline, isVoid, voidItem } from "./log-items.ts";
 import type { ObjectTable } from "./object-table.ts";
 import type { Payloads } from "./payload.ts";
 import { failedRecord, transactionItems } from "./record-table.ts";
 import { recordWrite } from "./record-writes.ts";
+import type { RetryingTable } from "./retrying-table.ts";
 import type { RevisionSource } from "./revision-source.ts";
-import { type FailedCondition, type Item, isTableError, type Table, type TableError, type Write } from "./table.ts";
+import { type FailedCondition, type Item, isTableError, type TableError, type Write } from "./table.ts";
 
 export const limits = { operations: 49, objectBytes: 1_572_864 } as const;
 /** DynamoDB takes 4 MB in a transaction; keys and names need some room. */
 const transactionBytes = 3_800_000;
 const freshStarts = 6;
+/**
+ * Revisions that a writer was handed longer ago are not used any more: a process that was stopped in between must not put a commit below what readers
+ * take for settled (`overlapMs` of snapshots).
+ */
+const longestCommitMs = 3000;
 const rounds = 12;
 
 export interface CommitterParts {
-  readonly table: Table;
+  readonly table: RetryingTable;
   readonly objects: ObjectTable;
   readonly payloads: Payloads;
   readonly clock: Clock;
@@ -51,7 +57,7 @@ type Outcome =
   | { readonly kind: "landed" }
   /** Conditions of objects or records that do not hold. */
   | { readonly kind: "conflict"; readonly index: number; readonly message: string }
-  /** A reader took the writer for dead and filled a place. */
+  /** A reader took the writer for dead and filled a place, or would have. */
   | { readonly kind: "overtaken" }
   /** Nobody knows yet whether it landed. */
   | { readonly kind: "failed"; readonly error: unknown };
@@ -75,12 +81,17 @@ export class Committer {
     const id = this.#parts.makeId();
     const commit: Commit = { facts, operations, records, id, parts: operations.map(() => 0), absent: new Set() };
     for (let start = 0; start < freshStarts; start++) {
-      const [{ first, head, together }] = await Promise.all([revisions.take(operations.length), this.#nameCollections(facts, operations)]);
+      const askedAtMs = this.#parts.clock.now();
+      const isYoung = (): boolean => this.#parts.clock.now() - askedAtMs < longestCommitMs;
+      const [{ first, head }] = await Promise.all([revisions.take(operations.length), this.#nameCollections(facts, operations)]);
       // Made again under its name since it was opened here: the next call opens it again.
       if (head.incarnation !== facts.incarnation) throw noSuchCluster(facts.scope);
-      await this.#mark(facts, head, together);
+      if (await this.#mark(facts, head)) {
+        await this.#giveBack(commit, first, news);
+        continue;
+      }
       const entries = operations.map((operation, index) => entryOf(operation, first + index));
-      const outcome = await this.#attempt(commit, first, entries).catch((error: unknown): Outcome => ({ kind: "failed", error }));
+      const outcome = await this.#attempt(commit, first, entries, isYoung).catch((error: unknown): Outcome => ({ kind: "failed", error }));
       if (outcome.kind === "landed" || (await this.#giveBack(commit, first, news)) === "landed") {
         news.landed(entries);
         return entries;
@@ -91,12 +102,13 @@ export class Committer {
     throw new StoreError("Unavailable", "slower than readers wait for a writer");
   }
 
-  async #attempt(commit: Commit, first: number, entries: readonly LogEntry[]): Promise<Outcome> {
+  async #attempt(commit: Commit, first: number, entries: readonly LogEntry[], isYoung: () => boolean): Promise<Outcome> {
     // Each further round knows more of the parts and the absent records.
     for (let round = 0; round < rounds; round++) {
       const { writes, owner } = await this.#prepare(commit, entries);
+      if (!isYoung()) return { kind: "overtaken" };
       try {
-        await this.#parts.table.writeTogether(writes, this.#parts.makeId());
+        await this.#parts.table.writeTogether(writes, this.#parts.makeId(), isYoung);
         return { kind: "landed" };
       } catch (error) {
         if (!isTableError(error, "ConditionFailed")) throw error;
@@ -149,7 +161,13 @@ export class Committer {
     for (const [index, operation] of operations.entries()) {
       const entry = entries[index];
       if (!entry) continue;
-      const [state, ...others] = this.#parts.objects.writesOf(facts.scope, entry, operation.expected, commit.parts[index] ?? 0);
+      const [state, ...others] = this.#parts.objects.writesOf(
+        facts.scope,
+        entry,
+        operation.expected,
+        commit.parts[index] ?? 0,
+        expiryOf(stamp),
+      );
       if (state) add(state, { kind: "object", index });
       for (const write of others) add(write, { kind: "part" });
     }
@@ -232,15 +250,17 @@ export class Committer {
     for (const name of unknown) facts.collections.add(name);
   }
 
-  async #mark(facts: ClusterFacts, head: HeadRow, handedOut: number): Promise<void> {
-    const mark = nextMark(facts.scope, head, handedOut, this.#parts.clock.now(), this.#parts.ttlSeconds);
-    if (!mark) return;
+  /** Whether a mark was due: then revisions from before it are not to be used. */
+  async #mark(facts: ClusterFacts, head: HeadRow): Promise<boolean> {
+    const mark = nextMark(facts.scope, head, this.#parts.clock.now(), this.#parts.ttlSeconds);
+    if (!mark) return false;
     try {
       await this.#parts.table.write(mark);
     } catch (error) {
-      // Another writer was first, or a later one will be.
-      if (!isTableError(error)) throw error;
+      // Another writer was first.
+      if (!isTableError(error, "ConditionFailed")) throw error;
     }
+    return true;
   }
 
   #stamp(commit: Commit): EntryStamp {

@@ -75,7 +75,7 @@ interface OpenCluster {
  */
 export class DynamoStore implements Store {
   readonly limits = limits;
-  readonly #table: Table;
+  readonly #table: RetryingTable;
   readonly #clock: Clock;
   readonly #makeId: () => string;
   readonly #base: ClusterBase;

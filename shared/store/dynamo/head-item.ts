@@ -50,11 +50,13 @@ const markEveryMs = 2 * hourMs;
 /**
  * DynamoDB deletes what its TTL names late and in no order, and an idle cluster has nobody who moves its floor. So the head keeps a mark every
  * two hours of writing: what was written after a mark younger than the TTL (less some hours for clocks) is still there.
+ * Whoever was handed revisions by a head whose mark is due makes the next one above them and takes others: so nothing is on its way at or below a
+ * mark while readers take it for the lowest, and what they do not lay over a list is long settled.
  */
-export function nextMark(scope: string, head: HeadRow, handedOut: number, nowMs: number, ttlSeconds: number): Write | undefined {
+export function nextMark(scope: string, head: HeadRow, nowMs: number, ttlSeconds: number): Write | undefined {
   if (nowMs - head.lastMarkMs < markEveryMs) return undefined;
   const young = Object.entries(head.marks).filter(([atMs]) => Number(atMs) > nowMs - 2 * ttlSeconds * 1000);
-  const marks = { ...Object.fromEntries(young), [String(nowMs)]: head.revision - handedOut };
+  const marks = { ...Object.fromEntries(young), [String(nowMs)]: head.revision };
   return {
     kind: "update",
     key: headKey(scope),

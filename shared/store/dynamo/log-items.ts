@@ -35,7 +35,7 @@ export interface EntryStamp {
 }
 
 export function draftOf(site: LogSite, payloads: Payloads, entry: LogEntry, stamp: EntryStamp): EntryDraft {
-  const ttl = expiry(stamp);
+  const ttl = expiryOf(stamp);
   const body = payloads.encode(site.scope, entry.key, entry.bytes);
   const previous = entry.previous && payloads.encode(site.scope, entry.key, entry.previous.bytes);
   const common = {
@@ -66,11 +66,12 @@ export function draftOf(site: LogSite, payloads: Payloads, entry: LogEntry, stam
 }
 
 export const fitsInline = (draft: EntryDraft): boolean => draft.payloadBytes <= inlineBytes;
-const expiry = (stamp: EntryStamp): number => Math.floor(stamp.nowMs / 1000) + stamp.ttlSeconds;
+/** In seconds since 1970, as DynamoDB's TTL counts. */
+export const expiryOf = (stamp: EntryStamp): number => Math.floor(stamp.nowMs / 1000) + stamp.ttlSeconds;
 
 /** A place that no entry will ever take; `span` places, when they are all its writer's. */
 export function voidItem(site: LogSite, revision: number, span: number, stamp: EntryStamp): Item {
-  return { ...logKey(site.log, revision), type: voidType, span, commit: stamp.commit, at: stamp.nowMs, ttl: expiry(stamp) };
+  return { ...logKey(site.log, revision), type: voidType, span, commit: stamp.commit, at: stamp.nowMs, ttl: expiryOf(stamp) };
 }
 
 export const isVoid = (item: Item): boolean => item.type === voidType;

@@ -58,14 +58,17 @@ export class ObjectTable {
   /**
    * The writes that make `entry` the state of its key, on condition of the revision its writer saw. The first one carries the
    * condition. `parts`: how many parts the state before has; a wrong guess fails the condition.
+   *
+   * A deletion leaves a mark with its revision: a writer who saw the key absent, and was slow while it came and went, must not put a state under it
+   * that is older than the deletion. The mark of a key that no base has goes by TTL (`expiry`, in seconds), long after any such writer's time.
    */
-  writesOf(scope: string, entry: LogEntry, expected: number, parts: number): Write[] {
+  writesOf(scope: string, entry: LogEntry, expected: number, parts: number, expiry: number): Write[] {
     const key = objectKey(scope, entry.key);
-    const when = this.#condition(entry.key, expected, parts);
+    const when = this.#condition(entry, expected, parts);
     if (entry.type === "DELETED") {
-      const gone = { ...key, revision: entry.revision, deleted: true };
-      const write: Write = this.#base.has(objectPath(entry.key)) ? { kind: "put", item: gone, when } : { kind: "delete", key, when };
-      return [write, ...this.#dropParts(key, 0, parts)];
+      const lasting = this.#base.has(objectPath(entry.key));
+      const gone = { ...key, revision: entry.revision, deleted: true, ...(!lasting && { ttl: expiry }) };
+      return [{ kind: "put", item: gone, when }, ...this.#dropParts(key, 0, parts)];
     }
     const payload = this.#payloads.encode(scope, entry.key, entry.bytes);
     if (payload.length <= inlineBytes)
@@ -82,9 +85,15 @@ export class ObjectTable {
     return Array.from({ length: Math.max(0, to - from) }, (_, index) => ({ kind: "delete", key: objectPartKey(key, from + index) }));
   }
 
-  #condition(key: ObjectKey, expected: number, parts: number): Condition {
+  #condition({ key, revision }: LogEntry, expected: number, parts: number): Condition {
     const inBase = this.#base.has(objectPath(key));
-    const gone: Condition = { is: "equal", path: ["deleted"], value: true };
+    const gone: Condition = {
+      is: "all",
+      of: [
+        { is: "equal", path: ["deleted"], value: true },
+        { is: "atMost", path: ["revision"], value: revision },
+      ],
+    };
     if (expected === 0) return inBase ? gone : { is: "any", of: [{ is: "absent" }, gone] };
     if (inBase && expected === firstRevision) return { is: "absent" };
     return {

@@ -20,6 +20,7 @@ export interface RetryPolicy {
 
 export const defaultRetryPolicy: RetryPolicy = { attempts: 8, baseMs: 25, capMs: 1000 };
 
+const always = (): boolean => true;
 const retryable = new Set(["Conflict", "Throttled", "InProgress", "Unknown"]);
 
 /**
@@ -52,8 +53,9 @@ export class RetryingTable implements Table {
   write(write: Write): Promise<Item | undefined> {
     return this.#retry(() => this.#table.write(write));
   }
-  writeTogether(writes: readonly Write[], token: string): Promise<void> {
-    return this.#retry(() => this.#table.writeTogether(writes, token));
+  /** `isWanted` is asked before each further try. */
+  writeTogether(writes: readonly Write[], token: string, isWanted: () => boolean = always): Promise<void> {
+    return this.#retry(() => this.#table.writeTogether(writes, token), isWanted);
   }
   writeMany(writes: readonly UnconditionalWrite[]): Promise<void> {
     return this.#retry(() => this.#table.writeMany(writes));
@@ -62,7 +64,7 @@ export class RetryingTable implements Table {
     return this.#table.close();
   }
 
-  async #retry<T>(run: () => Promise<T>): Promise<T> {
+  async #retry<T>(run: () => Promise<T>, isWanted: () => boolean = always): Promise<T> {
     let ambiguous = false;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -74,6 +76,7 @@ export class RetryingTable implements Table {
         if (last) throw new TableError(error.code, error.message, { failed: error.failed, ambiguous, cause: error.cause });
         ambiguous ||= error.ambiguous;
         await this.#pause(attempt);
+        if (!isWanted()) throw new TableError(error.code, error.message, { ambiguous, cause: error.cause });
       }
     }
   }

@@ -8,8 +8,6 @@ export interface Grant {
   readonly first: number;
   /** As it was right after they were handed out. */
   readonly head: HeadRow;
-  /** How many were handed out in one request, to this caller and others. */
-  readonly together: number;
 }
 
 interface Waiting {
@@ -53,7 +51,7 @@ export class RevisionSource {
         const head = headRow(item);
         let first = head.revision - together + 1;
         for (const { count, resolve } of batch) {
-          resolve({ first, head, together });
+          resolve({ first, head });
           first += count;
         }
       } catch (error) {

@@ -7,8 +7,11 @@ import { objectPath } from "./keys.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { Found, ObjectTable } from "./object-table.ts";
 
-/** A query may show a transaction half-applied: entries so young, and so many at the least, are laid over what it showed. */
-const overlapMs = 5000;
+/**
+ * A query may show a transaction half-applied, and a commit lands up to `longestCommitMs` and a request after it was stamped, by a clock that may differ
+ * by some seconds: entries so young, and so many at the least, are laid over what the query showed.
+ */
+const overlapMs = 15_000;
 const overlapEntries = 100;
 /** Longer than clocks differ. */
 const restMs = 5 * 60_000;

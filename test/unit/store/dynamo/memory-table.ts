@@ -119,7 +119,7 @@ function at(item: Item | undefined, [attribute, field]: Path): Attribute | undef
   return field === undefined ? value : (value as NumberMap | undefined)?.[field];
 }
 
-function holds(condition: Condition, item: Item | undefined): boolean {
+export function holds(condition: Condition, item: Item | undefined): boolean {
   switch (condition.is) {
     case "absent":
       return item === undefined;
@@ -140,7 +140,7 @@ function holds(condition: Condition, item: Item | undefined): boolean {
   }
 }
 
-function updated(item: Item, { set = {}, add = {}, addWithin, join = {} }: Update): Item {
+export function updated(item: Item, { set = {}, add = {}, addWithin, join = {} }: Update): Item {
   const after: Record<string, Attribute> = { ...item, ...set };
   for (const [name, by] of Object.entries(add)) after[name] = Number(after[name] ?? 0) + by;
   for (const [name, strings] of Object.entries(join))
