@@ -13,6 +13,7 @@ export default defineConfig({
       project("unit", 30),
       project("contract", 60, retriesInCi),
       project("property", 60),
+      project("simulation", 600),
       project("parity", 60, retriesInCi),
       project("e2e", 180, retriesInCi),
       project("aws", 240, retriesInCi, "infra"),

@@ -1,0 +1,109 @@
+import { type CallFaults, noFaults } from "./dynamo/table-client.ts";
+import type { ClockError } from "./process.ts";
+import { createRandom, type Random } from "./random.ts";
+
+export type Role = "writer" | "reader" | "lister" | "watcher" | "accountant" | "compactor";
+
+export interface ActorPlan {
+  readonly name: string;
+  readonly role: Role;
+  /** Index of the process in which it lives. */
+  readonly process: number;
+  readonly steps: number;
+}
+
+/** Everything of a history that the seed decides before it begins. Smaller plans of the same seed are made by `cuts.ts`. */
+export interface Plan {
+  readonly seed: number;
+  readonly host: "dynamo" | "lmdb";
+  readonly keys: number;
+  readonly thinkMs: number;
+  /** Share of writes that are too large for one item. */
+  readonly large: number;
+  readonly actors: readonly ActorPlan[];
+  readonly clocks: readonly ClockError[];
+  readonly faults: CallFaults;
+  /** Transactions: see `ServiceSpeed`. */
+  readonly applyMs: number;
+  readonly slowShare: number;
+  readonly crashes: readonly { readonly process: number; readonly atMs: number; readonly downMs: number }[];
+  readonly pauses: readonly { readonly process: number; readonly atMs: number; readonly forMs: number }[];
+  readonly clockSteps: readonly { readonly process: number; readonly atMs: number; readonly byMs: number }[];
+  /** Everything is off for hours, and TTL deletes some of what it may. */
+  readonly night: { readonly atMs: number; readonly hours: number; readonly swept: number } | undefined;
+  /** Whether the stream tells processes of what was written, late and more than once. */
+  readonly stream: boolean;
+  /** So many transactions find room on the disk. */
+  readonly diskTransactions: number | undefined;
+}
+
+/** Clocks of servers differ by so much at most: what the store is made for. */
+const farthestMs = 2500;
+
+const faultKinds: readonly (keyof CallFaults)[] = ["throttled", "conflict", "lost", "unanswered", "late"];
+
+export function planOf(seed: number): Plan {
+  const random = createRandom(seed, "plan");
+  const host = random.chance(0.2) ? "lmdb" : "dynamo";
+  const processes = host === "lmdb" ? 1 : 1 + random.below(4);
+  const lengthMs = random.pick([800, 2000, 5000]);
+  const times = <T>(most: number, make: () => T): T[] => Array.from({ length: random.below(most + 1) }, make);
+  const someProcess = (): number => random.below(processes);
+  const quiet = random.chance(0.35);
+  const faults: Record<keyof CallFaults, number> = { ...noFaults };
+  if (!quiet) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.15]);
+  return {
+    seed,
+    host,
+    keys: random.pick([1, 2, 4, 12]),
+    thinkMs: random.pick([5, 40, 150]),
+    large: random.pick([0, 0, 0.03, 0.3]),
+    actors: actorsOf(random, processes),
+    clocks: Array.from({ length: processes }, () => clockOf(random)),
+    faults,
+    applyMs: random.pick([1, 5, 30]),
+    slowShare: random.pick([0, 0.02, 0.1]),
+    crashes: random.chance(0.6)
+      ? times(4, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), downMs: random.pick([20, 500, 5000, 60_000]) }))
+      : [],
+    pauses: random.chance(0.4)
+      ? times(3, () => ({
+          process: someProcess(),
+          atMs: random.between(0, lengthMs),
+          forMs: random.pick([30, 900, 1500, 10_000, 240_000]),
+        }))
+      : [],
+    clockSteps: random.chance(0.2)
+      ? times(2, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), byMs: random.between(-farthestMs, farthestMs) }))
+      : [],
+    night: random.chance(0.12)
+      ? { atMs: random.between(100, lengthMs), hours: random.pick([1, 3, 19, 23, 26, 50]), swept: random.pick([0, 0.3, 1]) }
+      : undefined,
+    stream: random.chance(0.5),
+    diskTransactions: host === "lmdb" && random.chance(0.1) ? 3 + random.below(30) : undefined,
+  };
+}
+
+function actorsOf(random: Random, processes: number): ActorPlan[] {
+  const counts: readonly (readonly [Role, number])[] = [
+    ["writer", 1 + random.below(4)],
+    ["reader", random.below(3)],
+    ["lister", random.below(2)],
+    ["watcher", random.below(3)],
+    ["accountant", random.below(3)],
+    ["compactor", random.chance(0.2) ? 1 : 0],
+  ];
+  return counts.flatMap(([role, count]) =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `${role}${index}`,
+      role,
+      process: random.below(processes),
+      steps: 3 + random.below(10),
+    })),
+  );
+}
+
+function clockOf(random: Random): ClockError {
+  const offsetMs = random.pick([0, 0, random.between(-300, 300), random.between(-farthestMs, farthestMs)]);
+  return { offsetMs, drift: random.pick([0, 0, random.between(-0.001, 0.001)]) };
+}
