@@ -70,9 +70,11 @@ export class LogReader {
       const end = Math.min(head.revision, (partition + 1) * revisionsPerPartition - 1);
       const beyond = items.slice(whole.length);
       if (beyond.length === 0 && (more || next > end)) continue;
-      this.#notice(gapsOf(beyond, next, more ? undefined : end));
+      const seenUntil = more ? afterItem(beyond.at(-1)) : end + 1;
+      this.#notice(after, seenUntil, gapsOf(beyond, next, more ? undefined : end));
       return { entries, through: next - 1, waiting: true, oldestAtMs };
     }
+    this.#notice(after, next, []);
     return { entries, through: Math.max(after, next - 1), waiting: false, oldestAtMs };
   }
 
@@ -114,12 +116,17 @@ export class LogReader {
     this.#empty.delete(revision);
   }
 
-  /** All that can be seen, not only the first: writers that died one after another hold readers up once, not once each. */
-  #notice(gaps: readonly number[]): void {
+  /**
+   * All gaps that can be seen in (after, until), not only the first: writers that died one after another hold readers up once, not once each. What lies
+   * outside is left alone: others read there, and their waiting must not begin anew each time.
+   */
+  #notice(after: number, until: number, gaps: readonly number[]): void {
+    if (gaps.length === 0 && this.#empty.size === 0) return;
     const now = this.#clock.now();
-    const since = gaps.map((revision) => [revision, this.#empty.get(revision) ?? now] as const);
-    this.#empty.clear();
-    for (const [revision, sinceMs] of since) this.#empty.set(revision, sinceMs);
+    const empty = new Set(gaps);
+    for (const revision of this.#empty.keys())
+      if (revision > after && revision < until && !empty.has(revision)) this.#empty.delete(revision);
+    for (const revision of gaps) if (!this.#empty.has(revision)) this.#empty.set(revision, now);
   }
 }
 

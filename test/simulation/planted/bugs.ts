@@ -136,8 +136,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       dynamo(
         "log-reader.ts",
-        "    for (; at < revisionOf(item); at++) empty.add(at);",
-        "    for (; at < revisionOf(item); at++) empty.add(at);\n    if (empty.size > 0) return empty;",
+        "while (at < revisionOf(item)) gaps.push(at++);",
+        "while (at < revisionOf(item) && at - next === gaps.length) gaps.push(at++);",
+      ),
+    ],
+  },
+  {
+    name: "empty-places-forgotten",
+    story: "two readers at different places make each other's waiting begin anew, for ever (found by this suite)",
+    patches: [
+      dynamo(
+        "log-reader.ts",
+        "if (revision > after && revision < until && !empty.has(revision)) this.#empty",
+        "if (!empty.has(revision)) this.#empty",
       ),
     ],
   },
