@@ -26,6 +26,8 @@ export interface Plan {
   /** Transactions: see `ServiceSpeed`. */
   readonly applyMs: number;
   readonly slowShare: number;
+  /** Tries of a call before the store gives it up. */
+  readonly attempts: number;
   readonly crashes: readonly { readonly process: number; readonly atMs: number; readonly downMs: number }[];
   readonly pauses: readonly { readonly process: number; readonly atMs: number; readonly forMs: number }[];
   readonly clockSteps: readonly { readonly process: number; readonly atMs: number; readonly byMs: number }[];
@@ -50,22 +52,26 @@ export function planOf(seed: number): Plan {
   const times = <T>(most: number, make: () => T): T[] => Array.from({ length: random.below(most + 1) }, make);
   const someProcess = (): number => random.below(processes);
   const quiet = random.chance(0.35);
+  const massacre = processes > 2 && random.chance(0.25);
   const faults: Record<keyof CallFaults, number> = { ...noFaults };
-  if (!quiet) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.15]);
+  if (!quiet && !massacre) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.15, 0.3]);
   return {
     seed,
     host,
     keys: random.pick([1, 2, 4, 12]),
     thinkMs: random.pick([5, 40, 150]),
     large: random.pick([0, 0, 0.03, 0.3]),
-    actors: actorsOf(random, processes),
+    actors: actorsOf(random, processes, massacre),
     clocks: Array.from({ length: processes }, () => clockOf(random)),
     faults,
-    applyMs: random.pick([1, 5, 30]),
-    slowShare: random.pick([0, 0.02, 0.1]),
-    crashes: random.chance(0.6)
-      ? times(4, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), downMs: random.pick([20, 500, 5000, 60_000]) }))
-      : [],
+    applyMs: massacre ? 1 : random.pick([1, 5, 30]),
+    slowShare: massacre ? 0 : random.pick([0, 0.02, 0.1]),
+    attempts: random.pick([2, 8, 8]),
+    crashes: massacre
+      ? deathsOfAllBut(random, processes)
+      : random.chance(0.6)
+        ? times(4, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), downMs: random.pick([20, 500, 5000, 60_000]) }))
+        : [],
     pauses: random.chance(0.4)
       ? times(3, () => ({
           process: someProcess(),
@@ -84,11 +90,17 @@ export function planOf(seed: number): Plan {
   };
 }
 
-function actorsOf(random: Random, processes: number): ActorPlan[] {
+/** All but the first process die within a moment, as functions do that run into the same time-out: each leaves commits half done. */
+function deathsOfAllBut(random: Random, processes: number): Plan["crashes"] {
+  const atMs = random.between(20, 300);
+  return Array.from({ length: processes - 1 }, (_, index) => ({ process: index + 1, atMs: atMs + random.between(0, 80), downMs: 5000 }));
+}
+
+function actorsOf(random: Random, processes: number, massacre: boolean): ActorPlan[] {
   const counts: readonly (readonly [Role, number])[] = [
-    ["writer", 1 + random.below(4)],
+    ["writer", massacre ? 8 : 1 + random.below(4)],
     ["reader", random.below(3)],
-    ["lister", random.below(2)],
+    ["lister", massacre ? 2 : random.below(2)],
     ["watcher", random.below(3)],
     ["accountant", random.below(3)],
     ["compactor", random.chance(0.2) ? 1 : 0],
@@ -97,7 +109,7 @@ function actorsOf(random: Random, processes: number): ActorPlan[] {
     Array.from({ length: count }, (_, index) => ({
       name: `${role}${index}`,
       role,
-      process: random.below(processes),
+      process: massacre && role === "lister" ? 0 : random.below(processes),
       steps: 3 + random.below(10),
     })),
   );

@@ -10,6 +10,9 @@ interface Happening {
 /** Lets everything run that was made possible: promise continuations, and what the product puts off with `setImmediate`. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** What was put off may put something off itself. */
+const mostIdleTurns = 20;
+
 /**
  * True time and what is to happen when. Nothing else makes time pass and nothing real is waited for: every continuation in a history comes from an
  * entry of this queue, in an order that the seed alone decides.
@@ -45,9 +48,15 @@ export class World {
   /** Until `done` holds. @throws when nothing is left to happen, or too much happens without an end */
   async run(done: () => boolean, limit: number): Promise<void> {
     await turn();
+    let idleTurns = 0;
     while (!done()) {
       const next = pop(this.#heap);
-      if (!next) throw new Error("the history is stuck: nothing is left to happen");
+      if (!next && ++idleTurns > mostIdleTurns) throw new Error("the history is stuck: nothing is left to happen");
+      if (!next) {
+        await turn();
+        continue;
+      }
+      idleTurns = 0;
       const { run } = next;
       if (!run) continue;
       if (++this.happenings > limit) throw new Error(`the history has no end: ${limit} happenings`);

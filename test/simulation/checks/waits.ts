@@ -10,7 +10,7 @@ export function* checkWaits({ plan, calls }: Judged): Generator<Violation> {
   if (throttled + conflict + lost + unanswered + late > 0 || plan.applyMs * (plan.slowShare > 0 ? 40 : 1) > 200) return;
   if (plan.clockSteps.length > 0) return;
   for (const call of calls) {
-    if (call.kind !== "read" && call.kind !== "list" && !(call.kind === "stretch" && call.way === "readLog")) continue;
+    if (call.kind !== "read" && call.kind !== "list") continue;
     if (call.endMs === undefined || call.paused) continue;
     const tookMs = call.endMs - call.startMs;
     if (tookMs > boundMs)

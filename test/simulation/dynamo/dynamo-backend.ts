@@ -1,5 +1,6 @@
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
 import { scopeOf } from "../../../shared/store/dynamo/keys.ts";
+import { defaultRetryPolicy } from "../../../shared/store/dynamo/retrying-table.ts";
 import type { Backend } from "../bench.ts";
 import { cluster } from "../objects.ts";
 import type { Plan } from "../plan.ts";
@@ -34,7 +35,13 @@ export function createDynamoBackend(plan: Plan, world: World): Backend {
       const table = new TableClient(dynamo, process, () => (backend.healthy ? noFaults : plan.faults));
       let ids = 0;
       const makeId = (): string => `${process.name}-${++ids}`;
-      const store = new DynamoStore({ table, clock: process.clock, random: process.random.next, makeId });
+      const store = new DynamoStore({
+        table,
+        clock: process.clock,
+        random: process.random.next,
+        makeId,
+        retries: { ...defaultRetryPolicy, attempts: plan.attempts },
+      });
       stores.add({ store, alive: () => process.alive });
       return store;
     },

@@ -171,7 +171,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "acknowledged-before-sync",
     story: "a commit is acknowledged when LMDB shows it, not when it is on the disk",
-    patches: [{ file: "shared/store/lmdb/lmdb-store.ts", from: "        .then(() => this.#root.flushed)\n", to: "" }],
+    patches: [{ file: "shared/store/lmdb/group-commit.ts", from: "      .then(() => synced)\n", to: "" }],
   },
   {
     name: "last-entry-not-read",
