@@ -24,5 +24,11 @@ export interface ApiCluster {
   readonly webhooks?: WebhookCaller;
 }
 
-/** Kubernetes' `metav1.Time`: RFC 3339 in UTC without fractions. */
-export const timestamp = (nowMs: number): string => `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+let latest = { second: Number.NaN, text: "" };
+
+/** Kubernetes' `metav1.Time`: RFC 3339 in UTC without fractions. Made once a second: each write asks for it twice or more. */
+export function timestamp(nowMs: number): string {
+  const second = Math.floor(nowMs / 1000);
+  if (second !== latest.second) latest = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` };
+  return latest.text;
+}
