@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { parse, stringify } from "yaml";
-import { operatorApiKey } from "../../shared/auth/api-key.ts";
 import { type CommandArguments, type CommandOptions, type CommandResult, runCommand, wordsOf } from "../e2e/commands.ts";
 import { createHttp, type HttpClient } from "../e2e/http.ts";
 import { findKubectl } from "../e2e/needs.ts";
@@ -182,5 +181,6 @@ async function operatorKey(endpoint: string, { CoracleData }: Outputs): Promise<
   const client = new SecretsManagerClient(clientOptions(endpoint));
   const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId: CoracleData.OperatorSecret }));
   client.destroy();
-  return operatorApiKey(SecretString).token;
+  const { stdout } = await runCommand(process.execPath, [join(repository, "scripts", "operator-key.ts")], { stdin: SecretString });
+  return stdout.trim();
 }
