@@ -22,6 +22,8 @@ export interface ListOptions {
 
 /** How long a read waits for a resource version that this server has not seen yet (`blockTimeout` of the watch cache). */
 const tooNewWaitMs = 3000;
+/** A list may be read in pages for so long (kube-apiserver's `--etcd-compaction-interval`); then its revision counts as compacted. */
+const pagesWithinMs = 5 * 60_000;
 
 const invalidListOption = (field: string, reason: string, message: string): StatusError =>
   invalidStatus("ListOptions", "meta.k8s.io", "", [{ reason, field, message }]);
@@ -71,9 +73,9 @@ export async function listObjects(
   selection: Selection,
   options: ListOptions,
 ): Promise<ListResult> {
-  const { mirror } = cluster;
+  const { mirror, clock } = cluster;
   const wanted = parseResourceVersion(options.resourceVersion);
-  const token = options.continueToken === "" ? undefined : parseContinueToken(options.continueToken);
+  const token = options.continueToken === "" ? undefined : parseContinueToken(options.continueToken, clock.now());
   let exact: number | undefined;
   if (token) exact = token.revision < 0 ? undefined : token.revision;
   else if (options.resourceVersionMatch === "Exact" || (options.limit > 0 && wanted > 0 && options.resourceVersionMatch === ""))
@@ -84,14 +86,19 @@ export async function listObjects(
   const within = namespace === "" ? selection.namespace : namespace;
   const resource = { group: definition.group, resource: definition.resource };
   const revision = exact ?? mirror.revision;
+  const begunAtMs = token?.begunAtMs ?? clock.now();
+  const tooLate = exact !== undefined && clock.now() - begunAtMs > pagesWithinMs;
   const candidates = exact === undefined ? direct(cluster, resource, within, selection) : mirror.listAt(resource, within, exact);
-  if (!candidates) throw expired(token !== undefined, () => encodeContinueToken(-1, token?.start ?? ""));
+  if (!candidates || tooLate) throw expired(token && { ...token, revision: -1 });
   const limit = options.resourceVersion === "0" && !token ? 0 : options.limit;
   if (limit === 0 && !token && selection.all) return { items: candidates, revision, continueToken: undefined, remaining: undefined };
-  return page(candidates, selection, token?.start ?? "", limit, revision);
+  const result = page(candidates, selection, { start: token?.start ?? "", revision, begunAtMs }, limit);
+  if (result.continueToken !== undefined && revision === mirror.revision) mirror.keepList(resource, within);
+  return result;
 }
 
-function page(candidates: readonly StoredObject[], selection: Selection, start: string, limit: number, revision: number): ListResult {
+function page(candidates: readonly StoredObject[], selection: Selection, from: ContinueToken, limit: number): ListResult {
+  const { start, revision } = from;
   const items: StoredObject[] = [];
   let at = start === "" ? 0 : candidates.findIndex((stored) => sortKey(stored) >= start);
   if (at < 0) at = candidates.length;
@@ -102,7 +109,7 @@ function page(candidates: readonly StoredObject[], selection: Selection, start: 
       // The continue token points just behind the last item, as etcd's range does.
       const last = items.at(-1);
       const remaining = selection.all ? candidates.length - at : undefined;
-      return { items, revision, continueToken: encodeContinueToken(revision, last ? `${sortKey(last)}\u0000` : ""), remaining };
+      return { items, revision, continueToken: encodeContinueToken({ ...from, start: last ? `${sortKey(last)}\u0000` : "" }), remaining };
     }
     items.push(stored);
   }
@@ -152,16 +159,26 @@ export async function reach({ mirror, clock }: ApiCluster, revision: number): Pr
   });
 }
 
-function expired(continued: boolean, token: () => string): StatusError {
-  if (continued) return new ExpiredListError(token());
-  return new StatusError("Expired", "The resourceVersion for the provided list is too old.");
+interface ContinueToken {
+  /** -1: whatever is the newest, because the list's own revision has expired. */
+  readonly revision: number;
+  readonly start: string;
+  /** When the first page was read. */
+  readonly begunAtMs: number;
 }
 
-function encodeContinueToken(revision: number, start: string): string {
-  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start })).toString("base64url");
+const expired = (next: ContinueToken | undefined): StatusError =>
+  next
+    ? new ExpiredListError(encodeContinueToken(next))
+    : new StatusError("Expired", "The resourceVersion for the provided list is too old.");
+
+function encodeContinueToken({ revision, start, begunAtMs }: ContinueToken): string {
+  const at = revision < 0 ? {} : { at: begunAtMs };
+  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start, ...at })).toString("base64url");
 }
 
-function parseContinueToken(token: string): { revision: number; start: string } {
+/** Times in a token are its client's word: at worst its own list is older. */
+function parseContinueToken(token: string, nowMs: number): ContinueToken {
   const refuse = (why: string): StatusError => new StatusError("BadRequest", `invalid continue token: continue key is not valid: ${why}`);
   let value: unknown;
   const bytes = Buffer.from(token, "base64url");
@@ -171,10 +188,10 @@ function parseContinueToken(token: string): { revision: number; start: string } 
     const code = bytes[0] ?? 0;
     throw refuse(bytes.length === 0 ? "unexpected end of JSON input" : `invalid character ${quoted(code)} looking for beginning of value`);
   }
-  const { v, rv, start } = (typeof value === "object" && value !== null ? value : {}) as { v?: unknown; rv?: unknown; start?: unknown };
+  const { v, rv, start, at } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (v !== "meta.k8s.io/v1" || typeof rv !== "number" || typeof start !== "string" || start === "")
     throw refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
-  return { revision: rv, start };
+  return { revision: rv, start, begunAtMs: typeof at === "number" ? at : nowMs };
 }
 
 const quoted = (code: number): string =>

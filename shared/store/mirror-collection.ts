@@ -4,6 +4,8 @@ import { LazyEntry, LazyObject } from "./stored-entry.ts";
 import type { Change } from "./view.ts";
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** As etcd orders its keys, `namespace/name`: what is in `a-b` comes before what is in `a`. */
+const compareNamespaces = (a: string, b: string): number => compare(`${a}/`, `${b}/`);
 
 type Listener = (changes: readonly Change[]) => void;
 
@@ -86,7 +88,9 @@ export class Collection {
     if (then.size === 0) return this.list(namespace);
     const unchanged = this.list(namespace).filter(({ key }) => !then.has(`${key.namespace}\u0001${key.name}`));
     const restored = [...then.values()].filter((stored) => stored !== undefined);
-    return [...unchanged, ...restored].sort((a, b) => compare(a.key.namespace, b.key.namespace) || compare(a.key.name, b.key.name));
+    return [...unchanged, ...restored].sort(
+      (a, b) => compareNamespaces(a.key.namespace, b.key.namespace) || compare(a.key.name, b.key.name),
+    );
   }
 
   changesAfter(revision: number): readonly Change[] {
@@ -167,7 +171,7 @@ export class Collection {
       bucket = new Bucket();
       this.#namespaces.set(namespace, bucket);
       this.#namespaceOrder.push(namespace);
-      this.#namespaceOrder.sort(compare);
+      this.#namespaceOrder.sort(compareNamespaces);
     }
     if (!bucket.byName.has(name)) this.#size++;
     bucket.set(stored);

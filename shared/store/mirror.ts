@@ -1,5 +1,6 @@
 import { collectionOf, type GroupResource } from "../kubernetes/object.ts";
 import type { Pod } from "../kubernetes/types.ts";
+import { KeptLists } from "./kept-lists.ts";
 import { Collection } from "./mirror-collection.ts";
 import { type ClusterRef, type LogEntry, type Store, type StoredObject, StoreError } from "./store.ts";
 import { LazyObject } from "./stored-entry.ts";
@@ -47,6 +48,7 @@ export class Mirror implements ClusterView {
   readonly #parsed: Change[] = [];
   #owners: Map<string, Map<string, StoredObject>> | undefined;
   #nodes: Map<string, Map<string, StoredObject>> | undefined;
+  readonly #keptLists = new KeptLists();
   readonly #listeners = new Set<(changes: readonly Change[]) => void>();
   readonly #moved = new Set<() => void>();
   /** Why it moves no more. */
@@ -108,9 +110,16 @@ export class Mirror implements ClusterView {
     return this.#collections.get(collectionOf(resource))?.changedAt ?? 0;
   }
 
-  /** The list as it was at `revision`, or undefined when the history does not reach back so far. */
+  /** Keeps today's list for `listAt`, however many changes follow; what was kept first makes room. */
+  keepList(resource: GroupResource, namespace: string | undefined): void {
+    this.#keptLists.keep(collectionOf(resource), namespace, this.#revision, () => this.list(resource, namespace));
+  }
+
+  /** The list as it was at `revision`, or undefined when it was not kept and the history does not reach back so far. */
   listAt(resource: GroupResource, namespace: string | undefined, revision: number): readonly StoredObject[] | undefined {
     if (revision >= this.#revision) return this.list(resource, namespace);
+    const kept = this.#keptLists.at(collectionOf(resource), namespace, revision);
+    if (kept) return kept;
     if (revision < this.#historyStart) return undefined;
     return this.#collections.get(collectionOf(resource))?.listAt(namespace, revision) ?? [];
   }

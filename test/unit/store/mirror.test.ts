@@ -86,3 +86,27 @@ describe("a mirror that has ended", () => {
     await expect(mirror.reached(revision + 1)).rejects.toMatchObject({ code: "Unavailable" });
   });
 });
+
+describe("a list that is read in pages", () => {
+  it("stays as it was when more has changed than the history holds", async () => {
+    let revision = await write("a", 0, 0);
+    await write("b", 0, 0);
+    const begun = mirror.revision;
+    mirror.keepList(configMaps, "default");
+    for (let value = 1; value <= 2100; value++) revision = await write("a", value, revision);
+    expect(mirror.historyStart).toBeGreaterThan(begun);
+    expect(mirror.listAt(configMaps, "default", begun)?.map(({ revision }) => revision)).toEqual([begun - 1, begun]);
+    expect(mirror.listAt(configMaps, undefined, begun)).toBeUndefined();
+  });
+
+  it("makes room for newer ones", async () => {
+    for (let value = 0, revision = 0; value < 200; value++) {
+      revision = await write("a", value, revision);
+      mirror.keepList(configMaps, "default");
+    }
+    for (let value = 0, revision = 0; value < 2000; value++) revision = await write("b", value, revision);
+    const kept = (back: number) => mirror.listAt(configMaps, "default", 201 - back);
+    expect(kept(127)).toHaveLength(1);
+    expect(kept(128)).toBeUndefined();
+  });
+});
