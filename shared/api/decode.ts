@@ -1,6 +1,7 @@
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
+import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
@@ -14,8 +15,22 @@ const maxDepth = 200;
 
 const accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
+export interface ParsedBody {
+  readonly value: unknown;
+  /** What a strict decoder has against the text, beside the unknown fields that a schema finds in the value. */
+  readonly strictProblems: StrictProblems | undefined;
+}
+
+/** Joins unknown fields and what else is wrong with the text, in the order in which Kubernetes' decoder reports them. */
+export type StrictProblems = (unknown: readonly string[]) => string[];
+
 /** The body as a JSON value. @throws StatusError `UnsupportedMediaType`, `BadRequest` */
 export function parseBody(body: Buffer, contentType: string | undefined, kind: string): unknown {
+  return parseStrictly(body, contentType, kind, "Ignore").value;
+}
+
+/** The same, with what a lenient parser passes over unless it is to be ignored. @throws StatusError `UnsupportedMediaType`, `BadRequest` */
+export function parseStrictly(body: Buffer, contentType: string | undefined, kind: string, validation: FieldValidation): ParsedBody {
   const media = (contentType ?? "application/json").split(";")[0]?.trim().toLowerCase() ?? "";
   if (media === protobufMediaType) {
     const value = decodeProtobuf(body);
@@ -24,10 +39,13 @@ export function parseBody(body: Buffer, contentType: string | undefined, kind: s
         "BadRequest",
         `the object provided is unrecognized (must be of type ${kind}): provided data does not appear to be a protobuf message of a known kind`,
       );
-    return value;
+    return { value, strictProblems: undefined };
   }
   const text = body.toString("utf8");
-  if (media === "application/json" || media === "") return parseJson(text, kind);
+  if (media === "application/json" || media === "") {
+    const value = parseJson(text, kind);
+    return { value, strictProblems: validation === "Ignore" ? undefined : findRepeatedFields(text, value) };
+  }
   if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") return parseYamlBody(text, kind);
   throw new StatusError(
     "UnsupportedMediaType",
@@ -47,9 +65,16 @@ export function parseJson(text: string, kind: string): unknown {
   }
 }
 
-export function parseYamlBody(text: string, kind: string): unknown {
+export function parseYamlBody(text: string, kind: string): ParsedBody {
   try {
-    return shallow(parseYamlText(text), 0, kind);
+    const repeated: string[] = [];
+    const value = shallow(
+      parseYamlText(text, (problem) => repeated.push(`  ${problem}`)),
+      0,
+      kind,
+    );
+    const problem = ["yaml: unmarshal errors:", ...repeated].join("\n");
+    return { value, strictProblems: repeated.length === 0 ? undefined : (unknown) => [problem, ...unknown] };
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
@@ -96,6 +121,7 @@ export function decodeObject(
   expected: Expected,
   validation: FieldValidation,
   warn: (text: string) => void,
+  strictProblems?: StrictProblems,
 ): KubernetesObject {
   const { kind, apiVersion, schema } = expected;
   const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
@@ -112,14 +138,13 @@ export function decodeObject(
   const object: Record<string, unknown> = { kind, apiVersion, metadata: metadata ?? {}, ...rest };
   const problem = schema?.checkTypes(object);
   if (problem !== undefined) throw refuse(problem);
-  if (schema) {
-    if (validation !== "Ignore") {
-      const unknown = schema.unknownFields(object);
-      if (unknown.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${unknown.join(", ")}`);
-      for (const field of unknown) warn(field);
-    }
-    if (!expected.sparse) schema.prune(object);
+  if (validation !== "Ignore") {
+    const unknown = schema?.unknownFields(object) ?? [];
+    const problems = strictProblems?.(unknown) ?? unknown;
+    if (problems.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${problems.join(", ")}`);
+    for (const problem of problems) warn(problem);
   }
+  if (!expected.sparse) schema?.prune(object);
   if (!hasMetadata(object)) throw refuse("metadata is missing");
   return object;
 }

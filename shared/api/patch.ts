@@ -49,7 +49,7 @@ function parseJsonPatch(body: Buffer): unknown {
 
 function parsePatchObject(body: Buffer, kind: string): unknown {
   const text = body.toString("utf8");
-  const value = text.trimStart().startsWith("{") ? parseJson(text, kind) : parseYamlBody(text, kind);
+  const value = text.trimStart().startsWith("{") ? parseJson(text, kind) : parseYamlBody(text, kind).value;
   if (!isRecord(value)) throw new StatusError("BadRequest", "error decoding patch: a JSON object is expected");
   return value;
 }

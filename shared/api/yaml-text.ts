@@ -1,4 +1,5 @@
-import { type Document, isScalar, Lexer, parseDocument, visit } from "yaml";
+import { type Document, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml";
+import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 
 /** Deeper than any object of the API; goyaml's own limit is 10,000, which the parser's recursion does not reach. */
 const maxDepth = 200;
@@ -9,18 +10,20 @@ const marks = { document: "\u0002", flowEnd: "\u0018", scalar: "\u001f" };
 
 /**
  * A YAML text as a value, as sigs.k8s.io/yaml reads it: version 1.1, with merge keys; a text that is JSON is read as that. What would take
- * the parser very long, or deeper than the stack is, is refused before it is parsed; aliases are bounded.
+ * the parser very long, or deeper than the stack is, is refused before it is parsed; aliases are bounded. Of a key that stands twice in a map the last
+ * counts, and `repeated` is told (`line 3: key "a" already set in map`).
  * @throws Error with a message for the caller
  */
-export function parseYamlText(text: string): unknown {
+export function parseYamlText(text: string, repeated: (problem: string) => void = () => {}): unknown {
   const json = parseAsJson(text);
-  if (json !== undefined) return json;
+  if (json !== undefined && !findRepeatedFields(text, json)) return json;
   checkSize(text);
+  const lines = new LineCounter();
   // The parser's own check of keys compares each with every other.
-  const parsed = parseDocument(text, { version: "1.1", merge: true, uniqueKeys: false });
+  const parsed = parseDocument(text, { version: "1.1", merge: true, uniqueKeys: false, lineCounter: lines });
   const [problem] = parsed.errors;
   if (problem) throw problem;
-  checkKeys(parsed);
+  for (const found of findRepeatedKeys(parsed, lines)) repeated(found);
   return parsed.toJS({ maxAliasCount: 100 });
 }
 
@@ -67,15 +70,18 @@ function checkSize(text: string): void {
   }
 }
 
-function checkKeys(parsed: Document): void {
+function findRepeatedKeys(parsed: Document, lines: LineCounter): string[] {
+  const found: string[] = [];
   visit(parsed, {
     Map(_, { items }) {
       const keys = new Set<unknown>();
       for (const { key } of items) {
         const name = isScalar(key) ? key.value : key;
-        if (keys.has(name)) throw new Error(`key ${JSON.stringify(name)} already set in map`);
+        const { line } = lines.linePos(isNode(key) ? (key.range?.[0] ?? 0) : 0);
+        if (keys.has(name)) found.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
         keys.add(name);
       }
     },
   });
+  return found;
 }

@@ -1,10 +1,10 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
-import type { StatusError } from "../../kubernetes/status-error.ts";
+import { StatusError } from "../../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry } from "../../kubernetes/types.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { bodyLimit, decodeObject, expectedOf, type FieldValidation, parseStrictly, type StrictProblems } from "../decode.ts";
 import { applyManaged } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldValidation } from "../options.ts";
@@ -29,7 +29,7 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   const force = isTrue(info.query.get("force"));
   const schema = registry.schemaOf(definition);
   const body = await request.body(bodyLimit);
-  const value = parseBody(body, "application/yaml", definition.kind);
+  const { value, strictProblems } = parseStrictly(body, "application/yaml", definition.kind, validation);
   const read = (): KubernetesObject => {
     const seen = new Set(warnings);
     const config = decodeObject(structuredClone(value), { ...expectedOf(definition, schema), sparse: true }, validation, (text) => {
@@ -43,6 +43,7 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
     const config = read();
     checkVersion(config, live, definition, target.name);
     const { object, managers } = applyManaged(write, live, config, force);
+    checkRepeated(strictProblems, validation, warnings);
     return { object: asObject(object), managers };
   };
   if (!(await registry.latest(keyOf(definition, target.namespace, target.name)))) {
@@ -53,6 +54,14 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   }
   const updated = await registry.update(definition, target.namespace, target.name, result, context, { subresource });
   return respond(200, encoderFor(call, negotiated).object(updated), negotiated);
+}
+
+/** Keys that stand twice in the configuration: told of after everything that the apply itself may be refused for. */
+function checkRepeated(strictProblems: StrictProblems | undefined, validation: FieldValidation, warnings: string[]): void {
+  if (!strictProblems || validation === "Ignore") return;
+  const problem = `error converting YAML to JSON: ${strictProblems([]).join(", ")}`;
+  if (validation === "Strict") throw new StatusError("BadRequest", `error strict decoding YAML: ${problem}`);
+  if (!warnings.includes(problem)) warnings.push(problem);
 }
 
 /** An applied object has the metadata of the configuration at least. */

@@ -7,7 +7,7 @@ import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { bodyLimit, decodeObject, expectedOf, parseStrictly } from "../decode.ts";
 import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
@@ -40,9 +40,10 @@ export function writeContext(
 async function readBody(call: Call, kind: "CreateOptions" | "UpdateOptions"): Promise<KubernetesObject> {
   const { definition, served, request, info, target, warnings } = call;
   const validation = parseFieldValidation(kind, info.query);
-  const value = parseBody(await request.body(bodyLimit), request.header("content-type"), definition.kind);
+  const body = await request.body(bodyLimit);
+  const { value, strictProblems } = parseStrictly(body, request.header("content-type"), definition.kind, validation);
   const expected = expectedOf(definition, served.registry.schemaOf(definition));
-  const object = decodeObject(value, expected, validation, (text) => warnings.push(text));
+  const object = decodeObject(value, expected, validation, (text) => warnings.push(text), strictProblems);
   checkPlace(object, definition.namespaced ? target.namespace : "", target.name);
   dropRepeatedOwners(object.metadata, "", (text) => warnings.push(text));
   return object;

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listObjects, parseListOptions } from "../../../shared/api/list.ts";
+import { ExpiredListError } from "../../../shared/api/response.ts";
+import { parseSelection } from "../../../shared/api/selection.ts";
+import { findResource } from "../../../shared/kubernetes/resources.ts";
 import { createHarness, type Harness } from "./harness.ts";
 
 let api: Harness;
@@ -137,5 +141,80 @@ describe("lists and watches", () => {
     stop();
     expect(lines.map(({ type }) => type)).toEqual(["ADDED", "ADDED", "ADDED", "ADDED", "BOOKMARK"]);
     expect(lines.at(-1)?.object).toMatchObject({ metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
+  });
+});
+
+describe("lists in pages", () => {
+  it("pages through all namespaces in the order of etcd's keys, and loses none whose name continues another's", async () => {
+    const namespaces = ["pages", "pages-2", "pages2"];
+    for (const name of namespaces) {
+      await api.call("POST", "/api/v1/namespaces", { metadata: { name } });
+      for (const map of ["x", "y"])
+        await api.call("POST", `/api/v1/namespaces/${name}/configmaps`, configMap(map, { labels: { pages: "y" } }));
+    }
+    const found: string[] = [];
+    for (let token = "", pages = 0; pages < 10; pages++) {
+      const page = await api.call("GET", `/api/v1/configmaps?labelSelector=pages&limit=1&continue=${token}`);
+      for (const { metadata } of page.body.items) found.push(`${metadata.namespace}/${metadata.name}`);
+      token = page.body.metadata.continue ?? "";
+      if (token === "") break;
+    }
+    expect(found).toEqual(["pages-2/x", "pages-2/y", "pages/x", "pages/y", "pages2/x", "pages2/y"]);
+  });
+
+  it("ends a list whose first page is older than Kubernetes keeps its history, with a token that goes on from the newest state", async () => {
+    for (const name of ["q1", "q2", "q3"]) await api.call("POST", maps, configMap(name, { labels: { late: "y" } }));
+    let nowMs = Date.now();
+    const cluster = { ...api.cluster, clock: { ...api.cluster.clock, now: () => nowMs } };
+    const definition = findResource("", "v1", "configmaps");
+    if (!definition) throw new Error("there are no ConfigMaps");
+    const read = (query: string) => {
+      const parameters = new URLSearchParams(`labelSelector=late&limit=1&${query}`);
+      return listObjects(cluster, definition, "default", parseSelection(definition, parameters), parseListOptions(parameters));
+    };
+    const first = await read("");
+    nowMs += 4 * 60_000;
+    const second = await read(`continue=${first.continueToken}`);
+    expect(second).toMatchObject({ items: [{ key: { name: "q2" } }], revision: first.revision });
+    nowMs += 2 * 60_000;
+    const refusal = await read(`continue=${second.continueToken}`).catch((error: unknown) => error);
+    if (!(refusal instanceof ExpiredListError)) throw refusal;
+    expect(await read(`continue=${refusal.continueToken}`)).toMatchObject({ items: [{ key: { name: "q3" } }], continueToken: undefined });
+  });
+});
+
+describe("fields that stand twice", () => {
+  const repeated = (name: string) =>
+    `{"kind":"ConfigMap","apiVersion":"v1","extra":1,"metadata":{"name":"${name}","labels":{"a":"1","a":"2"}},"data":{"k":"v","k":"w"}}`;
+  const problems = [`unknown field "extra"`, `duplicate field "metadata.labels.a"`, `duplicate field "data.k"`];
+
+  it("are refused when strict, in the order of the text and together with unknown ones", async () => {
+    const { status, body } = await api.call("POST", `${maps}?fieldValidation=Strict`, repeated("strict"));
+    expect(status).toBe(400);
+    expect(body.message).toBe(`ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ${problems.join(", ")}`);
+  });
+
+  it("are warned of by default, and the last counts", async () => {
+    const { status, body, headers } = await api.call("POST", maps, repeated("lenient"));
+    expect(status).toBe(201);
+    expect(body.data).toEqual({ k: "w" });
+    for (const problem of problems) expect(headers.warning).toContain(problem.replaceAll('"', '\\"'));
+  });
+
+  it("pass in silence when they are to be ignored", async () => {
+    const { status, headers } = await api.call("POST", `${maps}?fieldValidation=Ignore`, repeated("ignored"));
+    expect(status).toBe(201);
+    expect(headers.warning).toBeUndefined();
+  });
+
+  it("are refused in an applied configuration, with their line", async () => {
+    const yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: applied\ndata:\n  k: v\n  k: w\n";
+    const { status, body } = await api.call("PATCH", `${maps}/applied?fieldManager=m&fieldValidation=Strict`, yaml, {
+      "content-type": "application/apply-patch+yaml",
+    });
+    expect(status).toBe(400);
+    expect(body.message).toBe(
+      'error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 7: key "k" already set in map',
+    );
   });
 });
