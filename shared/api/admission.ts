@@ -1,3 +1,4 @@
+import { nodeNameOf } from "../auth/node-user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import {
@@ -12,6 +13,7 @@ import { defaultIngressClass } from "./admission/plugins/default-ingress-class.t
 import { defaultTolerationSeconds } from "./admission/plugins/default-toleration-seconds.ts";
 import { limitRanger } from "./admission/plugins/limit-ranger.ts";
 import { checkNamespace } from "./admission/plugins/namespace-lifecycle.ts";
+import { restrictNode } from "./admission/plugins/node-restriction.ts";
 import { namespaceSecurity, podSecurity, podTemplateSecurity } from "./admission/plugins/pod-security.ts";
 import { podPriority, priorityClassDefault } from "./admission/plugins/priority.ts";
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
@@ -22,7 +24,7 @@ import { mutateByWebhooks, Reinvocation, validateByWebhooks } from "./admission/
 import type { ApiCluster } from "./api-cluster.ts";
 
 /**
- * What kube-apiserver 1.33 enables by default, by the collections that each is about, in its order (pkg/kubeapiserver/options/plugins.go).
+ * What kube-apiserver 1.33 enables by default, and NodeRestriction, which every installer enables, by the collections that each is about, in its order (pkg/kubeapiserver/options/plugins.go).
  * TaintNodesByCondition is part of the Node strategy, ResourceQuota of the commit.
  */
 const plugins: ReadonlyMap<string, readonly AdmissionPlugin[]> = new Map([
@@ -57,6 +59,8 @@ export async function mutateAdmitted(cluster: ApiCluster, attributes: AdmissionA
 
 async function mutateByPlugins(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   checkNamespace(cluster, attributes);
+  const nodeName = nodeNameOf(attributes.context.user);
+  if (nodeName !== undefined) await restrictNode(cluster, attributes, nodeName);
   for (const { mutate } of plugins.get(collectionOf(attributes.definition)) ?? []) {
     const pending = mutate?.(cluster, attributes);
     if (pending) await pending;

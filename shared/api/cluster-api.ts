@@ -143,8 +143,13 @@ function authorize(served: ServedCluster, request: ApiRequest, info: RequestInfo
   if (!allowed) throw forbidden(user, attributes, reason);
 }
 
-export function attributesOf(method: string, { resource, path }: RequestInfo): RequestAttributes {
+export function attributesOf(method: string, { resource, path, query }: RequestInfo): RequestAttributes {
   if (!resource) return { kind: "nonResource", verb: method.toLowerCase(), path };
-  const { verb, group, resource: name, subresource, namespace } = resource;
-  return { kind: "resource", verb, group, resource: name, subresource, namespace, name: resource.name };
+  const { verb, group, resource: plural, subresource, namespace, name } = resource;
+  const attributes = { kind: "resource" as const, verb, group, resource: plural, subresource, namespace, name };
+  const selector = verb === "list" || verb === "watch" || verb === "deletecollection" ? query.get("fieldSelector") : null;
+  if (selector === null) return attributes;
+  // A collection of one is that one, to whoever decides by names (RequestInfoFactory).
+  const single = name === "" ? /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(selector)?.[1] : undefined;
+  return { ...attributes, fieldSelector: selector, ...(single !== undefined && { name: single }) };
 }

@@ -12,6 +12,8 @@ export type RequestAttributes =
       readonly namespace: string;
       /** Empty: a collection, or a create. */
       readonly name: string;
+      /** Of a list or watch, as it was asked for. */
+      readonly fieldSelector?: string;
     }
   | { readonly kind: "nonResource"; readonly verb: string; readonly path: string };
 

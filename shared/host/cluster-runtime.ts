@@ -8,6 +8,7 @@ import type { ObjectClient } from "../api/object-client.ts";
 import type { PodStreams } from "../api/pod-streams.ts";
 import { Registry } from "../api/registry.ts";
 import { ResourceCatalog } from "../api/resource-catalog.ts";
+import { createNodeAuthorizer } from "../auth/node-authorizer.ts";
 import { createRbacAuthorizer } from "../auth/rbac.ts";
 import type { TokenIssuer } from "../auth/token.ts";
 import type { Clock } from "../clock.ts";
@@ -63,7 +64,7 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
   const resources = new ResourceCatalog(mirror, () => clock.now());
   const cluster = { ref, store, mirror, resources, clock, log, random, uid: randomUUID, serviceCidr, ...(webhooks && { webhooks }) };
   const registry = new Registry(cluster);
-  const authorizer = createRbacAuthorizer(mirror);
+  const authorizer = createNodeAuthorizer(mirror, createRbacAuthorizer(mirror));
   return {
     ref,
     cluster,

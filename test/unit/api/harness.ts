@@ -9,6 +9,7 @@ import { Documents } from "../../../shared/api/non-resource.ts";
 import { Registry } from "../../../shared/api/registry.ts";
 import { ResourceCatalog } from "../../../shared/api/resource-catalog.ts";
 import { isStream } from "../../../shared/api/response.ts";
+import { createNodeAuthorizer } from "../../../shared/auth/node-authorizer.ts";
 import { createRbacAuthorizer } from "../../../shared/auth/rbac.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import type { UserInfo } from "../../../shared/auth/user.ts";
@@ -64,7 +65,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
   const served: ServedCluster = {
     cluster,
     registry: new Registry(cluster),
-    authorizer: createRbacAuthorizer(mirror),
+    authorizer: createNodeAuthorizer(mirror, createRbacAuthorizer(mirror)),
     tokens: createClusterTokens(issuer, ref, mirror, systemClock),
     podStreams: { log: () => Promise.reject(new StatusError("ServiceUnavailable", "no node")) },
     documents: new Documents("127.0.0.1:7443"),

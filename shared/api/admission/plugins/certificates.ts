@@ -1,6 +1,7 @@
 import { deepEqual } from "../../../kubernetes/deep-equal.ts";
 import type { CertificateSigningRequest } from "../../../kubernetes/types.ts";
 import { type AdmissionAttributes, type AdmissionPlugin, denied } from "../attributes.ts";
+import { subjectOf } from "../certificate-request.ts";
 
 const clientSigner = "kubernetes.io/kube-apiserver-client";
 const superusers = "system:masters";
@@ -34,9 +35,9 @@ export const certificateSubject: AdmissionPlugin = {
     if (attributes.operation !== "CREATE" || attributes.subresource !== "") return;
     const { spec } = attributes.object as CertificateSigningRequest;
     if (spec?.signerName !== clientSigner) return;
-    let organizations: string[];
+    let organizations: readonly string[];
     try {
-      organizations = await organizationsOf(spec.request);
+      ({ organizations } = await subjectOf(spec.request));
     } catch (error) {
       throw denied(attributes, `failed to parse CSR: ${error instanceof Error ? error.message : "not a certificate request"}`);
     }
@@ -44,14 +45,6 @@ export const certificateSubject: AdmissionPlugin = {
       throw denied(attributes, `use of ${clientSigner} signer with ${superusers} group is not allowed`);
   },
 };
-
-async function organizationsOf(request: string): Promise<string[]> {
-  await import("reflect-metadata");
-  const { Pkcs10CertificateRequest } = await import("@peculiar/x509");
-  const pem = Buffer.from(request, "base64").toString("utf8");
-  if (!pem.includes("-----BEGIN CERTIFICATE REQUEST-----")) throw new Error("PEM block type must be CERTIFICATE REQUEST");
-  return new Pkcs10CertificateRequest(pem).subjectName.getField("O");
-}
 
 function mayFor({ context: { user, authorizer } }: AdmissionAttributes, verb: string, signerName: string): boolean {
   if (!authorizer) return true;

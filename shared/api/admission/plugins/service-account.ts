@@ -1,4 +1,5 @@
 import { serviceAccounts } from "../../../kubernetes/known-resources.ts";
+import { secretNamesOf } from "../../../kubernetes/pod-references.ts";
 import { generateName } from "../../../kubernetes/random-suffix.ts";
 import type { Container, EphemeralContainer, Pod, PodSpec, ServiceAccount, Volume } from "../../../kubernetes/types.ts";
 import type { StoredObject } from "../../../store/store.ts";
@@ -98,17 +99,11 @@ const tokenVolume = (name: string): Volume => ({
 });
 
 /** A static pod is the node's word: it can have nothing that only the API could vouch for. */
-function checkMirrorPod(attributes: AdmissionAttributes, { spec }: Pod): void {
+function checkMirrorPod(attributes: AdmissionAttributes, pod: Pod): void {
+  const { spec } = pod;
   if ((spec?.serviceAccountName ?? "") !== "") throw denied(attributes, "a mirror pod may not reference service accounts");
+  if (secretNamesOf(pod).size > 0) throw denied(attributes, "a mirror pod may not reference secrets");
   const volumes = spec?.volumes ?? [];
-  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
-  const hasSecrets =
-    (spec?.imagePullSecrets?.length ?? 0) > 0 ||
-    volumes.some(({ secret, projected }) => secret !== undefined || projected?.sources?.some((source) => source.secret !== undefined)) ||
-    containers.some(
-      ({ env, envFrom }) => env?.some(({ valueFrom }) => valueFrom?.secretKeyRef) || envFrom?.some(({ secretRef }) => secretRef),
-    );
-  if (hasSecrets) throw denied(attributes, "a mirror pod may not reference secrets");
   if (volumes.some(({ projected }) => projected?.sources?.some((source) => source.serviceAccountToken !== undefined)))
     throw denied(attributes, "a mirror pod may not use ServiceAccountToken volume projections");
 }
