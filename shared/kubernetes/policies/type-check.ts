@@ -12,15 +12,25 @@ interface GroupVersionKind {
   readonly kind: string;
 }
 
+/** What else a cluster serves: its custom resources. */
+export interface CustomTypes {
+  kindOf(group: string, version: string, resource: string): string | undefined;
+  typeOf(group: string, version: string, kind: string): CelType | undefined;
+}
+
 const mostTypes = 10;
 
 /**
  * What the expressions of a policy would get wrong about the kinds that its rules name (apiserver `validating/typechecking.go`): a help for
  * who writes them, without effect on requests. Rules with wildcards name no kind.
  */
-export function checkPolicyTypes(spec: ValidatingAdmissionPolicySpec): ExpressionWarning[] {
+export function checkPolicyTypes(spec: ValidatingAdmissionPolicySpec, custom: CustomTypes): ExpressionWarning[] {
+  const typeOf = ({ group, version, kind }: GroupVersionKind): CelType | undefined => {
+    const schema = kindSchema(group, version, kind);
+    return schema ? typeOfNode(schema.node) : custom.typeOf(group, version, kind);
+  };
   const params = spec.paramKind && typeOf({ ...parseApiVersion(spec.paramKind.apiVersion ?? ""), kind: spec.paramKind.kind ?? "" });
-  const checked = kindsOf(spec).flatMap((kind) => {
+  const checked = kindsOf(spec, custom).flatMap((kind) => {
     const object = typeOf(kind);
     if (!object) return [];
     const { paramKind, ...rest } = spec;
@@ -42,16 +52,11 @@ export function checkPolicyTypes(spec: ValidatingAdmissionPolicySpec): Expressio
   return warnings;
 }
 
-function typeOf({ group, version, kind }: GroupVersionKind): CelType | undefined {
-  const schema = kindSchema(group, version, kind);
-  return schema && typeOfNode(schema.node);
-}
-
 /** Each kind once, in order of group, version and kind. */
-function kindsOf({ matchConstraints }: ValidatingAdmissionPolicySpec): GroupVersionKind[] {
+function kindsOf({ matchConstraints }: ValidatingAdmissionPolicySpec, custom: CustomTypes): GroupVersionKind[] {
   const found = new Map<string, GroupVersionKind>();
   for (const rule of matchConstraints?.resourceRules ?? []) {
-    for (const kind of kindsOfRule(rule)) found.set(`${kind.group}\u0000${kind.version}\u0000${kind.kind}`, kind);
+    for (const kind of kindsOfRule(rule, custom)) found.set(`${kind.group}\u0000${kind.version}\u0000${kind.kind}`, kind);
   }
   return [...found]
     .slice(0, mostTypes)
@@ -59,14 +64,14 @@ function kindsOf({ matchConstraints }: ValidatingAdmissionPolicySpec): GroupVers
     .map(([, kind]) => kind);
 }
 
-function kindsOfRule({ apiGroups = [], apiVersions = [], resources = [] }: RuleWithOperations): GroupVersionKind[] {
+function kindsOfRule({ apiGroups = [], apiVersions = [], resources = [] }: RuleWithOperations, custom: CustomTypes): GroupVersionKind[] {
   if ([...apiGroups, ...apiVersions].some((name) => name.includes("*"))) return [];
   const plain = resources.filter((resource) => !/[*/]/.test(resource));
   return [...apiGroups].sort().flatMap((group) =>
     [...apiVersions].sort().flatMap((version) =>
       [...plain].sort().flatMap((resource) => {
-        const definition = findResource(group, version, resource);
-        return definition ? [{ group, version, kind: definition.kind }] : [];
+        const kind = findResource(group, version, resource)?.kind ?? custom.kindOf(group, version, resource);
+        return kind === undefined ? [] : [{ group, version, kind }];
       }),
     ),
   );

@@ -293,3 +293,50 @@ describe("mutating webhooks", () => {
     expect(body.metadata.name).toMatch(/^gen-/);
   });
 });
+
+describe("webhooks of custom resources", () => {
+  const rules = [{ apiGroups: ["example.com"], apiVersions: ["v1"], operations: ["*"], resources: ["widgets"] }];
+  const widgets = "/apis/example.com/v2/namespaces/default/widgets";
+  const size = {
+    type: "object",
+    properties: { spec: { type: "object", properties: { size: { type: "integer" }, color: { type: "string", default: "red" } } } },
+  };
+  beforeAll(async () => {
+    const version = (name: string, storage: boolean) => ({ name, served: true, storage, schema: { openAPIV3Schema: size } });
+    const { status } = await api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      metadata: { name: "widgets.example.com" },
+      spec: {
+        group: "example.com",
+        scope: "Namespaced",
+        names: { plural: "widgets", kind: "Widget" },
+        versions: [version("v1", false), version("v2", true)],
+      },
+    });
+    expect(status).toBe(201);
+  });
+
+  it("see them in the version that their rules name, and what they add is pruned and defaulted", async () => {
+    await register("mutating", { rules });
+    respond = ({ request }) => {
+      expect(request.object.apiVersion).toBe("example.com/v1");
+      return patchOf({ op: "replace", path: "/spec", value: { size: 2, unknown: true } });
+    };
+    const { status, body } = await api.call("POST", widgets, {
+      apiVersion: "example.com/v2",
+      kind: "Widget",
+      metadata: { name: "w" },
+      spec: { size: 1 },
+    });
+    expect([status, body.message, body.apiVersion, body.spec]).toEqual([201, undefined, "example.com/v2", { size: 2, color: "red" }]);
+    expect(asked[0]?.review.request).toMatchObject({ kind: { version: "v1", kind: "Widget" }, requestKind: { version: "v2" } });
+  });
+
+  it("refuse their deletion", async () => {
+    await register("validating", { rules });
+    respond = () => ({ allowed: false });
+    expect((await api.call("DELETE", `${widgets}/w`)).body.message).toBe(
+      'admission webhook "h0.example.com" denied the request without explanation',
+    );
+    expect(asked[0]?.review.request.oldObject).toMatchObject({ apiVersion: "example.com/v1", spec: { size: 2 } });
+  });
+});

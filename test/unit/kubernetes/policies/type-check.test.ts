@@ -4,8 +4,9 @@ import { checkPolicyTypes } from "../../../../shared/kubernetes/policies/type-ch
 const matchConstraints = {
   resourceRules: [{ apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE" as const], resources: ["deployments"] }],
 };
+const none = { kindOf: () => undefined, typeOf: () => undefined };
 const warnings = (...expressions: string[]) =>
-  checkPolicyTypes({ matchConstraints, validations: expressions.map((expression) => ({ expression })) });
+  checkPolicyTypes({ matchConstraints, validations: expressions.map((expression) => ({ expression })) }, none);
 
 describe("the types of a policy's expressions", () => {
   it("fit", () => {
@@ -30,13 +31,18 @@ describe("the types of a policy's expressions", () => {
 
   it("are those of message expressions and variables too", () => {
     const validations = [{ expression: "variables.n > 1", messageExpression: "'wants ' + variables.n" }];
-    const [only] = checkPolicyTypes({ matchConstraints, variables: [{ name: "n", expression: "object.spec.replicas" }], validations });
+    const [only] = checkPolicyTypes(
+      { matchConstraints, variables: [{ name: "n", expression: "object.spec.replicas" }], validations },
+      none,
+    );
     expect(only?.fieldRef).toBe("spec.validations[0].messageExpression");
     expect(only?.warning).toContain("found no matching overload for '_+_' applied to '(string, int)'");
   });
 
   it("are not looked at where the rules name no kind", () => {
     const rules = [{ apiGroups: ["*"], apiVersions: ["v1"], operations: ["CREATE" as const], resources: ["deployments"] }];
-    expect(checkPolicyTypes({ matchConstraints: { resourceRules: rules }, validations: [{ expression: "object.nothing" }] })).toEqual([]);
+    expect(checkPolicyTypes({ matchConstraints: { resourceRules: rules }, validations: [{ expression: "object.nothing" }] }, none)).toEqual(
+      [],
+    );
   });
 });
