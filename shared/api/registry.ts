@@ -9,6 +9,7 @@ import { type ResourceDefinition, storageResource } from "../kubernetes/resource
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
+import type { StatusError } from "../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
@@ -20,7 +21,7 @@ import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./co
 import { readCustom, storedForm } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { alreadyExists, conflict, notFound } from "./response.ts";
-import { type Body, strategyOf } from "./strategy.ts";
+import { type Body, type Strategy, strategyOf } from "./strategy.ts";
 
 /** Who writes, and how. */
 export interface WriteContext {
@@ -50,6 +51,8 @@ export interface UpdateOptions {
   /** Condition on the live object's revision, as the client wrote it. */
   readonly resourceVersion?: string;
   readonly uid?: string;
+  /** A PUT: kinds that are not overwritten blindly ask for the version that is replaced. */
+  readonly replaces?: boolean;
 }
 
 const attempts = 30;
@@ -258,7 +261,7 @@ export class Registry {
     const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
     await mutateAdmitted(this.cluster, attributes);
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    if (strategy.generation && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
+    if (strategy.generation === true && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
       next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const causes =
@@ -281,7 +284,7 @@ export class Registry {
     return { definition, schema, manager: context.fieldManager, subresource: subresource ?? "", timeIso };
   }
 
-  #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: boolean): ObjectMeta {
+  #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: Strategy["generation"]): ObjectMeta {
     const {
       uid,
       creationTimestamp,
@@ -299,7 +302,7 @@ export class Registry {
       ...(definition.namespaced && { namespace }),
       uid: this.cluster.uid(),
       creationTimestamp: timestamp(this.cluster.clock.now()),
-      ...(generation ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
+      ...(generation !== false ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
     };
   }
 
@@ -370,6 +373,8 @@ function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
 
 function checkPreconditions(definition: ResourceDefinition, live: StoredObject, options: UpdateOptions): void {
   const { name } = live.key;
+  const version = options.resourceVersion ?? "0";
+  if (options.replaces === true && version === "0" && !strategyOf(definition).unconditionalUpdate) throw versionMissing(definition, name);
   if (options.uid !== undefined && options.uid !== live.object.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${live.object.metadata.uid ?? ""}`;
     throw conflict(definition.group, definition.resource, name, why);
@@ -386,6 +391,16 @@ function checkPreconditions(definition: ResourceDefinition, live: StoredObject, 
   }
   if (options.resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
 }
+
+/** As the generic registry says it, which knows the resource and not its kind, and prints the version as Go prints an unsigned number. */
+const versionMissing = ({ group, resource }: ResourceDefinition, name: string): StatusError =>
+  invalidStatus(resource, group, name, [
+    {
+      reason: "FieldValueInvalid",
+      field: "metadata.resourceVersion",
+      message: "Invalid value: 0x0: must be specified for an update",
+    },
+  ]);
 
 /** `withStatus`: a custom object without a status of its own has no other field apart. */
 function desiredChanged(next: Body, live: Body, withStatus: boolean): boolean {

@@ -4,7 +4,7 @@ import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
-import { dropSliceFields } from "./strategies/disabled-fields.ts";
+import { dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
 import { dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
 import { countTemplates, dropTemplateFields, prepareStatefulSet, selectOwnPods } from "./strategies/workloads.ts";
@@ -24,7 +24,9 @@ export interface Preparing {
 /** What a kind does on its way in, beyond defaults and validation: k8s.io/apiserver's `rest.RESTCreateUpdateStrategy`. */
 export interface Strategy {
   /** `metadata.generation` counts changes of the desired state (everything but metadata and status). */
-  readonly generation: boolean;
+  readonly generation: boolean | "first";
+  /** A PUT without a resource version overwrites what is there. */
+  readonly unconditionalUpdate: boolean;
   /** What `kubectl delete` does to dependents when it does not say. */
   readonly defaultPropagation: "Background" | "Orphan";
   /** A successful deletion answers with the object instead of a Status. */
@@ -40,7 +42,13 @@ export interface Strategy {
   readonly gracePeriodSeconds?: (object: Body, requested: number | undefined) => number;
 }
 
-const plain: Strategy = { generation: false, defaultPropagation: "Background", returnsDeleted: false, keepsStatusOnCreate: false };
+const plain: Strategy = {
+  generation: false,
+  unconditionalUpdate: true,
+  defaultPropagation: "Background",
+  returnsDeleted: false,
+  keepsStatusOnCreate: false,
+};
 const counted: Strategy = { ...plain, generation: true };
 const returned: Strategy = { ...plain, returnsDeleted: true };
 
@@ -192,6 +200,7 @@ const customDefinition: Strategy = {
 /** Through its status nothing but the status of a custom object changes. */
 const customObject: Strategy = {
   ...counted,
+  unconditionalUpdate: false,
   prepareStatus(next, live) {
     next.metadata = cloneJson(live.metadata);
   },
@@ -205,6 +214,10 @@ const strategies = new Map<string, Strategy>([
   ["replicationcontrollers", { ...workload, defaultPropagation: "Orphan" }],
   ["batch/jobs", job],
   ["discovery.k8s.io/endpointslices", endpointSlice],
+  [
+    "autoscaling/horizontalpodautoscalers",
+    { ...plain, prepareCreate: (object) => dropTolerance(object, undefined), prepareUpdate: dropTolerance },
+  ],
   ["batch/cronjobs", { ...counted, prepareCreate: (object) => dropTemplateFields(object), prepareUpdate: dropTemplateFields }],
   ["persistentvolumeclaims", { ...returned, prepareCreate: prepareClaim, prepareUpdate: prepareClaimSpec }],
   ["persistentvolumes", { ...returned, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes }],
@@ -222,7 +235,6 @@ for (const name of [
   "networking.k8s.io/ingressclasses",
   "networking.k8s.io/networkpolicies",
   "policy/poddisruptionbudgets",
-  "scheduling.k8s.io/priorityclasses",
   "flowcontrol.apiserver.k8s.io/flowschemas",
   "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
   "admissionregistration.k8s.io/mutatingwebhookconfigurations",
@@ -231,6 +243,24 @@ for (const name of [
   "admissionregistration.k8s.io/validatingadmissionpolicybindings",
 ])
   strategies.set(name, counted);
+
+for (const name of [
+  "node.k8s.io/runtimeclasses",
+  "policy/poddisruptionbudgets",
+  "storage.k8s.io/csidrivers",
+  "storage.k8s.io/csinodes",
+  "storage.k8s.io/csistoragecapacities",
+  "storage.k8s.io/volumeattachments",
+  "coordination.k8s.io/leases",
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingwebhookconfigurations",
+  "admissionregistration.k8s.io/validatingadmissionpolicies",
+  "admissionregistration.k8s.io/validatingadmissionpolicybindings",
+  "apiregistration.k8s.io/apiservices",
+  "apiextensions.k8s.io/customresourcedefinitions",
+])
+  strategies.set(name, { ...(strategies.get(name) ?? plain), unconditionalUpdate: false });
+strategies.set("scheduling.k8s.io/priorityclasses", { ...plain, generation: "first" });
 
 export const strategyOf = (resource: GroupResource & { readonly custom?: object }): Strategy =>
   resource.custom ? customObject : (strategies.get(collectionOf(resource)) ?? plain);

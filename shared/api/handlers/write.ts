@@ -105,6 +105,7 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
   const { resourceVersion = "", uid } = object.metadata;
   const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, {
     subresource,
+    replaces: subresource === undefined || subresource === "status",
     ...(resourceVersion !== "" && { resourceVersion }),
     ...(uid !== undefined && uid !== "" && { uid }),
   });

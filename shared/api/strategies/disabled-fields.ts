@@ -1,6 +1,6 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { visitContainers } from "../../kubernetes/schema/validation/visit-containers.ts";
-import type { EndpointSlice, PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
+import type { EndpointSlice, HorizontalPodAutoscaler, PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
 
 /**
  * Fields behind feature gates that Kubernetes 1.33 leaves off: a client's value vanishes without a word, unless the object has the field
@@ -67,4 +67,12 @@ export function dropSliceFields(next: KubernetesObject, live: KubernetesObject |
     if (!hinted && endpoint.hints?.forNodes !== undefined) delete endpoint.hints.forNodes;
     if (live === undefined && endpoint.deprecatedTopology !== undefined) delete endpoint.deprecatedTopology;
   }
+}
+
+/** HPAConfigurableTolerance. */
+export function dropTolerance(next: KubernetesObject, live: KubernetesObject | undefined): void {
+  const before = (live as HorizontalPodAutoscaler | undefined)?.spec?.behavior;
+  const behavior = (next as HorizontalPodAutoscaler).spec?.behavior;
+  if (behavior === undefined || before?.scaleUp?.tolerance !== undefined || before?.scaleDown?.tolerance !== undefined) return;
+  for (const rules of [behavior.scaleUp, behavior.scaleDown]) if (rules?.tolerance !== undefined) delete rules.tolerance;
 }

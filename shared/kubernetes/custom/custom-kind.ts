@@ -92,7 +92,7 @@ export function createCustomKind({ schema, namespaced, scale, metadata, deadline
     applyDefaults: (object) => setDefaults(schema, object),
     validateCreate(object) {
       const causes = [
-        ...validateObjectMeta(metadataOf(object), namespaced, "dnsSubdomain", "metadata", { anyFinalizer: true }),
+        ...validateObjectMeta(metadataOf(object), namespaced, "dnsSubdomain"),
         ...validateValue(schema, object, ""),
         ...scaleProblems(scale, object),
         ...embeddedProblems(schema, object),

@@ -44,7 +44,7 @@ function objectProblems({ apiVersion, kind, metadata }: Record<string, unknown>,
   if (isJsonObject(metadata)) {
     const meta: ObjectMeta = { ...(metadata as ObjectMeta) };
     meta.name ||= "fakename";
-    causes.push(...validateObjectMeta(meta, (meta.namespace ?? "") !== "", "pathSegment", `${path}.metadata`, { anyFinalizer: true }));
+    causes.push(...validateObjectMeta(meta, (meta.namespace ?? "") !== "", "pathSegment", `${path}.metadata`));
   }
   return causes;
 }

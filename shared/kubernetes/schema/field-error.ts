@@ -14,7 +14,8 @@ export interface GoValue {
 
 function printed(value: BadValue): string {
   if (typeof value === "string") return goQuote(value);
-  if (value === undefined || value === null) return "null";
+  // Kubernetes puts the word in the place of a nil pointer, and quotes it as any other.
+  if (value === undefined || value === null) return '"null"';
   return typeof value === "object" ? value.go : String(value);
 }
 

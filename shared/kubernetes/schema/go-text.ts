@@ -71,9 +71,9 @@ interface SelectorShape {
   readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
 }
 
-/** A `v1.LabelSelector` as `%#v` prints it; an absent pointer to one is `null`. */
+/** A `v1.LabelSelector` as `%#v` prints it; an absent pointer to one is `"null"`. */
 export function goLabelSelector(selector: SelectorShape | undefined | null): string {
-  if (selector === undefined || selector === null) return "null";
+  if (selector === undefined || selector === null) return '"null"';
   const expressions = selector.matchExpressions?.map(
     ({ key, operator, values }) =>
       `v1.LabelSelectorRequirement{Key:${goQuote(key)}, Operator:${goQuote(operator)}, Values:${goStringList(values)}}`,

@@ -107,7 +107,7 @@ export function checkNonReservedPath(value: string, path: string): StatusCause[]
 
 /** A value as `%#v` prints it where the Go type does not matter much: close to, not always equal to, what Go prints. */
 export function goLiteral(value: unknown): string {
-  return value === undefined || value === null ? "null" : JSON.stringify(value);
+  return value === undefined || value === null ? '"null"' : JSON.stringify(value);
 }
 
 /** Sets that Kubernetes prints sorted. */

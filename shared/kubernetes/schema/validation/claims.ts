@@ -92,7 +92,7 @@ export function validateClaimUpdate(next: PersistentVolumeClaim, live: Persisten
   const after: PersistentVolumeClaimSpec = { ...next.spec };
   const annotation = "volume.beta.kubernetes.io/storage-class";
   if ((next.metadata.annotations?.[annotation] ?? "") !== (live.metadata.annotations?.[annotation] ?? "")) {
-    causes.push(invalid(`metadata.annotations[${annotation}]`, next.metadata.annotations?.[annotation] ?? "", "field is immutable"));
+    causes.push(invalid(`metadata.annotations.${annotation}`, next.metadata.annotations?.[annotation] ?? "", "field is immutable"));
   }
   if ((before.volumeName ?? "") === "" && after.volumeName !== undefined) before.volumeName = after.volumeName;
   if (before.storageClassName === undefined && after.storageClassName !== undefined) delete after.storageClassName;

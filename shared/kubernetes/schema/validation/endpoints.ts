@@ -20,6 +20,7 @@ import {
   checkPortNumber,
   checkQualifiedName,
   checkStandardIp,
+  checkSupported,
   invalidEach,
 } from "./checks.ts";
 import { same, validateLabels } from "./object-meta.ts";
@@ -119,7 +120,7 @@ function checkSlicePorts(ports: readonly DiscoveryV1EndpointPort[], path: string
     const causes = name === "" ? [] : checkDnsLabel(name, `${at}.name`);
     if (names.has(name)) causes.push(duplicate(`${at}.name`, name));
     names.add(name);
-    causes.push(...checkOneOf(protocol, protocols, `${at}.protocol`));
+    causes.push(...(protocol === undefined ? [required(`${at}.protocol`)] : checkSupported(protocol, protocols, `${at}.protocol`)));
     return appProtocol === undefined ? causes : [...causes, ...checkQualifiedName(appProtocol, `${at}.appProtocol`)];
   });
 }

@@ -46,13 +46,20 @@ import {
 
 /** The rules of pods, of what makes them and of what leads to them. */
 export const workloadEntries: readonly KindEntry[] = [
-  rules<Pod>("/Pod", { create: validatePod, update: validatePodUpdate, status: validatePodStatus }),
+  rules<Pod>("/Pod", {
+    stages: ["metaUpdate", "meta", "update"],
+    create: validatePod,
+    update: validatePodUpdate,
+    status: validatePodStatus,
+  }),
   rules<PodTemplate>("/PodTemplate", { create: validatePodTemplateObject }),
   rules<ReplicationController>("/ReplicationController", {
+    stages: ["meta", "create", "metaUpdate", "update"],
     create: validateReplicationController,
     status: ({ status }) => checkReplicaCounts(status, replicaStatusFields, replicaStatusParts),
   }),
   rules<ReplicaSet>("apps/ReplicaSet", {
+    stages: ["meta", "create", "metaUpdate", "update"],
     create: validateReplicaSet,
     update: validateReplicaSetUpdate,
     status: ({ status }) => checkReplicaCounts(status, [...replicaStatusFields, "terminatingReplicas"], replicaStatusParts),
@@ -64,14 +71,34 @@ export const workloadEntries: readonly KindEntry[] = [
     update: validateStatefulSetUpdate,
     status: validateStatefulSetStatus,
   }),
-  rules<DaemonSet>("apps/DaemonSet", { create: validateDaemonSet, update: validateDaemonSetUpdate, status: validateDaemonSetStatus }),
+  rules<DaemonSet>("apps/DaemonSet", {
+    stages: ["meta", "create", "metaUpdate", "update"],
+    create: validateDaemonSet,
+    update: validateDaemonSetUpdate,
+    status: validateDaemonSetStatus,
+  }),
   rules<ControllerRevision>("apps/ControllerRevision", { create: validateControllerRevision, update: validateControllerRevisionUpdate }),
-  rules<Job>("batch/Job", { create: validateJob, update: validateJobUpdate, status: validateJobStatus }),
+  rules<Job>("batch/Job", {
+    stages: ["meta", "create", "metaUpdate", "update"],
+    create: validateJob,
+    update: validateJobUpdate,
+    status: validateJobStatus,
+  }),
   rules<CronJob>("batch/CronJob", { create: validateCronJob, update: validateCronJobUpdate }),
-  rules<Service>("/Service", { name: "dns1035Label", create: (service) => validateService(service), update: validateServiceUpdate }),
-  rules<Endpoints>("/Endpoints", { create: validateEndpoints, update: validateEndpointsUpdate }),
-  rules<EndpointSlice>("discovery.k8s.io/EndpointSlice", { create: validateEndpointSlice, update: validateEndpointSliceUpdate }),
+  rules<Service>("/Service", {
+    stages: ["metaUpdate", "meta", "update"],
+    name: "dns1035Label",
+    create: (service) => validateService(service),
+    update: validateServiceUpdate,
+  }),
+  rules<Endpoints>("/Endpoints", { stages: ["metaUpdate", "meta", "update"], create: validateEndpoints, update: validateEndpointsUpdate }),
+  rules<EndpointSlice>("discovery.k8s.io/EndpointSlice", {
+    stages: ["meta", "update"],
+    create: validateEndpointSlice,
+    update: validateEndpointSliceUpdate,
+  }),
   rules<PersistentVolumeClaim>("/PersistentVolumeClaim", {
+    stages: ["meta", "create", "metaUpdate", "meta", "update"],
     create: validateClaim,
     update: validateClaimUpdate,
     status: validateClaimStatus,

@@ -78,8 +78,7 @@ function checkHost(host: string, path: string): StatusCause[] {
 }
 
 function checkPath({ path = "", pathType, backend }: HTTPIngressPath, at: string): StatusCause[] {
-  if ((pathType as string | undefined) === undefined || (pathType as string) === "")
-    return [required(`${at}.pathType`, "pathType must be specified")];
+  if ((pathType as string | undefined) === undefined) return [required(`${at}.pathType`, "pathType must be specified")];
   const causes: StatusCause[] = [];
   const refuse = (text: string) => causes.push(invalid(`${at}.path`, path, text));
   if (pathType === "Exact" || pathType === "Prefix") {

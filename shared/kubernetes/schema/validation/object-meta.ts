@@ -46,14 +46,8 @@ export function nameProblems(rule: NameRule, name: string, prefix = false): read
   }
 }
 
-/** Metadata of a new object (pkg/apis/core/validation `ValidateObjectMeta`; with `anyFinalizer`, apimachinery's, which knows no standard finalizers). */
-export function validateObjectMeta(
-  meta: ObjectMeta,
-  namespaced: boolean,
-  rule: NameRule,
-  path = "metadata",
-  { anyFinalizer = false }: { readonly anyFinalizer?: boolean } = {},
-): StatusCause[] {
+/** Metadata of a new object (apimachinery `ValidateObjectMeta`, which knows no standard finalizers). */
+export function validateObjectMeta(meta: ObjectMeta, namespaced: boolean, rule: NameRule, path = "metadata"): StatusCause[] {
   const causes: StatusCause[] = [];
   const { name = "", namespace = "", generateName = "" } = meta;
   if (generateName !== "")
@@ -67,8 +61,12 @@ export function validateObjectMeta(
   causes.push(...validateLabels(meta.labels, child(path, "labels")));
   causes.push(...validateAnnotations(meta.annotations, child(path, "annotations")));
   causes.push(...validateOwnerReferences(meta.ownerReferences, child(path, "ownerReferences")));
-  causes.push(...validateFinalizers(meta.finalizers, child(path, "finalizers")));
-  if (anyFinalizer) return causes;
+  return [...causes, ...validateFinalizers(meta.finalizers, child(path, "finalizers"))];
+}
+
+/** What the kinds ask of finalizers, and the generic registry does not. */
+export function checkFinalizersKnown(meta: ObjectMeta, path = "metadata"): StatusCause[] {
+  const causes: StatusCause[] = [];
   (meta.finalizers ?? []).forEach((finalizer, index) => {
     if (!finalizer.includes("/") && !standardFinalizers.has(finalizer)) {
       causes.push(

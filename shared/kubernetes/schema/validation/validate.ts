@@ -3,9 +3,9 @@ import { findKind } from "../../resources.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { JsonObject } from "../schema-node.ts";
 import { workloadEntries } from "./kind-entries.ts";
-import type { KindRules } from "./kind-rules.ts";
+import type { KindRules, UpdateStage } from "./kind-rules.ts";
 import { objectEntries } from "./object-entries.ts";
-import { validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
+import { checkFinalizersKnown, validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
 
 /** Finds the rules of built-in kinds: those of the version, else of every version, else only metadata is looked at. */
 export function createRuleBook(): (group: string, version: string, kind: string) => KindRules {
@@ -18,20 +18,35 @@ export function createRuleBook(): (group: string, version: string, kind: string)
   };
 }
 
+const defaultStages: readonly UpdateStage[] = ["metaUpdate", "update"];
+
 /** What is wrong with a new object: its metadata first, then what its kind demands. */
 export function validateNew(rules: KindRules, object: JsonObject): StatusCause[] {
-  const metadata = rules.name === undefined ? [] : validateObjectMeta(metadataOf(object), rules.namespaced, rules.name);
-  return [...metadata, ...(rules.create?.(object) ?? [])];
+  const generic = rules.name === undefined ? [] : validateObjectMeta(metadataOf(object), rules.namespaced, rules.name);
+  const known = rules.name === undefined || rules.metadataLast === true ? [] : checkFinalizersKnown(metadataOf(object));
+  const metadata = known.length === 0 ? generic : [...generic, ...known];
+  const own = rules.create?.(object) ?? [];
+  if (rules.metadataLast === true) return own.length > 0 ? own : metadata;
+  return metadata.length === 0 ? own : [...metadata, ...own];
 }
 
 /**
- * What is wrong with a new state of an object. Metadata problems are named twice, as kube-apiserver does: once by the generic registry and
- * once by the kind's strategy (`rest.BeforeUpdate`).
+ * What is wrong with a new state of an object. The generic registry looks at the metadata first, as of a new object and as of a changed
+ * one (`rest.BeforeUpdate`); then the kind's strategy does what it does.
  */
 export function validateNext(rules: KindRules, next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[] {
-  const metadata = validateObjectMetaUpdate(metadataOf(next), metadataOf(live));
-  const specific = subresource === "status" ? rules.status?.(next, live) : (rules.update?.(next, live) ?? rules.create?.(next));
-  return [...metadata, ...metadata, ...(specific ?? [])];
+  const changes = validateObjectMetaUpdate(metadataOf(next), metadataOf(live));
+  const meta = validateObjectMeta(metadataOf(next), rules.namespaced, "pathSegment");
+  const causes = [...meta, ...changes];
+  const strict = [...meta, ...checkFinalizersKnown(metadataOf(next))];
+  if (subresource === "status") return [...causes, ...changes, ...(rules.status?.(next, live) ?? [])];
+  for (const stage of rules.stages ?? defaultStages) {
+    if (stage === "meta") causes.push(...strict);
+    else if (stage === "metaUpdate") causes.push(...changes);
+    else if (stage === "create") causes.push(...(rules.create?.(next) ?? []));
+    else causes.push(...(rules.update?.(next, live) ?? rules.create?.(next) ?? []));
+  }
+  return causes;
 }
 
 function metadataOf(object: JsonObject): KubernetesObject["metadata"] {
