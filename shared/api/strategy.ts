@@ -3,9 +3,10 @@ import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
-import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, Service } from "../kubernetes/types.ts";
+import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
 import { dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
+import { prepareServiceUpdate } from "./strategies/service.ts";
 import { dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
 import { countTemplates, dropTemplateFields, prepareStatefulSet, selectOwnPods } from "./strategies/workloads.ts";
 
@@ -89,25 +90,7 @@ const node: Strategy = {
 const service: Strategy = {
   ...returned,
   prepareCreate: initialStatus({ loadBalancer: {} }),
-  prepareUpdate(next, live) {
-    const [spec, before] = [(next as Service).spec, (live as Service).spec];
-    if (!spec || !before || spec.type === "ExternalName" || before.type === "ExternalName") return;
-    if (spec.clusterIP === undefined && before.clusterIP !== undefined) spec.clusterIP = before.clusterIP;
-    // `NormalizeClusterIPs`: who changes the one means the other too.
-    if (spec.clusterIP !== undefined && spec.clusterIP !== before.clusterIP && deepEqual(spec.clusterIPs, before.clusterIPs)) {
-      spec.clusterIPs = [spec.clusterIP];
-    }
-    if (spec.clusterIPs === undefined && before.clusterIPs !== undefined && spec.clusterIP === before.clusterIP)
-      spec.clusterIPs = before.clusterIPs;
-    if (spec.ipFamilies === undefined && before.ipFamilies !== undefined) spec.ipFamilies = before.ipFamilies;
-    if (spec.ipFamilyPolicy === undefined && before.ipFamilyPolicy !== undefined) spec.ipFamilyPolicy = before.ipFamilyPolicy;
-    if (spec.type === before.type && before.healthCheckNodePort !== undefined) spec.healthCheckNodePort ??= before.healthCheckNodePort;
-    if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return;
-    for (const port of spec.ports ?? []) {
-      const same = before.ports?.find((old) => old.port === port.port && (old.protocol ?? "TCP") === (port.protocol ?? "TCP"));
-      if (same?.nodePort !== undefined) port.nodePort ??= same.nodePort;
-    }
-  },
+  prepareUpdate: prepareServiceUpdate,
 };
 
 /** A LimitRange without a name gets one nobody will guess (pkg/registry/core/limitrange). */

@@ -32,8 +32,6 @@ export async function allocateForService(cluster: ApiCluster, service: Service, 
 /** A Service that changes its type takes or gives back what that means. */
 export async function reallocateForService(cluster: ApiCluster, next: Service, live: Service): Promise<Companions> {
   const held = heldPorts(live);
-  const problems = next.spec === undefined ? [] : fillFamilies(next.spec, live.spec);
-  if (problems.length > 0) throw invalidStatus("Service", "", next.metadata.name ?? "", problems);
   const [had, has] = [ownAddress(live), ownAddress(next)];
   const operations: Operation[] = [];
   if (next.spec?.type === "ExternalName") {
@@ -159,10 +157,7 @@ async function allocateNodePorts(
   dryRun: boolean,
 ): Promise<RecordOperation[]> {
   const ports = service.spec?.ports ?? [];
-  if (!wantsNodePorts(service)) {
-    if (service.spec?.type !== "LoadBalancer") for (const port of ports) delete port.nodePort;
-    return [];
-  }
+  if (!wantsNodePorts(service)) return [];
   const partition = nodePortPartition(cluster.ref);
   const used = new Set((await cluster.store.queryRecords(partition, { limit: 3000 })).map(({ sort }) => Number(sort)));
   const claimed = new Set<number>();

@@ -36,7 +36,7 @@ export function validateNew(rules: KindRules, object: JsonObject): StatusCause[]
  */
 export function validateNext(rules: KindRules, next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[] {
   const changes = validateObjectMetaUpdate(metadataOf(next), metadataOf(live));
-  const meta = validateObjectMeta(metadataOf(next), rules.namespaced, "pathSegment");
+  const meta = rules.name === undefined ? [] : validateObjectMeta(metadataOf(next), rules.namespaced, "pathSegment");
   const causes = [...meta, ...changes];
   const strict = [...meta, ...checkFinalizersKnown(metadataOf(next))];
   if (subresource === "status") return [...causes, ...changes, ...(rules.status?.(next, live) ?? [])];
