@@ -1,6 +1,5 @@
 import { cloneJson } from "../kubernetes/clone.ts";
 import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
-import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
