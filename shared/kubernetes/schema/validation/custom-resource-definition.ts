@@ -1,4 +1,9 @@
 import { approvalProblems } from "../../custom/api-approval.ts";
+import { defaultProblems } from "../../custom/default-problems.ts";
+import { readFieldPath } from "../../custom/field-path.ts";
+import { allSchemaProblems } from "../../custom/rule-costs.ts";
+import { structuralProblems } from "../../custom/structural-problems.ts";
+import { deepEqual } from "../../deep-equal.ts";
 import { dns1035LabelProblems, dnsSubdomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
@@ -7,19 +12,22 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
+  SelectableField,
 } from "../../types.ts";
-import { forbidden, invalid, required } from "../field-error.ts";
+import { duplicate, forbidden, invalid, required, tooMany } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
 import { checkImmutable, checkOneOf, goLiteral } from "./checks.ts";
 
 const columnTypes = ["boolean", "date", "integer", "number", "string"];
 const columnFormats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
 
-/** `ValidateCustomResourceDefinition`, without the cost and the compilation of CEL rules. */
+/** `ValidateCustomResourceDefinition`. `live`: what it takes the place of. */
 export function validateDefinition(definition: CustomResourceDefinition, live?: CustomResourceDefinition): StatusCause[] {
   const { spec, metadata, status } = definition;
   const { group, names, scope } = spec;
   const versions = spec.versions ?? [];
+  // One version, as it is known inside Kubernetes, has no schema of its own but the definition has.
+  const alike = versions.length === 1;
   const causes: StatusCause[] = [];
   if (metadata.name !== `${names?.plural}.${group}`) {
     causes.push(invalid("metadata.name", metadata.name ?? "", 'must be spec.names.plural+"."+spec.group'));
@@ -31,10 +39,11 @@ export function validateDefinition(definition: CustomResourceDefinition, live?: 
   });
   versions.forEach((version, index) => {
     causes.push(...joined(`spec.versions[${index}].name`, version.name, dns1035LabelProblems(version.name)));
-    causes.push(
-      ...checkVersion(version, versions.length === 1 ? "spec" : `spec.versions[${index}]`, versions.length === 1 ? "validation" : "schema"),
-    );
+    causes.push(...checkDeprecation(version, `spec.versions[${index}]`));
+    causes.push(...checkVersion(version, alike ? "spec" : `spec.versions[${index}]`, alike ? "validation" : "schema", live));
   });
+  const [first] = versions;
+  if (first) causes.push(...joined("spec.version", first.name, dns1035LabelProblems(first.name)));
   const listed = { go: goLiteral(versions) };
   if (new Set(versions.map((version) => version.name)).size < versions.length)
     causes.push(invalid("spec.versions", listed, "must contain unique version names"));
@@ -98,61 +107,95 @@ function checkNames(names: CustomResourceDefinitionNames): StatusCause[] {
   return [...causes, ...(categories ?? [])];
 }
 
-function checkVersion(version: CustomResourceDefinitionVersion, path: string, schemaField: string): StatusCause[] {
-  const causes: StatusCause[] = [];
-  if (version.deprecationWarning !== undefined && version.deprecated !== true) {
-    causes.push(invalid(`${path}.deprecationWarning`, version.deprecationWarning, "can only be set for deprecated versions"));
-  }
+function checkVersion(
+  version: CustomResourceDefinitionVersion,
+  path: string,
+  schemaField: string,
+  live: CustomResourceDefinition | undefined,
+): StatusCause[] {
   const schema = version.schema?.openAPIV3Schema;
   const at = `${path}.${schemaField}.openAPIV3Schema`;
-  if (schema?.nullable === true) causes.push(forbidden(`${at}.nullable`, "nullable cannot be true at the root"));
-  if (schema !== undefined) causes.push(...checkStructure(schema, "root", at));
+  const before = live?.spec.versions.find(({ name }) => name === version.name)?.schema?.openAPIV3Schema;
+  const causes: StatusCause[] = [];
+  if (schema !== undefined) causes.push(...checkSchema(schema, at, version.subresources?.status !== undefined, deepEqual(schema, before)));
   causes.push(...checkScale(version, `${path}.subresources`));
   const columns = version.additionalPrinterColumns ?? [];
-  return [...causes, ...columns.flatMap((column, index) => checkColumn(column, `${path}.additionalPrinterColumns[${index}]`))];
-}
-
-const emptyType = {
-  root: "must not be empty at the root",
-  item: "must not be empty for specified array items",
-  field: "must not be empty for specified object fields",
-};
-
-/** What makes a schema structural (KEP-1693, `validateStructuralInvariants`). */
-function checkStructure(schema: JSONSchemaProps, level: keyof typeof emptyType, path: string): StatusCause[] {
-  const causes: StatusCause[] = [];
-  const { type = "", items, additionalProperties } = schema;
-  if (type === "array" && items === undefined) causes.push(required(`${path}.items`, "must be specified"));
-  if (isSchema(items)) causes.push(...checkStructure(items, "item", `${path}.items`));
-  for (const [name, property] of Object.entries(schema.properties ?? {}))
-    causes.push(...checkStructure(property, "field", `${path}.properties[${name}]`));
-  if (additionalProperties !== undefined && level === "root")
-    causes.push(forbidden(`${path}.additionalProperties`, "must not be used at the root"));
-  if (isSchema(additionalProperties)) causes.push(...checkStructure(additionalProperties, "field", `${path}.additionalProperties`));
-  if (additionalProperties !== undefined && Object.keys(schema.properties ?? {}).length > 0) {
-    causes.push(forbidden(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"));
-  }
-  const embedded = schema["x-kubernetes-embedded-resource"] === true;
-  const preserves = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  const objectText = "must be object if x-kubernetes-embedded-resource is true";
-  if (embedded && type !== "object")
-    causes.push(type === "" ? required(`${path}.type`, objectText) : invalid(`${path}.type`, type, objectText));
-  else if (type === "" && schema["x-kubernetes-int-or-string"] !== true && !preserves)
-    causes.push(required(`${path}.type`, emptyType[level]));
-  if (level === "root" && type !== "" && type !== "object") causes.push(invalid(`${path}.type`, type, "must be object at the root"));
-  if (embedded && !preserves && Object.keys(schema.properties ?? {}).length === 0) {
-    causes.push(
-      required(
-        `${path}.properties`,
-        "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields",
-      ),
-    );
-  }
+  causes.push(...columns.flatMap((column, index) => checkColumn(column, `${path}.additionalPrinterColumns[${index}]`)));
+  if (schema !== undefined) causes.push(...checkSelectableFields(version.selectableFields ?? [], schema, `${path}.selectableFields`));
   return causes;
 }
 
-function isSchema(value: unknown): value is JSONSchemaProps {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function checkDeprecation({ deprecated, deprecationWarning }: CustomResourceDefinitionVersion, path: string): StatusCause[] {
+  if (deprecationWarning === undefined) return [];
+  const problems: string[] = [];
+  if (deprecated !== true) problems.push("can only be set for deprecated versions");
+  else {
+    if (Buffer.byteLength(deprecationWarning) > 256) problems.push("must be <= 256 characters long");
+    if (deprecationWarning === "") problems.push("must not be an empty string");
+    const odd = deprecationWarning.search(/[^\P{C}]/u);
+    if (odd >= 0) problems.push(`must only contain printable UTF-8 characters; non-printable character found at index ${odd}`);
+  }
+  return problems.map((problem) => invalid(`${path}.deprecationWarning`, deprecationWarning, problem));
+}
+
+const rootFields = new Set(
+  "description type format title maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems multipleOf required items properties externalDocs example x-kubernetes-preserve-unknown-fields x-kubernetes-validations".split(
+    " ",
+  ),
+);
+const rootFieldsText =
+  "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations]";
+
+/** `unchanged`: it was stored like that before. */
+function checkSchema(schema: JSONSchemaProps, path: string, hasStatus: boolean, unchanged: boolean): StatusCause[] {
+  const causes: StatusCause[] = [];
+  if (hasStatus) {
+    const type = schema.type ?? "";
+    const rest = Object.keys(schema).some((field) => !rootFields.has(field));
+    if (type !== "" && type !== "object")
+      causes.push(
+        invalid(
+          `${path}.type`,
+          type,
+          'only "object" is allowed as the type at the root of the schema if the status subresource is enabled',
+        ),
+      );
+    else if (rest)
+      causes.push(
+        invalid(
+          path,
+          { go: goLiteral(schema) },
+          `only ${rootFieldsText} fields are allowed at the root of the schema if the status subresource is enabled`,
+        ),
+      );
+  }
+  if (schema.nullable === true) causes.push(forbidden(`${path}.nullable`, "nullable cannot be true at the root"));
+  const structure = structuralProblems(schema, path);
+  const defaults = structure.length === 0 ? defaultProblems({ ...schema, "x-kubernetes-embedded-resource": true }, path) : [];
+  causes.push(...structure, ...defaults, ...allSchemaProblems(schema, path, structure.length + defaults.length === 0, unchanged));
+  return causes;
+}
+
+const maxSelectableFields = 8;
+
+function checkSelectableFields(fields: readonly SelectableField[], schema: JSONSchemaProps, path: string): StatusCause[] {
+  const seen = new Set<string>();
+  const causes = fields.flatMap(({ jsonPath }, index): StatusCause[] => {
+    const at = `${path}[${index}].jsonPath`;
+    if (jsonPath === "") return [required(at)];
+    const found = readFieldPath(jsonPath, schema, false);
+    if ("problem" in found) return [invalid(at, jsonPath, `is an invalid path: ${found.problem}`)];
+    const own: StatusCause[] = [];
+    if (found.path.split(".")[0] === "metadata") own.push(invalid(at, jsonPath, "must not point to fields in metadata"));
+    if (!["string", "boolean", "integer"].includes(found.schema?.type ?? "")) {
+      const text = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
+      own.push(invalid(at, jsonPath, text));
+    }
+    if (seen.has(found.path)) own.push(duplicate(at, jsonPath));
+    seen.add(found.path);
+    return own;
+  });
+  return seen.size > maxSelectableFields ? [...causes, tooMany(path, seen.size, maxSelectableFields)] : causes;
 }
 
 function checkColumn({ name, type, format = "", jsonPath }: CustomResourceColumnDefinition, path: string): StatusCause[] {
@@ -195,7 +238,10 @@ function checkConversion({ conversion }: CustomResourceDefinition["spec"]): Stat
       causes.push(forbidden(`${path}.webhookClientConfig`, "should not be set when strategy is not set to Webhook"));
     return causes;
   }
-  if (webhook?.clientConfig === undefined) causes.push(required(`${path}.webhookClientConfig`, "required when strategy is set to Webhook"));
+  const client = webhook?.clientConfig;
+  if (client === undefined) causes.push(required(`${path}.webhookClientConfig`, "required when strategy is set to Webhook"));
+  else if ((client.url === undefined) === (client.service === undefined))
+    causes.push(required(`${path}.webhookClientConfig`, "exactly one of url or service is required"));
   const versions = webhook?.conversionReviewVersions ?? [];
   if (versions.length === 0) causes.push(required(`${path}.conversionReviewVersions`));
   else if (!versions.some((version) => version === "v1" || version === "v1beta1")) {
@@ -206,7 +252,7 @@ function checkConversion({ conversion }: CustomResourceDefinition["spec"]): Stat
 
 function checkStoredVersions(stored: readonly string[], versions: readonly CustomResourceDefinitionVersion[]): StatusCause[] {
   const path = "status.storedVersions";
-  const value = { go: goStringList(stored) };
+  const value = { go: goStringList(stored.length === 0 ? undefined : stored) };
   if (stored.length === 0) return [invalid(path, value, "must have at least one stored version")];
   const missing = versions.filter((version) => version.storage && !stored.includes(version.name));
   const gone = stored.map((name, index) => ({ name, index })).filter(({ name }) => !versions.some((version) => version.name === name));
