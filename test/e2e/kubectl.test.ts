@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ConfigMap, CustomResourceDefinition, Deployment, Pod, Service } from "../../shared/kubernetes/types.ts";
+import type { ConfigMap, Deployment, Pod, Service } from "../../shared/kubernetes/types.ts";
 import { untilTrue } from "./eventually.ts";
 import { deployment, yamlOf } from "./manifests.ts";
 import { describeWith, findKubectl, itWith, kubectlOf, kubectlVersions, needs } from "./needs.ts";
@@ -291,47 +291,6 @@ describeWith([needs.kubectl], "kubectl against the embedded host with hollow nod
       const top = await server.kubectl("top nodes", { mayFail: true });
       expect([top.code, top.stderr]).toEqual([1, "error: Metrics API not available\n"]);
       expect(await out("cluster-info")).toContain("is running at");
-    });
-
-    it("keeps definitions of custom resources, checked, and does not claim to serve them", async () => {
-      const definition = {
-        apiVersion: "apiextensions.k8s.io/v1",
-        kind: "CustomResourceDefinition",
-        metadata: { name: "boats.example.com" },
-        spec: {
-          group: "example.com",
-          scope: "Namespaced",
-          names: { kind: "Boat", plural: "boats", singular: "boat", shortNames: ["bo"] },
-          versions: [
-            {
-              name: "v1",
-              served: true,
-              storage: true,
-              subresources: { status: {} },
-              additionalPrinterColumns: [{ name: "Seats", type: "integer", jsonPath: ".spec.seats" }],
-              schema: {
-                openAPIV3Schema: {
-                  type: "object",
-                  properties: { spec: { type: "object", properties: { seats: { type: "integer", minimum: 1 } } } },
-                },
-              },
-            },
-          ],
-        },
-      };
-      await out("apply -f -", yamlOf(definition));
-      const found = await server.get<CustomResourceDefinition>("get crd boats.example.com");
-      expect(found.status?.conditions ?? []).toEqual([]);
-      const refused = await server.kubectl("apply -f -", {
-        stdin: yamlOf({ ...definition, metadata: { name: "ships.example.com" } }),
-        mayFail: true,
-      });
-      expect(refused.stderr).toContain("metadata.name: Invalid value");
-      expect((await server.kubectl("get boats.example.com", { mayFail: true })).stderr).toContain(
-        "the server doesn't have a resource type",
-      );
-      await out("delete crd boats.example.com");
-      expect((await server.kubectl("get crd boats.example.com", { mayFail: true })).code).toBe(1);
     });
   });
 
