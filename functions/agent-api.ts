@@ -1,13 +1,9 @@
-import { type AgentApiPorts, createAgentApi } from "../shared/api/agent/agent-api.ts";
+import { createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
-import { createNodePool } from "../shared/host/node-pool.ts";
-import { createStreamsOfAll } from "../shared/host/record-streams.ts";
-import { createPlatformNews } from "../shared/platform/news.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
-import { certifier } from "./certifier.ts";
+import { createAgentPorts } from "./agent-ports.ts";
 import { type Dependencies, opener } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
-import { createNodeChanges, issuePodToken } from "./node-changes.ts";
 import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { fromWebResponse, toWebRequest } from "./requests.ts";
@@ -16,7 +12,7 @@ import { fromWebResponse, toWebRequest } from "./requests.ts";
 const statusRefreshSeconds = 12 * 3600;
 
 function createAgentFunction(dependencies: Dependencies) {
-  const { environment, clock, log, meter, uid, streamsOf } = dependencies;
+  const { busyPollSeconds: pollSeconds, idlePollSeconds } = dependencies.environment;
   const { clusters, directory } = createDirectory(dependencies);
   const services: DomainServices = createPlatformServices({
     ...dependencies,
@@ -24,21 +20,7 @@ function createAgentFunction(dependencies: Dependencies) {
     operations: createNodeOperations(directory, () => services.pools),
   });
   tellByMarks(services.news, dependencies);
-  // What other processes wrote makes this one forget what it knew; it must not be told on as if it were this one's doing.
-  const news = createPlatformNews();
-  const pool = createNodePool({ ...services, news, host: directory, meter });
-  const changes = createNodeChanges(dependencies, { pool, news, directory });
-  const ports: AgentApiPorts = {
-    ...certifier(dependencies),
-    pool,
-    changes,
-    tokens: issuePodToken(dependencies),
-    streams: createStreamsOfAll(streamsOf),
-    clock,
-    log,
-    newId: uid,
-  };
-  const { busyPollSeconds: pollSeconds, idlePollSeconds } = environment;
+  const ports = createAgentPorts(dependencies, services, directory);
   const { app } = createAgentApi(ports, { holdSeconds: 0, pollSeconds, idlePollSeconds, statusRefreshSeconds });
   return {
     app,

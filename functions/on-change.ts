@@ -13,7 +13,7 @@ const marginMs = 8000;
 
 /** DynamoDB Streams: turns the clusters that changed. Only what could be neither turned nor noted is asked for again. */
 export function createHandler(ports: () => FunctionPorts) {
-  const open = opener(createTurning, ports);
+  const open = opener((dependencies) => createTurning(dependencies, { tally: false }), ports);
   return middy<unknown, { batchItemFailures: { itemIdentifier: string }[] }>()
     .use(parsed(streamEvent))
     .use(settled(open, ports))

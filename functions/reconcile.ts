@@ -14,7 +14,7 @@ const marginMs = 8000;
 /** The schedule: turns the clusters that are due, and finds what a lost wake-up left. */
 export function createHandler(ports: () => FunctionPorts) {
   const open = opener((dependencies) => {
-    const turning = createTurning(dependencies);
+    const turning = createTurning(dependencies, { tally: true });
     return { ...turning, sweep: createSweep(turning) };
   }, ports);
   return middy<unknown, void>()

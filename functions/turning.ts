@@ -7,6 +7,7 @@ import { openTurnedCluster, type TurnedCluster } from "../shared/host/turned-clu
 import { createTurner, type Turner, type TurnerOptions } from "../shared/host/turner.ts";
 import { nodes } from "../shared/kubernetes/known-resources.ts";
 import type { Node } from "../shared/kubernetes/types.ts";
+import { tallyCluster } from "../shared/metering/pod-tally.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
 import { objectOf } from "../shared/store/view.ts";
@@ -14,6 +15,9 @@ import type { Dependencies } from "./dependencies.ts";
 import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
 
 const historyEveryMs = 30 * 60_000;
+/** Clusters kept in memory: between wake-ups, and between the minutes of the schedule, which meters what they hold. */
+const keptByStream = 50;
+const keptBySchedule = 500;
 const poolLabel = "coracle.dev/pool";
 
 export interface Turning {
@@ -24,8 +28,16 @@ export interface Turning {
   settle(): Promise<void>;
 }
 
+export interface TurningOptions {
+  /**
+   * Meters what the clusters hold while this process keeps them in memory. One function alone may do so, of which one instance at a time runs: two would
+   * count everything twice.
+   */
+  readonly tally: boolean;
+}
+
 /** What turns clusters and finishes what the platform's requests began, for the functions that are woken. */
-export function createTurning(dependencies: Dependencies): Turning {
+export function createTurning(dependencies: Dependencies, { tally }: TurningOptions): Turning {
   const { clock, log, store, storeOf, uid, environment, installation, marksOf, runtimeOptions } = dependencies;
   const { clusters, directory } = createDirectory(dependencies);
   const services: DomainServices = createPlatformServices({
@@ -42,8 +54,8 @@ export function createTurning(dependencies: Dependencies): Turning {
   const nodeGraceMs = Math.max(40_000, 3000 * environment.idlePollSeconds + 10_000);
   const lookAgain = async (ref: ClusterRef, atMs: number): Promise<void> => void (await store.writeRecords([putAgenda(ref, atMs)]));
 
-  const open = (ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> =>
-    openTurnedCluster(ref, storeOf(ref.tenant), lease, {
+  const open = async (ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> => {
+    const turned = await openTurnedCluster(ref, storeOf(ref.tenant), lease, {
       ...runtimeOptions(ref),
       loopsOf: (runtime) =>
         createLoops(runtime, {
@@ -52,6 +64,11 @@ export function createTurning(dependencies: Dependencies): Turning {
           schedulingPaused: () => Promise.resolve(paused.has(ref.cluster)),
         }),
     });
+    if (!tally) return turned;
+    const stop = tallyCluster(dependencies.meter, ref, turned.runtime.cluster.mirror);
+    void turned.ended.then(stop);
+    return turned;
+  };
 
   /** Heartbeats of the cluster's nodes, whether its scheduler rests, and its history. */
   const prepare: TurnerOptions["prepare"] = async ({ runtime }) => {
@@ -73,7 +90,18 @@ export function createTurning(dependencies: Dependencies): Turning {
   const leasesOf = (tenant: string) => createLoopLeases({ store: storeOf(tenant), clock, holder, lookAgain });
   const wake = (ref: ClusterRef): void => storeOf(ref.tenant).wake(ref);
   return {
-    turner: createTurner({ storeOf, clock, log, leasesOf, marksOf, store, open, prepare, wake }),
+    turner: createTurner({
+      kept: tally ? keptBySchedule : keptByStream,
+      storeOf,
+      clock,
+      log,
+      leasesOf,
+      marksOf,
+      store,
+      open,
+      prepare,
+      wake,
+    }),
     services,
     dependencies,
     async settle() {

@@ -8,8 +8,8 @@ import type { Store } from "../store/store.ts";
  * when something changed that the node (every node of the pool) has to be told. They are written after the change, so what is read after them shows it.
  */
 export interface NodeMarks {
-  /** Both versions as one opaque word: the same word, nothing new. One request for two small items. */
-  state(node: NodeIdentity): Promise<string>;
+  /** Both versions as one opaque word: the same word, nothing new. And when the node spoke last, by its heartbeat. One request for three small items. */
+  state(node: NodeIdentity): Promise<{ readonly word: string; readonly lastSeenMs: number | undefined }>;
   nodesChanged(tenant: string, pool: string, nodeNames: Iterable<string>): Promise<void>;
   poolChanged(tenant: string, pool: string): Promise<void>;
 }
@@ -22,8 +22,16 @@ export function createNodeMarks(store: Store): NodeMarks {
   };
   return {
     async state({ tenant, pool, nodeName }) {
-      const [own, all] = await store.getRecords([recordKeys.mark(tenant, pool, nodeName), recordKeys.mark(tenant, pool, everyNode)]);
-      return `${own?.version ?? 0}.${all?.version ?? 0}`;
+      const [own, all, heartbeat] = await store.getRecords([
+        recordKeys.mark(tenant, pool, nodeName),
+        recordKeys.mark(tenant, pool, everyNode),
+        recordKeys.heartbeat(tenant, pool, nodeName),
+      ]);
+      const lastSeenMs = heartbeat?.value.lastSeenMs;
+      return {
+        word: `${own?.version ?? 0}.${all?.version ?? 0}`,
+        lastSeenMs: typeof lastSeenMs === "number" ? lastSeenMs : undefined,
+      };
     },
     async nodesChanged(tenant, pool, nodeNames) {
       const names = [...nodeNames];

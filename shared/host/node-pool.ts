@@ -16,6 +16,8 @@ export interface NodePoolOptions {
   readonly news: PlatformNews;
   readonly host: RuntimeDirectory;
   readonly meter: Pick<Meter, "nodeSpoke">;
+  /** When the node spoke before, for hosts of several processes: this one may not have heard it. */
+  readonly spokeBefore?: (node: NodeIdentity) => number | undefined;
 }
 
 const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
@@ -24,7 +26,7 @@ const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
  * The platform's side of the agent API in one process: who a node is and which clusters it works for. What was read of a pool is kept
  * until the platform tells of a change of it, so that a poll reads nothing.
  */
-export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter }: NodePoolOptions): NodePool {
+export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter, spokeBefore }: NodePoolOptions): NodePool {
   const byPool = new Map<string, Promise<PoolClusters>>();
   const peersByPool = new Map<string, Promise<readonly PoolPeer[]>>();
   const poolClusters = new WeakMap<ClusterRuntime, PoolCluster>();
@@ -84,7 +86,7 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
     clustersOf: (node) => keptOrMade(byPool, node.pool, () => describe(node)),
     seen(node, atMs) {
       heartbeats.seen(node, atMs);
-      meter.nodeSpoke(node, atMs, soleClusters.get(node.pool) ?? "");
+      meter.nodeSpoke(node, atMs, soleClusters.get(node.pool) ?? "", spokeBefore?.(node));
     },
     usage: () => {},
     onPoolChange(listener) {

@@ -32,6 +32,8 @@ export interface TurnerOptions {
   readonly open: (ref: ClusterRef, lease: LoopLease) => Promise<TurnedCluster>;
   /** Reads what lies outside the cluster's log and the loops need to know. `rest`: the cluster is being deleted, its loops shall do nothing. */
   readonly prepare: (turned: TurnedCluster) => Promise<"turn" | "rest">;
+  /** How many clusters stay in memory between turns. */
+  readonly kept: number;
   /** The log has moved: followers shall not wait for their next look. */
   readonly wake: (ref: ClusterRef) => void;
 }
@@ -41,9 +43,6 @@ const soonMs = 1500;
 /** Waiting in all, in one turn. */
 const patienceMs = 5000;
 const renewEveryMs = 10_000;
-/** Clusters kept in memory between turns. */
-const kept = 50;
-
 export function createTurner(options: TurnerOptions): Turner {
   const { clock, log } = options;
   const clusters = new Map<string, TurnedCluster>();
@@ -89,7 +88,7 @@ export function createTurner(options: TurnerOptions): Turner {
     const turned = await options.open(ref, lease);
     clusters.set(scope, turned);
     for (const [other, { runtime }] of clusters) {
-      if (clusters.size <= kept) break;
+      if (clusters.size <= options.kept) break;
       if (other !== scope && !running.has(other)) await discard(runtime.ref);
     }
     return turned;

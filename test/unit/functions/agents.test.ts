@@ -19,11 +19,11 @@ async function joinedNode() {
   const sync = async (by: typeof fn, request: object = {}) =>
     (await by.agent("POST", "/agent/v1/sync", joined.credential, { marks: {}, ...request })).json();
   await drainStream(bed, fn);
-  return { bed, fn, id: made.id, token, path, sync, credential: joined.credential as string };
+  return { bed, fn, id: made.id, pool: made.pool, token, path, sync, credential: joined.credential as string };
 }
 
 describe("an agent of a cluster on functions", () => {
-  test("is answered at once; while nothing is new its calls read two small items besides its credential, and no log", async () => {
+  test("is answered at once; while nothing is new its calls read small items of the node and its pool, and no log", async () => {
     const { bed, fn, sync } = await joinedNode();
     const told = await sync(fn);
     expect(told.state).toMatch(/^\d+\.\d+$/);
@@ -31,11 +31,18 @@ describe("an agent of a cluster on functions", () => {
     bed.table.reads = [];
     const idle = await sync(fn, { marks, state: told.state });
     expect(idle).toEqual({ news: [], retry: [], tokens: [], streams: [], sendNode: false, state: told.state, nextSyncSeconds: 2 });
-    expect(bed.table.reads.map((pk) => pk.split("#").slice(-3, -1).join("#"))).toEqual([
-      expect.stringMatching(/^node-credential#/),
-      expect.stringMatching(/^marks#/),
-      expect.stringMatching(/^marks#/),
-    ]);
+    // The node's own mark, its pool's, and when it spoke last; its credential is known here for a minute.
+    const kinds = bed.table.reads.map((pk) => pk.split("#")[1]);
+    expect(kinds).toEqual(["marks", "marks", "heartbeats"]);
+  });
+
+  test("is not known any more from the moment on that its node was removed, to no instance", async () => {
+    const { bed, fn, sync, pool } = await joinedNode();
+    const warm = bed.instance();
+    for (const each of [fn, warm]) expect((await sync(each)).clusterIds).toHaveLength(1);
+    const removed = await fn.platform("DELETE", `/v1/pools/${pool}/nodes/n1`, (await tenantKey(bed, fn)) ?? "");
+    expect(removed.status).toBe(204);
+    for (const each of [fn, warm]) expect(await sync(each)).toMatchObject({ status: 410 });
   });
 
   test("hears of a pod by the next call after it was bound, from whichever instance, and is told to call soon", async () => {
@@ -96,6 +103,6 @@ async function tenantKey(
   { operatorKey }: ReturnType<typeof createFunctionBed>,
   { platform }: Awaited<ReturnType<typeof joinedNode>>["fn"],
 ) {
-  const made = await platform("POST", "/v1/tenants/acme/keys", operatorKey, { name: "second", scopes: ["clusters:write"] });
+  const made = await platform("POST", "/v1/tenants/acme/keys", operatorKey, { name: "second", scopes: ["clusters:write", "nodes:write"] });
   return made.json().key as string | undefined;
 }

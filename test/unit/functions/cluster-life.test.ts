@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { functionClock } from "../../../functions/clock.ts";
+import { createFakeClock } from "../controllers/fake-clock.ts";
 import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -35,5 +37,35 @@ describe("a cluster on functions", () => {
     const told = sync.json();
     expect(told.news[0].pods).toHaveLength(3);
     expect(bed.logged).toEqual([]);
+  });
+});
+
+describe("the usage of a cluster on functions", () => {
+  test("is that of its node and its pods, however many instances saw them", async () => {
+    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
+    const realTime = { now: clock.now, after: functionClock.after };
+    const bed = createFunctionBed({ clock: realTime });
+    const [fn, other] = [bed.instance(), bed.instance()];
+    const made = await createCluster(bed, fn);
+    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const path = `/clusters/${made.id}/api/v1/namespaces/default/replicationcontrollers`;
+    await fn.cluster("POST", path, made.credentials.token, controller(3));
+    await drainStream(bed, fn);
+    await fn.reconcile();
+    for (let minute = 0; minute < 10; minute++) {
+      for (const each of [fn, other]) {
+        clock.advance(30_000);
+        await each.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} });
+      }
+      await fn.reconcile();
+    }
+    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
+    const { key } = billing.json();
+    const usage = (await fn.platform("GET", "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour", key)).json();
+    // Written every five minutes; pods count from the schedule's first look at their cluster on, nodes up to their last call that was written.
+    expect(usage.items[0].podSeconds).toBeGreaterThanOrEqual(1200);
+    expect(usage.items[0].podSeconds).toBeLessThanOrEqual(1800);
+    expect(usage.items[0].nodeSeconds).toBeGreaterThanOrEqual(270);
+    expect(usage.items[0].nodeSeconds).toBeLessThanOrEqual(600);
   });
 });

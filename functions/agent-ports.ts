@@ -1,0 +1,22 @@
+import type { AgentApiPorts } from "../shared/api/agent/agent-api.ts";
+import type { NodePool } from "../shared/api/agent/ports.ts";
+import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
+import { createNodePool } from "../shared/host/node-pool.ts";
+import { createStreamsOfAll } from "../shared/host/record-streams.ts";
+import { createPlatformNews } from "../shared/platform/news.ts";
+import type { DomainServices } from "../shared/platform/platform-services.ts";
+import { certifier } from "./certifier.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { createNodeChanges, issuePodToken } from "./node-changes.ts";
+
+/** What the agent API stands on where each call may meet another process. */
+export function createAgentPorts(dependencies: Dependencies, services: DomainServices, directory: RuntimeDirectory): AgentApiPorts {
+  const { clock, log, uid: newId, meter, streamsOf } = dependencies;
+  // What other processes wrote makes this one forget what it knew; it must not be told on as if it were this one's doing.
+  const news = createPlatformNews();
+  const { changes, spokeBefore, authenticate } = createNodeChanges(dependencies, { pool: () => pool, news, directory });
+  const own = createNodePool({ ...services, news, host: directory, meter, spokeBefore });
+  const pool: NodePool = { ...own, authenticate: (credential) => authenticate(credential, () => own.authenticate(credential)) };
+  const tokens = issuePodToken(dependencies);
+  return { ...certifier(dependencies), pool, changes, tokens, streams: createStreamsOfAll(streamsOf), clock, log, newId };
+}
