@@ -13,7 +13,7 @@ interface Group<T> {
 }
 
 export interface GroupCommitOptions<T> {
-  readonly root: RootDatabase<Buffer, string>;
+  readonly root: Pick<RootDatabase<Buffer, string>, "batch" | "flushed">;
   /** Puts what the items change, in the order of the calls. They are all that has been added and not been written. */
   readonly write: (items: readonly T[]) => void;
   /** The items are on disk: called in the order of `add`, before their promises resolve. */
@@ -95,7 +95,7 @@ export class GroupCommit<T> {
     let count = 0;
     while (this.#groups[count]?.landed) count++;
     const flights = this.#groups.splice(0, count).flatMap((landed) => landed.flights);
-    if (this.#groups.length === 0) this.#begin();
+    if (this.#groups.length === 0 || this.#waiting.length >= fullGroup) this.#begin();
     this.#options.landed(flights.map(({ item }) => item));
     for (const { resolve } of flights) resolve();
   }
