@@ -1,8 +1,10 @@
 import { Documents } from "../shared/api/non-resource.ts";
 import type { PodStreams } from "../shared/api/pod-streams.ts";
 import { createTokenIssuer, type TokenIssuer } from "../shared/auth/token.ts";
+import { createAddressGuard } from "../shared/host/address-guard.ts";
 import { createHostBase } from "../shared/host/base.ts";
 import type { ClusterRuntimeOptions } from "../shared/host/cluster-runtime.ts";
+import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { type Installation, openInstallation } from "../shared/host/installation.ts";
 import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
 import { createRecordStreams } from "../shared/host/record-streams.ts";
@@ -58,8 +60,12 @@ export async function openDependencies(ports: FunctionPorts): Promise<Dependenci
   };
   const tokens = createTokenIssuer({ signingKey: installation.signingKeyPem, clock, uid });
   const documents = new Documents("127.0.0.1");
-  const meter = createMeter(clock);
   const allowPrivate = environment.webhooksToPrivateAddresses;
+  const admissionWebhooks = new HttpsWebhookCaller({
+    mayConnect: allowPrivate ? () => true : createAddressGuard(environment.webhookNetworks),
+    resolve: async (hostname) => (await ports.resolve(hostname)).map(({ address }) => address),
+  });
+  const meter = createMeter(clock);
   const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
   let usageWrittenMs = clock.now();
   const underWay = new Set<Promise<unknown>>();
@@ -78,6 +84,7 @@ export async function openDependencies(ports: FunctionPorts): Promise<Dependenci
     runtimeOptions: ({ tenant }, podStreams = noStreams) => ({
       ...{ store: storeOf(tenant), clock, log, random, tokens, documents },
       podStreamsOf: () => podStreams,
+      webhooks: admissionWebhooks,
     }),
     later(name, work) {
       const watched: Promise<unknown> = work

@@ -15,7 +15,12 @@ const shape = z.object({
   [variables.agentApiUrl]: url,
   [variables.tenantRole]: z.string().startsWith("arn:").optional(),
   [variables.webhookQueue]: z.url().optional(),
-  [variables.webhooksToPrivateAddresses]: z.enum(["true", "false"]).default("false"),
+  [variables.webhookAddresses]: z.enum(["public", "any"]).default("public"),
+  [variables.webhookNetworks]: z
+    .string()
+    .default("")
+    .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ""))
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
   [variables.requestBurst]: count(1, 100_000, 400),
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
@@ -34,6 +39,7 @@ export interface Environment {
   readonly tenantRole: string | undefined;
   readonly webhookQueue: string | undefined;
   readonly webhooksToPrivateAddresses: boolean;
+  readonly webhookNetworks: readonly string[];
   readonly requests: { readonly burst: number; readonly perSecond: number };
   readonly busyPollSeconds: number;
   readonly idlePollSeconds: number;
@@ -54,7 +60,8 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     agentApiUrl: data[variables.agentApiUrl],
     tenantRole: data[variables.tenantRole],
     webhookQueue: data[variables.webhookQueue],
-    webhooksToPrivateAddresses: data[variables.webhooksToPrivateAddresses] === "true",
+    webhooksToPrivateAddresses: data[variables.webhookAddresses] === "any",
+    webhookNetworks: data[variables.webhookNetworks],
     requests: { burst: data[variables.requestBurst], perSecond: data[variables.requestsPerSecond] },
     busyPollSeconds: data[variables.busyPollSeconds],
     idlePollSeconds: data[variables.idlePollSeconds],

@@ -32,8 +32,10 @@ export const variables = {
   tenantRole: "CORACLE_TENANT_ROLE",
   /** URL of the queue of webhook deliveries. */
   webhookQueue: "CORACLE_WEBHOOK_QUEUE",
-  /** `true`: webhooks may go to addresses that are not public, as tests need it. */
-  webhooksToPrivateAddresses: "CORACLE_WEBHOOKS_TO_PRIVATE_ADDRESSES",
+  /** `any`: webhooks of both kinds may be at addresses that are not public, as tests need it. */
+  webhookAddresses: "CORACLE_WEBHOOK_ADDRESSES",
+  /** Networks beyond the public ones where admission webhooks may be, as CIDRs. */
+  webhookNetworks: "CORACLE_WEBHOOK_NETWORKS",
   /** What a tenant may ask of the cluster API: requests at once, and a second. */
   requestBurst: "CORACLE_REQUEST_BURST",
   requestsPerSecond: "CORACLE_REQUESTS_PER_SECOND",
