@@ -10,7 +10,6 @@ import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
 import { createRecordStreams } from "../shared/host/record-streams.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { createMeter, type Meter } from "../shared/metering/meter.ts";
-import { usageIntervalMs } from "../shared/metering/usage-metering.ts";
 import { createUsageWriter } from "../shared/metering/usage-writer.ts";
 import { DynamoStore } from "../shared/store/dynamo/dynamo-store.ts";
 import { objectPath } from "../shared/store/dynamo/keys.ts";
@@ -94,7 +93,7 @@ export async function openDependencies(ports: FunctionPorts): Promise<Dependenci
     },
     async settle() {
       while (underWay.size > 0) await Promise.all(underWay);
-      if (clock.now() - usageWrittenMs < usageIntervalMs) return;
+      if (clock.now() - usageWrittenMs < environment.usageSeconds * 1000) return;
       usageWrittenMs = clock.now();
       await usage.flush();
     },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { usageIntervalMs } from "../shared/metering/usage-metering.ts";
 import { variables } from "./names.ts";
 
 const url = z
@@ -25,6 +26,7 @@ const shape = z.object({
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
   [variables.idlePollSeconds]: count(1, 300, 30),
+  [variables.usageSeconds]: count(1, 3600, usageIntervalMs / 1000),
   [variables.logLevel]: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
@@ -43,6 +45,7 @@ export interface Environment {
   readonly requests: { readonly burst: number; readonly perSecond: number };
   readonly busyPollSeconds: number;
   readonly idlePollSeconds: number;
+  readonly usageSeconds: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -65,6 +68,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     requests: { burst: data[variables.requestBurst], perSecond: data[variables.requestsPerSecond] },
     busyPollSeconds: data[variables.busyPollSeconds],
     idlePollSeconds: data[variables.idlePollSeconds],
+    usageSeconds: data[variables.usageSeconds],
     logLevel: data[variables.logLevel],
   };
 }

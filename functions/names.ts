@@ -42,6 +42,8 @@ export const variables = {
   /** When agents call again while there is work for them, and when there is none. */
   busyPollSeconds: "CORACLE_BUSY_POLL_SECONDS",
   idlePollSeconds: "CORACLE_IDLE_POLL_SECONDS",
+  /** How often an instance writes what it has counted. */
+  usageSeconds: "CORACLE_USAGE_SECONDS",
   logLevel: "CORACLE_LOG_LEVEL",
 } as const;
 

@@ -23,6 +23,8 @@ const shape = z
     logLevel: z.enum(["debug", "info", "warn", "error"]).optional(),
     /** When agents with nothing to do call again: each call is a request that is paid, and a node that is gone is noticed after three. */
     idlePollSeconds: z.coerce.number().min(1).max(300).optional(),
+    /** How often each function's instance writes what tenants used: what one that is lost has not written is not billed. */
+    usageSeconds: z.coerce.number().int().min(1).max(3600).optional(),
   })
   .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
   .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
@@ -43,12 +45,14 @@ const names = [
   "replicaKeyArn",
   "logLevel",
   "idlePollSeconds",
+  "usageSeconds",
 ] as const;
 
 /** Settings that are the functions' own, as they read them. */
-export const functionVariables = ({ logLevel, idlePollSeconds }: DeploymentSettings) => ({
+export const functionVariables = ({ logLevel, idlePollSeconds, usageSeconds }: DeploymentSettings) => ({
   ...(logLevel !== undefined && { [variables.logLevel]: logLevel }),
   ...(idlePollSeconds !== undefined && { [variables.idlePollSeconds]: String(idlePollSeconds) }),
+  ...(usageSeconds !== undefined && { [variables.usageSeconds]: String(usageSeconds) }),
 });
 
 /** @throws Error that names the setting */

@@ -10,7 +10,7 @@ export interface InstallationSecretProps {
   readonly letters: number;
 }
 
-/** By name, since emulators pass over `excludePunctuation`. */
+/** By name too, since emulators pass over `excludePunctuation`. */
 const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 /** Letters and digits that are made once, and stay when the stack goes: what is sealed with them could never be read again. */
@@ -24,7 +24,7 @@ export class InstallationSecret extends Construct {
     const secret = new Secret(this, "Secret", {
       description,
       encryptionKey: key,
-      generateSecretString: { passwordLength: letters, excludeCharacters: punctuation },
+      generateSecretString: { passwordLength: letters, excludePunctuation: true, excludeCharacters: punctuation },
       removalPolicy: RemovalPolicy.RETAIN,
     });
     Validations.of(secret).acknowledge({

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
@@ -7,6 +7,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { parse, stringify } from "yaml";
 import { type CommandArguments, type CommandOptions, type CommandResult, runCommand, wordsOf } from "../e2e/commands.ts";
 import { createHttp, type HttpClient } from "../e2e/http.ts";
+import { removeWithLeftovers } from "../e2e/leftovers.ts";
 import { findKubectl } from "../e2e/needs.ts";
 import { awsEnvironment, deploy, type Outputs, synthesise } from "./deployment.ts";
 import type { Emulator } from "./emulator.ts";
@@ -160,7 +161,7 @@ async function visit(emulator: Emulator, outputs: Outputs, scratch: string): Pro
       for (const client of clients) client.close();
       door.close();
       await emulator.stop();
-      await rm(scratch, { recursive: true, force: true });
+      await removeWithLeftovers(scratch);
     },
   };
 }

@@ -36,8 +36,8 @@ export async function fetchCdk(): Promise<string> {
   return join(folder, "node_modules", ".bin", "cdk");
 }
 
-/** Agents call more often than they need to, so that the test sees within its time that one is gone. */
-const context = ["--context", "idlePollSeconds=5"];
+/** What is otherwise seen after minutes is seen within the test's time: a machine that is gone, and usage. */
+const context = ["--context", "idlePollSeconds=5", "--context", "usageSeconds=5"];
 
 /** Synthesises what goes to AWS into a folder of its own: a bootstrap in the application's would write it anew, with other assets. */
 export async function synthesise(assembly: string): Promise<void> {

@@ -47,6 +47,8 @@ describe("the data stack", () => {
     expect(lengths.sort()).toEqual([32, 64]);
     const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
     for (const { Properties } of secrets) {
+      // Without this one of each kind of character is required.
+      expect(Properties.GenerateSecretString.ExcludePunctuation).toBe(true);
       const left = printable.filter((character) => !Properties.GenerateSecretString.ExcludeCharacters.includes(character));
       expect(left.join("")).toMatch(/^[0-9A-Za-z]{62}$/);
     }
