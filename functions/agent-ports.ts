@@ -16,7 +16,14 @@ export function createAgentPorts(dependencies: Dependencies, services: DomainSer
   const news = createPlatformNews();
   const { changes, spokeBefore, authenticate } = createNodeChanges(dependencies, { pool: () => pool, news, directory });
   const own = createNodePool({ ...services, news, host: directory, meter, spokeBefore });
-  const pool: NodePool = { ...own, authenticate: (credential) => authenticate(credential, () => own.authenticate(credential)) };
+  const pool: NodePool = {
+    ...own,
+    authenticate: (credential) => authenticate(credential, () => own.authenticate(credential)),
+    seen(node, atMs) {
+      // Not every call is a write: whoever is asked after has spoken within the last one and a half idle polls.
+      if (atMs - (spokeBefore(node) ?? 0) >= 1.5 * dependencies.environment.idlePollSeconds * 1000) own.seen(node, atMs);
+    },
+  };
   const tokens = issuePodToken(dependencies);
   return { ...certifier(dependencies), pool, changes, tokens, streams: createStreamsOfAll(streamsOf), clock, log, newId };
 }

@@ -28,6 +28,8 @@ export interface Dependencies extends FunctionPorts {
   readonly storeOf: (tenant: string) => DynamoStore;
   readonly tokens: TokenIssuer;
   readonly webhooks: WebhookSettings;
+  /** How long a node may be silent: three idle polls and some time for clocks that differ, and never less than kube-controller-manager's 40 s. */
+  readonly nodeGraceMs: number;
   /** Of this program. */
   readonly version: string;
   readonly meter: Meter;
@@ -71,6 +73,7 @@ export async function openDependencies(ports: FunctionPorts): Promise<Dependenci
   return {
     ...ports,
     ...{ installation, store, storeOf, tokens, meter, version: "0.1.0" },
+    nodeGraceMs: Math.max(40_000, 3000 * environment.idlePollSeconds + 10_000),
     webhooks: {
       sealer: installation.sealer,
       random,

@@ -9,11 +9,11 @@ import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
 
 function createPlatformFunction(dependencies: Dependencies) {
-  const { environment, store, clock, log, randomBytes, uid, tokens, installation, webhooks, version: program } = dependencies;
+  const { environment, store, clock, log, randomBytes, uid, tokens, installation, webhooks, nodeGraceMs, version: program } = dependencies;
   const { clusters, directory } = createDirectory(dependencies);
   let origin = "";
   const platform: Platform = createPlatform({
-    ...{ store, clock, log, randomBytes, uid, tokens, webhooks, version: program },
+    ...{ store, clock, log, randomBytes, uid, tokens, webhooks, nodeGraceMs, version: program },
     provisioner: createFunctionProvisioner(dependencies, directory),
     operations: createNodeOperations(directory, () => platform.pools),
     cursorKey: installation.cursorKey,

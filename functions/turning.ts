@@ -9,6 +9,7 @@ import { nodes } from "../shared/kubernetes/known-resources.ts";
 import type { Node } from "../shared/kubernetes/types.ts";
 import { tallyCluster } from "../shared/metering/pod-tally.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
+import { isPlatformError } from "../shared/platform/problem.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
 import { objectOf } from "../shared/store/view.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -38,7 +39,7 @@ export interface TurningOptions {
 
 /** What turns clusters and finishes what the platform's requests began, for the functions that are woken. */
 export function createTurning(dependencies: Dependencies, { tally }: TurningOptions): Turning {
-  const { clock, log, store, storeOf, uid, environment, installation, marksOf, runtimeOptions } = dependencies;
+  const { clock, log, store, storeOf, uid, nodeGraceMs, installation, marksOf, runtimeOptions } = dependencies;
   const { clusters, directory } = createDirectory(dependencies);
   const services: DomainServices = createPlatformServices({
     ...dependencies,
@@ -51,7 +52,6 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
   /** Clusters whose scheduler rests. */
   const paused = new Set<string>();
   const historyMs = new Map<string, number>();
-  const nodeGraceMs = Math.max(40_000, 3000 * environment.idlePollSeconds + 10_000);
   const lookAgain = async (ref: ClusterRef, atMs: number): Promise<void> => void (await store.writeRecords([putAgenda(ref, atMs)]));
 
   const open = async (ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> => {
@@ -61,6 +61,7 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
         createLoops(runtime, {
           ...{ clock, log, random: dependencies.random, caPem: installation.caPem, nodeGraceMs },
           heartbeats: { lastSeen: ({ tenant, pool, nodeName }) => heard.get(`${tenant}/${pool}/${nodeName}`) },
+          onSilence: (node, lastSeenMs) => services.nodes.noteSilence(node, lastSeenMs),
           schedulingPaused: () => Promise.resolve(paused.has(ref.cluster)),
         }),
     });
@@ -73,7 +74,10 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
   /** Heartbeats of the cluster's nodes, whether its scheduler rests, and its history. */
   const prepare: TurnerOptions["prepare"] = async ({ runtime }) => {
     const { ref, cluster } = runtime;
-    const record = await services.clusters.find(ref.cluster);
+    const record = await services.clusters.get(ref.tenant, ref.cluster).catch((error: unknown) => {
+      if (isPlatformError(error, "not-found")) return undefined;
+      throw error;
+    });
     if (!record || record.value.state === "deleting") return "rest";
     const pools = new Set(cluster.mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
     for (const pool of pools)

@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 import { entryPoints } from "../functions/names.ts";
 
@@ -12,18 +12,16 @@ const require = coracleCreateRequire(import.meta.url);`;
 
 export type FunctionName = (typeof entryPoints)[keyof typeof entryPoints];
 
-/** zod says its messages in fifty languages, which one import of it takes along: a quarter of a megabyte to parse on every cold start. */
-const englishOnly: Plugin = {
-  name: "english-only",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/locales\/index\.js$/ }, ({ resolveDir }) =>
-      resolveDir.includes(join("node_modules", "zod"))
-        ? { path: join(dirname(resolveDir), "locales"), namespace: "english-only" }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: "english-only" }, ({ path }) => ({
-      contents: 'export { default as en } from "./en.js";',
-      resolveDir: path,
+/**
+ * `import { z } from "zod"` takes along all of zod, whose messages in fifty languages alone are a quarter of a megabyte to read on every cold start; of the
+ * module's own namespace a bundle keeps what is used.
+ */
+const zodByUse: Plugin = {
+  name: "zod-by-use",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(functions|shared)\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
+      loader: "ts",
     }));
   },
 };
@@ -52,7 +50,7 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
       format: "esm",
       mainFields: ["module", "main"],
       banner: { js: banner },
-      plugins: [englishOnly],
+      plugins: [zodByUse],
       logLevel: "warning",
     });
     copyFacts(join(folder, "facts"));

@@ -173,13 +173,13 @@ export function createTurner(options: TurnerOptions): Turner {
   async function noteNext(ref: ClusterRef, noted: string | undefined, dueMs: number | undefined): Promise<string | undefined> {
     const nowMs = clock.now();
     if (noted !== undefined && dueMs !== undefined && dueOf(noted) > nowMs && dueOf(noted) <= dueMs) return noted;
-    const old = noted === undefined ? [] : [dropAgenda({ partition: agendaKey(ref, 0).partition, sort: noted })];
-    if (dueMs === undefined) {
-      if (old.length > 0) await options.store.writeRecords(old);
-      return undefined;
-    }
-    const { sort } = agendaKey(ref, dueMs);
-    await options.store.writeRecords(sort === noted ? [putAgenda(ref, dueMs)] : [...old, putAgenda(ref, dueMs)]);
+    // One that is due already goes with the schedule's look at it.
+    const isAhead = noted !== undefined && dueOf(noted) > nowMs;
+    const old = isAhead ? [dropAgenda({ partition: agendaKey(ref, 0).partition, sort: noted })] : [];
+    const next = dueMs === undefined ? [] : [putAgenda(ref, dueMs)];
+    const sort = dueMs === undefined ? undefined : agendaKey(ref, dueMs).sort;
+    // First the new one: a death in between leaves one look too many.
+    for (const write of sort === noted ? next : [...next, ...old]) await options.store.writeRecords([write]);
     return sort;
   }
 

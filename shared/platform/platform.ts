@@ -27,6 +27,8 @@ export interface PlatformOptions {
   readonly rateLimit?: RateLimit;
   /** Absent: there are no webhooks in this installation. */
   readonly webhooks?: WebhookSettings;
+  /** How long a node may be silent before it is shown as unreachable. Absent: 40 s. */
+  readonly nodeGraceMs?: number;
   /** Of this program, for the OpenAPI document. */
   readonly version: string;
 }
@@ -49,6 +51,7 @@ export function createPlatform(options: PlatformOptions) {
       ...{ clock, store, tokens: options.tokens },
       cursors: createCursors(options.cursorKey),
       server: options.server,
+      nodeGraceMs: options.nodeGraceMs,
       wakeReaper: reaper.wake,
       wakeDrainer: drainer.wake,
       ...(webhooks && { webhooks }),

@@ -71,10 +71,15 @@ export const showPool = (pool: PoolRecord): z.infer<typeof poolResource> => ({
   updatedAt: toTimestamp(pool.updatedAtMs),
 });
 
-export const showNode = (node: NodeRecord, lastSeenMs: number | undefined, nowMs: number): z.infer<typeof nodeResource> => ({
+export const showNode = (
+  node: NodeRecord,
+  lastSeenMs: number | undefined,
+  nowMs: number,
+  graceMs = unreachableMs,
+): z.infer<typeof nodeResource> => ({
   name: node.name,
   pool: node.pool,
-  state: node.drain !== "none" ? node.drain : lastSeenMs !== undefined && nowMs - lastSeenMs < unreachableMs ? "ready" : "unreachable",
+  state: node.drain !== "none" ? node.drain : lastSeenMs !== undefined && nowMs - lastSeenMs < graceMs ? "ready" : "unreachable",
   runtime: node.runtime,
   machineId: node.machineId,
   joinedAt: toTimestamp(node.joinedAtMs),

@@ -33,6 +33,8 @@ export interface PlatformServices {
   readonly nodes: NodeRegistry;
   readonly joinTokens: JoinTokens;
   readonly heartbeats: Heartbeats;
+  /** How long a node may be silent before it is shown as unreachable. Absent: 40 s. */
+  readonly nodeGraceMs?: number | undefined;
   /** Absent: the host delivers none. */
   readonly webhooks?: Pick<Webhooks, "endpoints" | "deliverer">;
   readonly tokens: Pick<TokenIssuer, "issueClusterToken">;

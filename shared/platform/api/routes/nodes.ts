@@ -11,10 +11,10 @@ const inPool = z.strictObject({ pool: identifier });
 const nodeParams = inPool.extend({ node: z.string().regex(/^[a-z0-9][-a-z0-9.]{0,252}$/) });
 const tokenParams = inPool.extend({ token: identifier });
 
-export function nodeRoutes({ nodes, pools, joinTokens, heartbeats, cursors, clock, wakeDrainer }: PlatformServices): Route[] {
+export function nodeRoutes({ nodes, pools, joinTokens, heartbeats, nodeGraceMs, cursors, clock, wakeDrainer }: PlatformServices): Route[] {
   async function showOne(node: NodeRecord) {
     const seen = await heartbeats.ofPool(node.tenant, node.pool);
-    return showNode(node, seen.get(node.name), clock.now());
+    return showNode(node, seen.get(node.name), clock.now(), nodeGraceMs);
   }
   const nodeAction = (path: string, operationId: string, summary: string, act: NodeRegistryAction) =>
     defineRoute({
@@ -51,7 +51,8 @@ export function nodeRoutes({ nodes, pools, joinTokens, heartbeats, cursors, cloc
       async handle({ caller: { tenant }, params: { pool }, query }) {
         await pools.get(tenant, pool);
         const seen = await heartbeats.ofPool(tenant, pool);
-        const show = (records: readonly NodeRecord[]) => records.map((node) => showNode(node, seen.get(node.name), clock.now()));
+        const show = (records: readonly NodeRecord[]) =>
+          records.map((node) => showNode(node, seen.get(node.name), clock.now(), nodeGraceMs));
         return { body: await showPage(cursors, `nodes ${tenant} ${pool}`, query, (part) => nodes.list(tenant, pool, part), show) };
       },
     }),
