@@ -2,6 +2,7 @@ import { isVirtual } from "../api/handlers/virtual.ts";
 import type { ApiRequest } from "../api/request-info.ts";
 import { parseRequest } from "../api/request-info.ts";
 import { impersonationPrefix } from "../auth/impersonation.ts";
+import { nodeNameOf } from "../auth/node-user.ts";
 import type { ServiceAccountBinding, VerifiedToken } from "../auth/token.ts";
 import {
   clusterRoleBindings,
@@ -39,6 +40,8 @@ const mighty = "system:masters";
 export function needsOf(request: ApiRequest, { user, binding }: VerifiedToken): Needs | undefined {
   if (request.method !== "GET" && request.method !== "HEAD") return undefined;
   if (request.headersFrom(impersonationPrefix).length > 0) return undefined;
+  // What a node may see hangs on the pods that run on it.
+  if (nodeNameOf(user) !== undefined) return undefined;
   try {
     const { resource: target, query } = parseRequest(request.method, request.url);
     const collections = user.groups.includes(mighty) ? [] : [...rbac];
