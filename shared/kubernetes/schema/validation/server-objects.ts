@@ -3,6 +3,7 @@ import { labelSelectorProblems } from "../../label-selector.ts";
 import { dns1035LabelProblems, dnsLabelProblems, dnsSubdomainProblems, pathSegmentProblems, portNumberProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
+  AdmissionregistrationV1WebhookClientConfig,
   APIService,
   CertificateSigningRequest,
   FlowSchema,
@@ -17,6 +18,7 @@ import { duplicate, forbidden, invalid, notSupported, required } from "../field-
 import { goQuote, goStringList } from "../go-text.ts";
 import { checkCidr, checkDnsSubdomain, checkImmutable, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
+import { checkClientConfig } from "./webhook-client.ts";
 
 /** An IPAddress is named after its address. */
 export function ipAddressNameProblems(name: string): readonly string[] {
@@ -197,7 +199,7 @@ interface Webhook {
   readonly objectSelector?: LabelSelector;
   readonly admissionReviewVersions: readonly string[] | null;
   readonly reinvocationPolicy?: string;
-  readonly clientConfig: { readonly url?: string; readonly service?: object };
+  readonly clientConfig: AdmissionregistrationV1WebhookClientConfig;
 }
 
 /** `validateValidatingWebhookConfiguration` and its sibling, without the compilation of match conditions. */
@@ -233,9 +235,7 @@ function checkWebhook(webhook: Webhook, path: string): StatusCause[] {
   causes.push(...labelSelectorProblems(webhook.namespaceSelector, `${path}.namespaceSelector`));
   causes.push(...labelSelectorProblems(webhook.objectSelector, `${path}.objectSelector`));
   causes.push(...checkSupported(webhook.reinvocationPolicy, ["IfNeeded", "Never"], `${path}.reinvocationPolicy`));
-  if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
-    causes.push(required(`${path}.clientConfig`, "exactly one of url or service is required"));
-  }
+  causes.push(...checkClientConfig(clientConfig, `${path}.clientConfig`));
   return [...causes, ...checkReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`)];
 }
 
