@@ -27,21 +27,31 @@ function parseAccept(header: string): Accepted[] {
   });
 }
 
+const mediaTypes = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+const streamTypes = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+
+/** What a route can answer with: collections also as a stream, and questions (access reviews, bindings) never as a table. */
+export type Answers = "object" | "collection" | "review";
+
 /** The first form in the Accept header that is served (apiserver's endpoints/handlers/negotiation). @throws StatusError `NotAcceptable`, `BadRequest` */
-export function negotiate(accept: string | undefined, query: URLSearchParams): Negotiated {
+export function negotiate(accept: string | undefined, query: URLSearchParams, answers: Answers = "object"): Negotiated {
   if (accept === undefined || accept === "" || accept === "*/*" || accept === "application/json") return plain;
+  let converts = false;
   for (const { type, parameters } of parseAccept(accept)) {
     if (!known.has(type)) continue;
+    converts = true;
     const yaml = type === "application/yaml";
     const as = parameters.get("as");
     if (as === undefined) return yaml ? { form: { kind: "object" }, yaml } : plain;
     const [group, version = ""] = [parameters.get("g"), parameters.get("v")];
     if (group !== "meta.k8s.io" || (version !== "v1" && version !== "v1beta1")) continue;
-    if (as === "Table") return { form: { kind: "table", version, include: parseInclude(query.get("includeObject")) }, yaml };
+    if (as === "Table" && answers !== "review")
+      return { form: { kind: "table", version, include: parseInclude(query.get("includeObject")) }, yaml };
     if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return { form: { kind: "metadata", version }, yaml };
   }
-  const media = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-  throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${media}`, {});
+  if (converts) throw new StatusError("NotAcceptable", `only the following media types are accepted: ${mediaTypes}`);
+  const available = answers === "collection" ? `${mediaTypes}, ${streamTypes}` : mediaTypes;
+  throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${available}`, {});
 }
 
 function parseInclude(value: string | null): "Metadata" | "Object" | "None" {

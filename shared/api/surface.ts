@@ -6,6 +6,7 @@ import type { Meter } from "../metering/meter.ts";
 import type { ClusterRef } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { attributesOf, type ServedCluster, serveCluster } from "./cluster-api.ts";
+import { issuerDocument } from "./issuer-documents.ts";
 import { metered } from "./metered.ts";
 import { Documents } from "./non-resource.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
@@ -33,7 +34,8 @@ export interface SurfaceOptions {
 const prefix = "/clusters/";
 /** Whether a path belongs to the cluster API: below `/clusters/{id}`, or at the root for clients that know only a host and a token. */
 export const isClusterPath = (path: string): boolean =>
-  path.startsWith(prefix) || /^\/(api|apis|openapi|version|healthz|livez|readyz|\.well-known\/openid-configuration)(\/|\?|$)/.test(path);
+  path.startsWith(prefix) ||
+  /^\/(api|apis|openapi|version|healthz|livez|readyz|openid|\.well-known\/openid-configuration)(\/|\?|$)/.test(path);
 
 /**
  * The cluster API of all clusters. A token names its cluster: with a path to another one the answer is the same 404 as for a cluster that
@@ -65,6 +67,10 @@ export function createClusterSurface({
     const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(url.split("?")[0] ?? "") : undefined;
     if (health) return health;
     try {
+      const path = url.split("?")[0] ?? "";
+      const issuer = () => issuerDocument(path, request.url.slice(0, request.url.length - url.length), request, tokens);
+      const published = id === undefined ? await issuer() : undefined;
+      if (published) return published;
       const verified = await identify(request);
       if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
       if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
@@ -75,6 +81,8 @@ export function createClusterSurface({
       if (!served) return failure(noSuchResource());
       const user = served.tokens.accept(verified);
       if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));
+      const asked = await issuer();
+      if (asked) return asked;
       const answer = await serveCluster(served, below, user, onUnknown(request));
       return meter ? metered(meter, verified.cluster, request.method, answer) : answer;
     } catch (error) {

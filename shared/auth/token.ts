@@ -67,6 +67,8 @@ export interface TokenIssuer {
   cachedToken(token: string): VerifiedToken | undefined;
   /** `undefined` for whatever is not a token of this issuer that is good now. Audiences are for the caller to check: `isForAudience`. */
   verifyToken(token: string): Promise<VerifiedToken | undefined>;
+  /** The `iss` of its tokens. */
+  readonly issuer: string;
   /** The public keys as a JSON Web Key Set (RFC 7517 §5), for `/openid/v1/jwks`. */
   jwks(): Promise<{ keys: JWK[] }>;
 }
@@ -202,6 +204,7 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
       if (verified.size > cacheSize && oldest !== undefined) verified.delete(oldest);
       return result;
     },
+    issuer,
     jwks: async () => ({ keys: [...(await keysById()).values()].map(({ jwk }) => jwk) }),
   };
 }

@@ -49,7 +49,7 @@ export async function findLive({ served: { cluster }, definition, info, target }
 export async function readCollection(call: Call): Promise<ApiResponse> {
   const { definition, info, target, request, served } = call;
   if (!definition.verbs.has("list")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(request.header("accept"), info.query, "collection");
   const selection = parseSelection(definition, info.query);
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const namespace = definition.namespaced ? target.namespace : "";
@@ -60,7 +60,7 @@ export async function readCollection(call: Call): Promise<ApiResponse> {
 export async function watchCollection(call: Call): Promise<ApiResponse> {
   const { definition, info, target, request, served } = call;
   if (!definition.verbs.has("watch")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(request.header("accept"), info.query, "collection");
   parseListOptions(info.query);
   const selection = parseSelection(definition, info.query);
   const named = target.name === "" ? selection : { ...selection, all: false, name: target.name };

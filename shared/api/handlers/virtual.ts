@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RequestAttributes } from "../../auth/rbac-rules.ts";
 import type { UserInfo } from "../../auth/user.ts";
+import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import { LazyObject } from "../../store/stored-entry.ts";
@@ -10,7 +11,7 @@ import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
 import { recordManagers } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldManager } from "../options.ts";
-import { type ApiResponse, document, methodNotAllowed, notFound } from "../response.ts";
+import { type ApiResponse, methodNotAllowed, notFound } from "../response.ts";
 import { encoderFor, respond } from "./read.ts";
 import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
@@ -37,13 +38,24 @@ const accessSpec = z.object({
   audiences: z.array(z.string()).nullish(),
 });
 type Spec = z.infer<typeof accessSpec>;
+/** A question with its answer. */
+type Review = KubernetesObject & { readonly status: object };
+
+/** Go writes a time that was never set. */
+const noTime: object = { creationTimestamp: null };
 
 export async function handleVirtual(call: Call): Promise<ApiResponse> {
   const { definition, target, served } = call;
   if (definition.resource === "componentstatuses") return componentStatuses(call);
   if (target.verb !== "create" || target.name !== "") throw methodNotAllowed();
+  const negotiated = negotiate(call.request.header("accept"), call.info.query, "review");
   if (definition.resource === "bindings") return bindOne(call);
   const { object, spec } = await readSpec(call);
+  const answer = (review: Review): ApiResponse => {
+    const bytes = Buffer.from(JSON.stringify(review));
+    const key = { group: definition.group, resource: definition.resource, namespace: target.namespace, name: "" };
+    return respond(201, encoderFor(call, negotiated).object(new LazyObject(key, 0, bytes, review)), negotiated);
+  };
   if (definition.resource.endsWith("accessreviews")) {
     const manager = parseFieldManager("CreateOptions", call.info.query, call.request.header("user-agent"));
     const schema = served.registry.schemaOf(definition);
@@ -53,25 +65,25 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
     ...object,
     kind: definition.kind,
     apiVersion: apiVersionOf(definition),
-    metadata: { ...object.metadata, creationTimestamp: null },
+    metadata: { ...object.metadata, ...noTime },
   };
   switch (definition.resource) {
     case "selfsubjectreviews": {
       const { username, uid, groups, extra } = call.user;
       const metadata = { creationTimestamp: timestamp(served.cluster.clock.now()) };
-      return document(201, { ...base, metadata, status: { userInfo: { username, ...(uid && { uid }), groups, ...(extra && { extra }) } } });
+      return answer({ ...base, metadata, status: { userInfo: { username, ...(uid && { uid }), groups, ...(extra && { extra }) } } });
     }
     case "tokenreviews":
-      return document(201, { ...base, status: await reviewToken(call, spec) });
+      return answer({ ...base, status: await reviewToken(call, spec) });
     case "selfsubjectrulesreviews": {
       const { resourceRules, nonResourceRules, evaluationError } = served.authorizer.rulesFor(call.user, spec.namespace ?? "");
-      return document(201, {
+      return answer({
         ...base,
         status: { resourceRules, nonResourceRules, incomplete: false, ...(evaluationError && { evaluationError }) },
       });
     }
     default:
-      return document(201, { ...base, status: reviewAccess(call, spec) });
+      return answer({ ...base, status: reviewAccess(call, spec) });
   }
 }
 
