@@ -1,10 +1,11 @@
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
+import { typedProblem } from "../kubernetes/managed-fields/typed-problem.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
 import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import { StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import { parseYamlText } from "./yaml-text.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
@@ -136,9 +137,10 @@ export function decodeObject(
   checkKind(value, expected, refuse);
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = value;
   const object: Record<string, unknown> = { kind, apiVersion, metadata: metadata ?? {}, ...rest };
+  if (expected.sparse && schema) checkTyped(schema, object, expected.apiVersion);
   const problem = schema?.checkTypes(object);
   if (problem !== undefined) throw refuse(problem);
-  if (validation !== "Ignore") {
+  if (validation !== "Ignore" && !expected.sparse) {
     const unknown = schema?.unknownFields(object) ?? [];
     const problems = strictProblems?.(unknown) ?? unknown;
     if (problems.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${problems.join(", ")}`);
@@ -147,6 +149,15 @@ export function decodeObject(
   if (!expected.sparse) schema?.prune(object);
   if (!hasMetadata(object)) throw refuse("metadata is missing");
   return object;
+}
+
+/** @throws UnexplainedError for what apply cannot read */
+function checkTyped({ node }: KindSchema, object: Record<string, unknown>, apiVersion: string): void {
+  const problem = typedProblem(node, object);
+  if (problem === undefined) return;
+  const { name = "", namespace = "" } = isRecord(object.metadata) ? object.metadata : {};
+  const gvk = `${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${String(object.kind)}`;
+  throw new UnexplainedError(`failed to create typed patch object (${String(namespace)}/${String(name)}; ${gvk}): ${problem}`);
 }
 
 function hasMetadata(value: Record<string, unknown>): value is Record<string, unknown> & KubernetesObject {

@@ -1,4 +1,4 @@
-import { isStatus, type StatusDetails, StatusError, type StatusReason } from "../kubernetes/status-error.ts";
+import { isStatus, type StatusDetails, StatusError, type StatusReason, UnexplainedError } from "../kubernetes/status-error.ts";
 import { isStoreError } from "../store/store.ts";
 import type { ResourceRequest } from "./request-info.ts";
 
@@ -75,7 +75,7 @@ export function statusBody(error: StatusError): object {
     metadata: error instanceof ExpiredListError ? { continue: error.continueToken } : {},
     status: "Failure",
     message: error.message,
-    reason: error.reason,
+    ...(!(error instanceof UnexplainedError) && { reason: error.reason }),
     ...(details && { details }),
     code: error.code,
   };

@@ -82,7 +82,11 @@ function parameter(given: ParameterV2): ProtobufWriter {
 }
 
 function schema(given: SchemaV2): ProtobufWriter {
-  const writer = new ProtobufWriter().string(1, given.$ref).string(2, given.format).strings(19, given.required);
+  const writer = new ProtobufWriter()
+    .string(1, given.$ref)
+    .string(2, given.format)
+    .string(4, given.description)
+    .strings(19, given.required);
   const { additionalProperties, type, items, properties } = given;
   if (typeof additionalProperties === "object") writer.message(21, new ProtobufWriter().message(1, schema(additionalProperties)));
   else if (additionalProperties) writer.message(21, new ProtobufWriter().bool(2, true));

@@ -39,6 +39,7 @@ export interface SchemaV2 {
   readonly $ref?: string;
   readonly type?: string;
   readonly format?: string;
+  readonly description?: string;
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, SchemaV2>>;
   readonly items?: SchemaV2;
@@ -48,6 +49,7 @@ export interface SchemaV2 {
 
 const reasons: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted", 401: "Unauthorized" };
 const dropped: ReadonlySet<string> = new Set(["default", "enum", "nullable", "anyOf"]);
+const nothing: ReadonlySet<string> = new Set();
 
 export function pathItemV2({ parameters, operations }: PathItem): PathItemV2 {
   const entries = Object.entries(operations).map(([method, operation]) => [method, operationV2(operation)]);
@@ -85,21 +87,32 @@ function useV2(use: SchemaUse): SchemaV2 {
 
 /** A schema of version 3 in version 2. A union of scalars (a quantity, an int-or-string) becomes a string. */
 export function schemaV2(schema: Readonly<Record<string, unknown>>): SchemaV2 {
+  return convert(schema, dropped);
+}
+
+/** The same where nothing is in the schema that version 2 has no word for: defaults and enums stay. */
+export function wholeSchemaV2(schema: Readonly<Record<string, unknown>>): SchemaV2 {
+  return convert(schema, nothing);
+}
+
+function convert(schema: Readonly<Record<string, unknown>>, without: ReadonlySet<string>): SchemaV2 {
   const { oneOf, allOf, ...rest } = schema;
   const [reference] = Array.isArray(allOf) ? (allOf as unknown[]) : [];
   const whole = typeof reference === "object" && reference !== null ? { ...reference, ...rest } : rest;
   const converted = Object.entries(whole)
-    .filter(([key]) => !dropped.has(key))
-    .map(([key, value]) => [key, partV2(key, value)]);
+    .filter(([key]) => !without.has(key))
+    .map(([key, value]) => [key, partV2(key, value, without)]);
   return { ...(Array.isArray(oneOf) && { type: "string" }), ...Object.fromEntries(converted) };
 }
 
-function partV2(key: string, value: unknown): unknown {
+function partV2(key: string, value: unknown, without: ReadonlySet<string>): unknown {
   if (key === "$ref" && typeof value === "string") return value.replace("#/components/schemas/", "#/definitions/");
   if (key === "properties" && isObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, property]) => [name, isObject(property) ? schemaV2(property) : property]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, property]) => [name, isObject(property) ? convert(property, without) : property]),
+    );
   }
-  return (key === "items" || key === "additionalProperties") && isObject(value) ? schemaV2(value) : value;
+  return (key === "items" || key === "additionalProperties") && isObject(value) ? convert(value, without) : value;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

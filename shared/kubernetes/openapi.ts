@@ -7,6 +7,7 @@ import { type ComponentOf, groupTitle, type Operation, type PathItem, resourcePa
 import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
 import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
 import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
+import { plainColumns } from "./table.ts";
 
 /**
  * The OpenAPI documents of the built-in resources. They follow from data alone, so the same program gives the same bytes; nothing is
@@ -15,6 +16,8 @@ import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resou
 
 const schemaFacts = z.object({ schemas: z.record(z.string(), z.record(z.string(), z.unknown())) });
 const kindsOf = z.array(z.object({ group: z.string(), version: z.string(), kind: z.string() }));
+
+const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 interface Components {
   readonly schemas: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
@@ -29,8 +32,19 @@ const components = once((): Components => {
       byKind.set(`${group}/${version}/${kind}`, name);
     }
   }
+  const metadata = schemas[objectMeta];
+  if (metadata) schemas[objectMeta] = describedMetadata(metadata);
   return { schemas: new Map(Object.entries(schemas)), byKind };
 });
+
+/** The fields of metadata that every table shows are described where `kubectl explain` looks for them, in the words of those columns. */
+function describedMetadata({ properties, ...rest }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const described = { ...(properties as Readonly<Record<string, object>>) };
+  const [name, age] = plainColumns();
+  if (name) described.name = { description: name.description, ...described.name };
+  if (age) described.creationTimestamp = { description: age.description, ...described.creationTimestamp };
+  return { ...rest, properties: described };
+}
 
 /** Components by name, and those that describe kinds: the built-in ones with those of custom resources. */
 interface Library {

@@ -50,6 +50,13 @@ export class StatusError extends Error {
   }
 }
 
+/** One that kube-apiserver has no reason for: what is no `Status` there leaves it as a 500 with the text alone. */
+export class UnexplainedError extends StatusError {
+  constructor(message: string) {
+    super("InternalError", message);
+  }
+}
+
 export function isStatus(error: unknown, reason?: StatusReason): error is StatusError {
   return error instanceof StatusError && (reason === undefined || error.reason === reason);
 }

@@ -1,20 +1,11 @@
 import { type BadValue, invalid } from "../schema/field-error.ts";
-import { goQuote } from "../schema/go-text.ts";
+import { goSyntax } from "../schema/go-text.ts";
 import type { StatusCause } from "../status-error.ts";
 
 /** A JSON value as an error prints what it found: scalars plainly, the rest by Go's `%#v`. */
 export function goValue(value: unknown): BadValue {
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   return value === null || value === undefined ? undefined : { go: goSyntax(value) };
-}
-
-function goSyntax(value: unknown): string {
-  if (value === null || value === undefined) return "interface {}(nil)";
-  if (typeof value === "string") return goQuote(value);
-  if (typeof value !== "object") return String(value);
-  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(", ")}}`;
-  const entries = Object.entries(value as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[string]interface {}{${entries.map(([key, inner]) => `${goQuote(key)}:${goSyntax(inner)}`).join(", ")}}`;
 }
 
 /** `invalid` of a value whose JSON type is wrong: a reason of its own, in the same words (`field.TypeInvalid`). */

@@ -1,5 +1,5 @@
 import type { SchemaV2 } from "../openapi-v2.ts";
-import { schemaV2 } from "../openapi-v2.ts";
+import { schemaV2, wholeSchemaV2 } from "../openapi-v2.ts";
 import type { ResourceDefinition } from "../resources.ts";
 import { isJsonObject } from "../schema/schema-node.ts";
 import type { JSONSchemaProps } from "../types.ts";
@@ -115,7 +115,7 @@ export function customSchemaV2(schema: Schema): SchemaV2 {
     const kept = { type: "object", "x-kubernetes-group-version-kind": schema["x-kubernetes-group-version-kind"] };
     return schemaV2(kept);
   }
-  return schemaV2(withoutV3(schema));
+  return wholeSchemaV2(withoutV3(schema));
 }
 
 const alternatives = new Set(["anyOf", "oneOf", "not", "nullable"]);

@@ -65,6 +65,7 @@ describe("a custom resource", () => {
     expect(document.components.schemas["com.example.v1.Boat"].properties.spec.properties.colour.default).toBe("red");
     const old = JSON.parse((await harness.call("GET", "/openapi/v2")).text);
     expect(old.definitions["com.example.v1.Boat"].properties.spec.required).toEqual(["seats"]);
+    expect(old.definitions["com.example.v1.Boat"].properties.spec.properties.colour).toEqual({ type: "string", default: "red" });
     expect(old.paths["/apis/example.com/v1/namespaces/{namespace}/boats/{name}"].patch.consumes).not.toContain(
       "application/strategic-merge-patch+json",
     );
@@ -180,6 +181,15 @@ describe("a custom resource", () => {
     const conflict = await apply("two", [{ name: "ann", job: "mate" }]);
     expect(conflict.body.details.causes[0].field).toBe('.spec.crew[name="ann"].job');
     expect((await apply("one", [])).body.spec.crew).toEqual([{ name: "bob", job: "mate" }]);
+    const unreadable = await apply("one", [{ job: "cook" }, { name: "ann", wage: 1 }]);
+    expect(unreadable.body).toMatchObject({ status: "Failure", code: 500 });
+    expect(unreadable.body).not.toHaveProperty("reason");
+    expect(unreadable.body.message).toBe(
+      'failed to create typed patch object (/a; example.com/v1, Kind=Boat): .spec.crew: element 0: associative list with keys has an element that omits key field "name" (and doesn\'t have default value)',
+    );
+    expect((await apply("one", [{ name: "ann", wage: 1 }])).body.message).toContain(
+      '.spec.crew[name="ann"].wage: field not declared in schema',
+    );
   });
 });
 
