@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { functionClock } from "../../../functions/clock.ts";
 import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -43,6 +44,17 @@ describe("an agent of a cluster on functions", () => {
     const removed = await fn.platform("DELETE", `/v1/pools/${pool}/nodes/n1`, (await tenantKey(bed, fn)) ?? "");
     expect(removed.status).toBe(204);
     for (const each of [fn, warm]) expect(await sync(each)).toMatchObject({ status: 410 });
+  });
+
+  test("has its heartbeat written once in one and a half idle polls, however often it calls", async () => {
+    const { bed, fn, sync } = await joinedNode();
+    const beats = () => [...bed.table.items.values()].find(({ pk }) => pk.includes("#heartbeats#"))?.version;
+    const before = beats();
+    for (let calls = 0; calls < 3; calls++) await sync(calls % 2 === 0 ? fn : bed.instance());
+    expect(beats()).toBe(before);
+    const later = bed.instance({ now: () => Date.now() + 46_000, after: functionClock.after });
+    await sync(later);
+    expect(beats()).toBe(Number(before) + 1);
   });
 
   test("hears of a pod by the next call after it was bound, from whichever instance, and is told to call soon", async () => {
