@@ -1,7 +1,7 @@
 import { catchUp } from "../shared/api/list.ts";
 import { putAgenda } from "../shared/host/agenda.ts";
 import { type ClusterRuntime, openClusterRuntime, type RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
-import { drainCluster, dropPods } from "../shared/host/drain-cluster.ts";
+import { drainCluster, dropPods, nodesWithPods } from "../shared/host/drain-cluster.ts";
 import { ServedClusters } from "../shared/host/served-clusters.ts";
 import { refOf } from "../shared/platform/clusters.ts";
 import type { PlatformNews } from "../shared/platform/news.ts";
@@ -30,7 +30,7 @@ export function createDirectory({ storeOf, runtimeOptions }: Dependencies): { cl
 }
 
 /** Machines join by themselves; what a cluster needs of its loops is put on the agenda, and a cluster that goes is drained first. */
-export function createFunctionProvisioner({ store, clock }: Dependencies, directory: RuntimeDirectory): ClusterProvisioner {
+export function createFunctionProvisioner({ store, clock, marksOf }: Dependencies, directory: RuntimeDirectory): ClusterProvisioner {
   return {
     readyAtOnce: true,
     created: () => Promise.resolve(),
@@ -41,6 +41,8 @@ export function createFunctionProvisioner({ store, clock }: Dependencies, direct
     async deleting(cluster) {
       const runtime = await directory.open(refOf(cluster));
       if (!runtime || (await drainCluster(runtime)) === 0) return "done";
+      // Their nodes hear of it now: the wake-up that would tell them may wait behind this very work.
+      await marksOf(cluster.tenant).nodesChanged(cluster.tenant, cluster.pool, nodesWithPods(runtime));
       if (clock.now() - cluster.updatedAtMs < drainMs) return "pending";
       await dropPods(runtime);
       return "done";

@@ -23,6 +23,9 @@ export async function dropPods(runtime: ClusterRuntime): Promise<void> {
   });
 }
 
+/** Those that have to end pods. */
+export const nodesWithPods = (runtime: ClusterRuntime): Set<string> => new Set(podsOf(runtime).flatMap(({ spec }) => spec?.nodeName ?? []));
+
 const podsOf = ({ cluster }: ClusterRuntime): Pod[] => cluster.mirror.list(pods).map((stored) => objectOf<Pod>(stored));
 
 async function eachOf(list: readonly Pod[], run: (pod: Pod) => Promise<void>): Promise<void> {

@@ -38,6 +38,28 @@ describe("a cluster on functions", () => {
     expect(told.news[0].pods).toHaveLength(3);
     expect(bed.logged).toEqual([]);
   });
+
+  test("tells nodes that pods of a deleted cluster are to end, though the stream has not come to it", async () => {
+    const bed = createFunctionBed();
+    const fn = bed.instance();
+    const made = await createCluster(bed, fn);
+    const token = made.credentials.token as string;
+    const base = `/clusters/${made.id}/api/v1/namespaces/default`;
+    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    await fn.cluster("POST", `${base}/replicationcontrollers`, token, controller(1));
+    await drainStream(bed, fn);
+    const before = (await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    expect(before.news[0].pods).toHaveLength(1);
+
+    expect((await fn.platform("DELETE", `/v1/clusters/${made.id}`, made.key)).status).toBe(202);
+    const told = bed.table.stream.splice(0).filter(({ dynamodb }) => dynamodb.Keys.pk.S === "platform#deleting#records");
+    expect(told).toHaveLength(1);
+    await fn.onChange(told, 9000);
+
+    const marks = { [made.id]: before.news[0].mark };
+    const after = (await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks, state: before.state })).json();
+    expect(after.news[0].pods[0].metadata.deletionTimestamp).toBeDefined();
+  });
 });
 
 describe("the usage of a cluster on functions", () => {
