@@ -1,5 +1,6 @@
 import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
+import { createClusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller } from "./controller.ts";
 import { createCustomResourceDefinitionController } from "./custom-resource-definition.ts";
 import { createDeploymentController } from "./deployment.ts";
@@ -45,6 +46,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createNamespaceController(),
     createCustomResourceDefinitionController(),
     createServiceAccountController(),
+    createClusterRoleAggregationController(),
     createReplicationControllerController(events("replication-controller")),
     createReplicaSetController(events("replicaset-controller")),
     createDeploymentController(events("deployment-controller")),
