@@ -46,7 +46,7 @@ export interface Meter {
 /** Agents speak at least this often. */
 const silenceMs = 120_000;
 /** Levels are settled at every `take`: what seems to have lasted longer was a process that stood still. */
-const longestStepMs = 15 * 60_000;
+const longestStepMs = 40 * 60_000;
 
 interface Account {
   readonly tenant: string;
