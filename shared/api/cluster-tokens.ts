@@ -3,6 +3,7 @@ import {
   defaultIssuer,
   type IssuedToken,
   isForAudience,
+  type KeptTokenRequest,
   type ServiceAccountTokenRequest,
   type TokenIssuer,
   type VerifiedToken,
@@ -18,6 +19,8 @@ export interface ClusterTokens {
   accept(verified: VerifiedToken, audiences?: readonly string[]): UserInfo | undefined;
   verify(token: string): Promise<VerifiedToken | undefined>;
   issue(request: Omit<ServiceAccountTokenRequest, "cluster">): Promise<IssuedToken>;
+  /** For a Secret to keep. */
+  issueKept(request: Omit<KeptTokenRequest, "cluster">): Promise<string>;
   /** What TokenRequest uses when it names no audience, and what this API accepts. */
   readonly audiences: readonly string[];
 }
@@ -28,6 +31,7 @@ export function createClusterTokens(issuer: TokenIssuer, ref: ClusterRef, view: 
     audiences: [defaultIssuer],
     verify: (token) => issuer.verifyToken(token),
     issue: (request) => issuer.issueServiceAccountToken({ ...request, cluster: ref }),
+    issueKept: (request) => issuer.issueKeptToken({ ...request, cluster: ref }),
     accept(verified, audiences = own) {
       if (verified.cluster.tenant !== ref.tenant || verified.cluster.cluster !== ref.cluster) return undefined;
       if (!isForAudience(verified, audiences)) return undefined;

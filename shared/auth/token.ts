@@ -7,6 +7,8 @@ import type { UserInfo } from "./user.ts";
 
 /** What a kube-apiserver of kubeadm's names itself: `iss`, and the audience of a token that asks for none. */
 export const defaultIssuer = "https://kubernetes.default.svc.cluster.local";
+/** `iss` of tokens that Secrets keep (kubernetes/pkg/serviceaccount `LegacyIssuer`). */
+const keptIssuer = "kubernetes/serviceaccount";
 
 interface Named {
   readonly name: string;
@@ -21,6 +23,8 @@ export interface ServiceAccountBinding {
   /** A node bound by itself has a uid; that of a pod may be known by name only. */
   readonly node: { readonly name: string; readonly uid: string | undefined } | undefined;
   readonly secret: Named | undefined;
+  /** Of a token without an end: the Secret that must hold this very text. */
+  readonly keptIn?: { readonly name: string; readonly token: string };
 }
 
 export interface VerifiedToken {
@@ -28,7 +32,7 @@ export interface VerifiedToken {
   readonly cluster: ClusterRef;
   readonly user: UserInfo;
   readonly audiences: readonly string[];
-  readonly issuedAtMs: number;
+  /** Infinite for a token that a Secret keeps. */
   readonly expiresAtMs: number;
   /** Only of ServiceAccount tokens. The caller checks that what it names still exists: `bindingProblem`. */
   readonly binding: ServiceAccountBinding | undefined;
@@ -51,6 +55,13 @@ export interface ServiceAccountTokenRequest {
   readonly expirationSeconds: number;
 }
 
+export interface KeptTokenRequest {
+  readonly cluster: ClusterRef;
+  readonly namespace: string;
+  readonly serviceAccount: Named;
+  readonly secretName: string;
+}
+
 export interface ClusterTokenRequest {
   readonly cluster: ClusterRef;
   readonly username: string;
@@ -61,6 +72,8 @@ export interface ClusterTokenRequest {
 export interface TokenIssuer {
   /** A bound ServiceAccount token, as `TokenRequest` answers it. It does not look whether the account exists. */
   issueServiceAccountToken(request: ServiceAccountTokenRequest): Promise<IssuedToken>;
+  /** For a Secret of type `kubernetes.io/service-account-token`: without an end, good as long as that Secret holds it. */
+  issueKeptToken(request: KeptTokenRequest): Promise<string>;
   /** For kubeconfigs: names a user and groups of one cluster. `system:authenticated` is added when it is verified. */
   issueClusterToken(request: ClusterTokenRequest): Promise<IssuedToken>;
   /** What `verifyToken` found before, without waiting; `undefined` says nothing about the token's worth. */
@@ -105,6 +118,20 @@ const claimsSchema = z.object({
   groups: z.array(z.string()).optional(),
 });
 type Claims = z.infer<typeof claimsSchema>;
+const keptClaims = {
+  namespace: "kubernetes.io/serviceaccount/namespace",
+  account: "kubernetes.io/serviceaccount/service-account.name",
+  uid: "kubernetes.io/serviceaccount/service-account.uid",
+  secret: "kubernetes.io/serviceaccount/secret.name",
+} as const;
+const keptClaimsSchema = z.object({
+  sub: z.string(),
+  "coracle.dev": z.object({ tenant: z.string(), cluster: z.string() }),
+  [keptClaims.namespace]: z.string().min(1),
+  [keptClaims.account]: z.string().min(1),
+  [keptClaims.uid]: z.string().min(1),
+  [keptClaims.secret]: z.string().min(1),
+});
 
 const maxTokenLength = 16_384;
 
@@ -182,23 +209,34 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
         },
         request,
       ),
+    async issueKeptToken({ cluster, namespace, serviceAccount, secretName }) {
+      const [kid] = (await keysById()).keys();
+      const claims = {
+        iss: keptIssuer,
+        sub: serviceAccountUsername(namespace, serviceAccount.name),
+        [keptClaims.namespace]: namespace,
+        [keptClaims.account]: serviceAccount.name,
+        [keptClaims.uid]: serviceAccount.uid,
+        [keptClaims.secret]: secretName,
+        "coracle.dev": { tenant: cluster.tenant, cluster: cluster.cluster },
+      };
+      return new SignJWT(claims).setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) }).sign(privateKey);
+    },
     issueClusterToken: (request) => sign({ aud: [issuer], sub: request.username, groups: [...request.groups] }, request),
     async verifyToken(token) {
       const known = cachedToken(token);
       if (known) return known;
       if (token.length > maxTokenLength || token.split(".").length !== 3) return undefined;
       const byId = await keysById();
-      const claims = await jwtVerify(token, (header) => keyOf(byId, header.kid), {
+      const result = await jwtVerify(token, (header) => keyOf(byId, header.kid), {
         algorithms: ["ES256"],
-        issuer,
+        issuer: [issuer, keptIssuer],
         currentDate: new Date(clock.now()),
-        requiredClaims: ["exp", "iat", "sub", "aud"],
       }).then(
-        ({ payload }) => claimsSchema.safeParse(payload),
+        ({ payload }) => (payload.iss === keptIssuer ? toKept(token, payload, issuer) : toVerified(payload)),
         () => undefined,
       );
-      if (!claims?.success) return undefined;
-      const result = toVerified(claims.data);
+      if (!result) return undefined;
       verified.set(token, result);
       const [oldest] = verified.keys();
       if (verified.size > cacheSize && oldest !== undefined) verified.delete(oldest);
@@ -221,12 +259,13 @@ async function withId(key: KeyObject): Promise<[string, { key: KeyObject; jwk: J
   return [kid, { key, jwk: { use: "sig", ...jwk, kid, alg: "ES256" } }];
 }
 
-function toVerified(claims: Claims): VerifiedToken {
+function toVerified(payload: JWTPayload): VerifiedToken | undefined {
+  const { data: claims } = claimsSchema.safeParse(payload);
+  if (!claims) return undefined;
   const account = claims["kubernetes.io"];
   return {
     cluster: claims["coracle.dev"],
     audiences: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
-    issuedAtMs: claims.iat * 1000,
     expiresAtMs: claims.exp * 1000,
     user: account ? serviceAccountUser(claims, account) : namedUser(claims),
     binding: account && {
@@ -239,6 +278,34 @@ function toVerified(claims: Claims): VerifiedToken {
   };
 }
 
+/** kubernetes/pkg/serviceaccount `legacyValidator`, as far as the token alone tells. It names no audience: the API server is meant. */
+function toKept(token: string, payload: JWTPayload, issuer: string): VerifiedToken | undefined {
+  const { data: claims } = keptClaimsSchema.safeParse(payload);
+  if (!claims) return undefined;
+  const namespace = claims[keptClaims.namespace];
+  const serviceAccount = { name: claims[keptClaims.account], uid: claims[keptClaims.uid] };
+  const username = serviceAccountUsername(namespace, serviceAccount.name);
+  if (claims.sub !== username) return undefined;
+  return {
+    cluster: claims["coracle.dev"],
+    audiences: [issuer],
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    user: { username, uid: serviceAccount.uid, groups: serviceAccountGroups(namespace) },
+    binding: {
+      namespace,
+      serviceAccount,
+      ...{ pod: undefined, node: undefined, secret: undefined },
+      keptIn: { name: claims[keptClaims.secret], token },
+    },
+  };
+}
+
+const serviceAccountGroups = (namespace: string): string[] => [
+  "system:serviceaccounts",
+  `system:serviceaccounts:${namespace}`,
+  "system:authenticated",
+];
+
 function namedUser(claims: Claims): UserInfo {
   const uid = createHash("sha256").update(claims.sub).digest("hex").slice(0, 32);
   return { username: claims.sub, uid, groups: [...(claims.groups ?? []), "system:authenticated"], extra: credentialId(claims) };
@@ -249,7 +316,7 @@ function serviceAccountUser(claims: Claims, account: z.infer<typeof serviceAccou
   return {
     username: claims.sub,
     uid: account.serviceaccount.uid,
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${account.namespace}`, "system:authenticated"],
+    groups: serviceAccountGroups(account.namespace),
     extra: {
       ...credentialId(claims),
       ...(account.node && { "authentication.kubernetes.io/node-name": [account.node.name] }),

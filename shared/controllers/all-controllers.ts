@@ -1,3 +1,4 @@
+import type { ClusterTokens } from "../api/cluster-tokens.ts";
 import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
 import { createClusterRoleAggregationController } from "./cluster-role-aggregation.ts";
@@ -20,6 +21,7 @@ import { createResourceQuotaController } from "./resource-quota.ts";
 import { createRootCaController } from "./root-ca.ts";
 import { createServiceAccountController } from "./service-account.ts";
 import { createTaintEvictionController } from "./taint-eviction.ts";
+import { createTokenSecretController } from "./token-secret.ts";
 import { createClaimProtectionController, createVolumeProtectionController } from "./volume-protection.ts";
 
 export interface ControllersOptions {
@@ -34,13 +36,15 @@ export interface ControllersOptions {
   readonly nodeGraceMs?: number;
   /** The authority by which pods know the API server, as PEM. Absent: `kube-root-ca.crt` is not kept. */
   readonly caPem?: string;
+  /** Absent, or without `caPem`: Secrets are not filled with tokens. */
+  readonly tokens?: Pick<ClusterTokens, "issueKept">;
   /** Where the service `kubernetes` leads. Absent: its Endpoints are not kept. */
   readonly apiServerAddress?: ApiServerAddress;
 }
 
 /** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
 export function createControllers(options: ControllersOptions): Controller[] {
-  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, apiServerAddress } = options;
+  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, tokens, apiServerAddress } = options;
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
@@ -70,6 +74,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createGarbageCollector(),
     createEventTtlController(),
     ...(caPem !== undefined ? [createRootCaController({ caPem })] : []),
+    ...(caPem !== undefined && tokens !== undefined ? [createTokenSecretController({ caPem, tokens })] : []),
     ...(apiServerAddress !== undefined ? [createApiServerEndpointsController(apiServerAddress)] : []),
   ];
 }

@@ -47,7 +47,7 @@ export interface LoopsOptions {
 const poolLabel = "coracle.dev/pool";
 
 /** The controllers and the scheduler of one cluster, turned by this process. */
-export function createLoops({ ref, cluster, client }: ClusterRuntime, options: LoopsOptions): Loops {
+export function createLoops({ ref, cluster, client, tokens }: ClusterRuntime, options: LoopsOptions): Loops {
   const { clock, random, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
   const { mirror } = cluster;
   const log = options.log.with({ cluster: ref.cluster });
@@ -77,6 +77,7 @@ export function createLoops({ ref, cluster, client }: ClusterRuntime, options: L
       },
     }),
     caPem: options.caPem,
+    tokens,
     ...(listeningSinceMs !== undefined && { listeningSinceMs }),
     ...(nodeGraceMs !== undefined && { nodeGraceMs }),
     ...(apiServerAddress !== undefined && { apiServerAddress }),

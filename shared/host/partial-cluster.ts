@@ -64,10 +64,11 @@ export function needsOf(request: ApiRequest, { user, binding }: VerifiedToken): 
   }
 }
 
-function boundObjects({ namespace, serviceAccount, secret, pod, node }: ServiceAccountBinding): ObjectKey[] {
+function boundObjects({ namespace, serviceAccount, secret, keptIn, pod, node }: ServiceAccountBinding): ObjectKey[] {
   return [
     { ...serviceAccounts, namespace, name: serviceAccount.name },
     ...(secret ? [{ ...secrets, namespace, name: secret.name }] : []),
+    ...(keptIn ? [{ ...secrets, namespace, name: keptIn.name }] : []),
     ...(pod ? [{ ...pods, namespace, name: pod.name }] : []),
     ...(node ? [{ ...nodes, namespace: "", name: node.name }] : []),
   ];

@@ -3,7 +3,8 @@ import { decodeJwt, decodeProtectedHeader, UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { bindingProblem } from "../../../shared/auth/service-account-binding.ts";
 import { createTokenIssuer, defaultIssuer, isForAudience, type TokenIssuerOptions } from "../../../shared/auth/token.ts";
-import { pods, serviceAccounts } from "../../../shared/kubernetes/known-resources.ts";
+import { pods, secrets, serviceAccounts } from "../../../shared/kubernetes/known-resources.ts";
+import type { Secret } from "../../../shared/kubernetes/types.ts";
 import { createFakeClock } from "../controllers/fake-clock.ts";
 import { createFakeCluster } from "../controllers/fake-cluster.ts";
 
@@ -87,6 +88,45 @@ describe("ServiceAccount tokens", () => {
     expect(bindingProblem(binding, view, now + 61_000)).toBe("pod has been deleted");
     await client.delete(serviceAccounts, "shop", "bot");
     expect(bindingProblem(binding, view, now)).toBe("service account has been deleted");
+  });
+});
+
+describe("tokens that Secrets keep", () => {
+  const request = { cluster, namespace: "shop", serviceAccount: { name: "bot", uid: "sa-1" }, secretName: "bot-token" };
+
+  it("carry Kubernetes' legacy claims and no end", async () => {
+    expect(decodeJwt(await issuer().issueKeptToken(request))).toEqual({
+      iss: "kubernetes/serviceaccount",
+      sub: "system:serviceaccount:shop:bot",
+      "kubernetes.io/serviceaccount/namespace": "shop",
+      "kubernetes.io/serviceaccount/secret.name": "bot-token",
+      "kubernetes.io/serviceaccount/service-account.name": "bot",
+      "kubernetes.io/serviceaccount/service-account.uid": "sa-1",
+      "coracle.dev": cluster,
+    });
+  });
+
+  it("are good as long as the Secret holds the very token, is not marked and not on its way out", async () => {
+    const { view, client, edit } = createFakeCluster();
+    const account = await client.create(serviceAccounts, { metadata: { namespace: "shop", name: "bot" } });
+    const tokens = issuer();
+    const token = await tokens.issueKeptToken({ ...request, serviceAccount: { name: "bot", uid: account.object.metadata.uid ?? "" } });
+    const verified = await tokens.verifyToken(token);
+    const problem = () => verified?.binding && bindingProblem(verified.binding, view, clock.now());
+    expect(problem()).toBe("Token has been invalidated");
+    const data = { token: Buffer.from(token).toString("base64") };
+    await client.create(secrets, { apiVersion: "v1", kind: "Secret", metadata: { namespace: "shop", name: "bot-token" }, data } as Secret);
+    expect(problem()).toBeUndefined();
+    const change = (edited: (secret: Secret) => Secret) => edit<Secret>(secrets, "shop", "bot-token", edited);
+    change((secret) => ({ ...secret, data: { token: "eA==" } }));
+    expect(problem()).toBe("Token does not match server's copy");
+    const labels = { "kubernetes.io/legacy-token-invalid-since": "2026-01-01" };
+    change((secret) => ({ ...secret, data, metadata: { ...secret.metadata, labels } }));
+    expect(problem()).toBe("the token has been marked invalid");
+    change((secret) => ({ ...secret, metadata: { ...secret.metadata, labels: {} } }));
+    expect(problem()).toBeUndefined();
+    change((secret) => ({ ...secret, metadata: { ...secret.metadata, deletionTimestamp: new Date(clock.now()).toISOString() } }));
+    expect(problem()).toBe("Token has been invalidated");
   });
 });
 

@@ -15,11 +15,12 @@ import {
   nodes,
   pods,
   replicaSets,
+  secrets,
   serviceAccounts,
   services,
 } from "../../../shared/kubernetes/known-resources.ts";
 import type { GroupResource, KubernetesObject } from "../../../shared/kubernetes/object.ts";
-import type { Deployment, EndpointSlice, Endpoints, Node, Pod, ReplicaSet, Service } from "../../../shared/kubernetes/types.ts";
+import type { Deployment, EndpointSlice, Endpoints, Node, Pod, ReplicaSet, Secret, Service } from "../../../shared/kubernetes/types.ts";
 import { createHarness, type Harness } from "../api/harness.ts";
 import { deployment, node, service } from "./fixtures.ts";
 
@@ -44,6 +45,7 @@ describe("all controllers over the API", () => {
       recorderOf,
       heartbeats: { lastSeen: () => undefined },
       caPem: "CA",
+      tokens: harness.served.tokens,
       apiServerAddress: { ip: "192.0.2.1", port: 7443 },
     });
     loop = createControllerLoop({ controllers, context: { view: mirror, client, clock, log, random }, concurrency: concurrencyOf });
@@ -142,6 +144,30 @@ describe("all controllers over the API", () => {
     await loop.idle();
     expect(get(namespaces, "", "team")).toBeUndefined();
     expect([all(serviceAccounts, "team"), all(configMaps, "team")]).toEqual([[], []]);
+  });
+
+  it("keep a token in a Secret, which is good as long as the Secret holds it", async () => {
+    const annotations = { "kubernetes.io/service-account.name": "default" };
+    await client.create(secrets, {
+      ...{ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/service-account-token" },
+      metadata: { namespace: "default", name: "kept", annotations },
+    } as Secret);
+    await loop.idle();
+    const token = Buffer.from(get<Secret>(secrets, "default", "kept")?.data?.token ?? "", "base64").toString();
+    const { tokens } = harness.served;
+    const verified = await tokens.verify(token);
+    expect(verified && tokens.accept(verified)).toEqual({
+      username: "system:serviceaccount:default:default",
+      uid: get(serviceAccounts, "default", "default")?.metadata.uid,
+      groups: ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"],
+    });
+    await client.patch(secrets, "default", "kept", { type: "merge", body: { data: { token: null } } });
+    await loop.idle();
+    expect(verified && tokens.accept(verified)).toBeUndefined();
+    const second = await tokens.verify(Buffer.from(get<Secret>(secrets, "default", "kept")?.data?.token ?? "", "base64").toString());
+    expect(second && tokens.accept(second)).toBeDefined();
+    await client.delete(secrets, "default", "kept");
+    expect(second && tokens.accept(second)).toBeUndefined();
   });
 
   it("lead the service kubernetes to the API server", async () => {
