@@ -42,6 +42,8 @@ function* seedsOf(share: string): Generator<number> {
 }
 
 async function work(share: string): Promise<void> {
+  // Errors are many and nobody reads where they were made.
+  Error.stackTraceLimit = 0;
   const { runSeeds } = await load();
   for await (const progress of runSeeds(seedsOf(share), !values["no-shrink"])) process.send?.(progress);
   process.disconnect();

@@ -3,7 +3,7 @@ import { isStoreError, type Operation } from "../../../shared/store/store.ts";
 import type { ActorState, Host } from "../bench.ts";
 import type { WriteCall } from "../history.ts";
 import { cluster, objectWith, pathOf, seenEntry } from "../objects.ts";
-import type { Random } from "../random.ts";
+import { createRandom, type Random } from "../random.ts";
 import { begin, codeOf } from "./calls.ts";
 
 const collections = [
@@ -12,8 +12,14 @@ const collections = [
   { group: "", resource: "secrets" },
 ];
 /** Text that does not become shorter. */
-const noise = (random: Random, length: number): string => Array.from({ length }, () => alphabet[random.below(alphabet.length)]).join("");
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const source = createRandom(0, "noise");
+const noise = Array.from({ length: 20_000 }, () => alphabet[source.below(alphabet.length)]).join("");
+
+function noiseOf(random: Random): string {
+  const start = random.below(10_000);
+  return noise.slice(start, start + 3500 + random.below(3000));
+}
 
 export function keysOf(count: number): ObjectKey[] {
   return Array.from({ length: count }, (_, index) => {
@@ -67,6 +73,6 @@ function operationOf({ random, scene }: Host, actor: ActorState, key: ObjectKey,
   const value = `${actor.plan.name}:${++actor.values}`;
   const expected = random.chance(0.03) ? Math.max(0, revision - 1) : revision;
   if (expected > 0 && random.chance(0.3)) return { kind: "delete", key, expected, object: objectWith(key, value, ""), value };
-  const padding = random.chance(scene.plan.large) ? noise(random, 3500 + random.below(3000)) : "";
+  const padding = random.chance(scene.plan.large) ? noiseOf(random) : "";
   return { kind: "put", key, expected, object: objectWith(key, value, padding), value };
 }
