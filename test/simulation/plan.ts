@@ -54,7 +54,7 @@ export function planOf(seed: number): Plan {
   const quiet = random.chance(0.35);
   const massacre = processes > 2 && random.chance(0.25);
   const faults: Record<keyof CallFaults, number> = { ...noFaults };
-  if (!quiet && !massacre) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.15, 0.3]);
+  if (!quiet && !massacre) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.1, 0.2]);
   return {
     seed,
     host,
