@@ -43,9 +43,11 @@ export function createRandom(seed: number, label = ""): Random {
   };
 }
 
-/** FNV-1a over the label, from the seed. */
+/** FNV-1a, and the last step of MurmurHash3, so that seeds beside each other have nothing in common. */
 function mix(seed: number, label: string): number {
-  let hash = (0x811c9dc5 ^ seed ^ Math.floor(seed / 2 ** 32)) | 0;
+  let hash = 0x811c9dc5;
   for (const character of `${seed}/${label}`) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
-  return hash | 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) | 0;
 }

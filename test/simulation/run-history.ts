@@ -12,6 +12,7 @@ import { cluster, seen } from "./objects.ts";
 import type { Plan } from "./plan.ts";
 import { SimulatedProcess } from "./process.ts";
 import { createRandom } from "./random.ts";
+import { staged } from "./staged.ts";
 import { World } from "./world.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
@@ -42,31 +43,8 @@ export async function runHistory(plan: Plan): Promise<Outcome> {
   };
   const scene: Scene = { plan, world, calls: [], violations: [], actors, onDone };
   const hosts = plan.clocks.map((_, index) => new Host(index, scene, backend, runActor));
-  let crashed: unknown;
-  const onCrash = (error: unknown): void => {
-    crashed = error;
-  };
-  process.on("unhandledRejection", onCrash);
-  try {
-    const story = play(scene, backend, hosts, allDone.promise);
-    let over = false;
-    story.then(
-      () => {
-        over = true;
-      },
-      (error: unknown) => {
-        over = true;
-        onCrash(error);
-      },
-    );
-    await world.run(() => over || crashed !== undefined, mostHappenings);
-  } catch (error) {
-    crashed ??= error;
-  } finally {
-    process.off("unhandledRejection", onCrash);
-  }
-  if (crashed !== undefined)
-    scene.violations.push({ rule: "no error but a StoreError", story: String(crashed instanceof Error ? crashed.stack : crashed) });
+  const crash = await staged(world, play(scene, backend, hosts, allDone.promise), mostHappenings);
+  if (crash) scene.violations.push(crash);
   const violations = [...scene.violations, ...checkAll(plan, scene.calls, backend.truth)];
   const digest = createHash("sha256").update(JSON.stringify(scene.calls)).update(String(world.happenings)).digest("hex").slice(0, 16);
   return { violations, calls: scene.calls, happenings: world.happenings, digest };

@@ -1,8 +1,7 @@
-import { type Cut, cut } from "./cuts.ts";
+import type { Cut } from "./cuts.ts";
 import type { Violation } from "./history.ts";
-import { planOf } from "./plan.ts";
-import { runHistory } from "./run-history.ts";
-import { shrink } from "./shrink.ts";
+import { playableOf } from "./playable.ts";
+import { type Playable, shrink } from "./shrink.ts";
 
 export interface Failure {
   readonly seed: number;
@@ -19,7 +18,7 @@ export interface Progress {
 /** Plays the histories of some seeds until one fails, which it makes as small as it can. */
 export async function* runSeeds(seeds: Iterable<number>, shrinks: boolean): AsyncGenerator<Progress> {
   for (const seed of seeds) {
-    const { violations, happenings } = await runHistory(planOf(seed));
+    const { violations, happenings } = await playableOf(seed).play();
     const failure = violations.length > 0 ? await failureOf(seed, violations, shrinks) : undefined;
     yield { histories: 1, happenings, failure };
     if (failure) return;
@@ -29,23 +28,18 @@ export async function* runSeeds(seeds: Iterable<number>, shrinks: boolean): Asyn
 async function failureOf(seed: number, violations: readonly Violation[], shrinks: boolean): Promise<Failure> {
   if (!shrinks) return { seed, violations, cuts: [] };
   const rules = new Set(violations.map(({ rule }) => rule));
-  const fails = async (plan: Parameters<typeof runHistory>[0]): Promise<boolean> =>
-    (await runHistory(plan)).violations.some(({ rule }) => rules.has(rule));
-  const { plan, cuts } = await shrink(planOf(seed), fails);
-  return { seed, violations: (await runHistory(plan)).violations, cuts };
+  const fails = async (smaller: Playable): Promise<boolean> => (await smaller.play()).violations.some(({ rule }) => rules.has(rule));
+  const { smallest, cuts } = await shrink(playableOf(seed), fails);
+  return { seed, violations: (await smallest.play()).violations, cuts };
 }
 
 /** One history, told from beginning to end. */
 export async function replay(seed: number, cuts: readonly Cut[], write: (line: string) => void): Promise<boolean> {
-  const plan = cuts.reduce(cut, planOf(seed));
-  const { calls, violations, happenings, digest } = await runHistory(plan);
-  write(JSON.stringify(plan, undefined, 2));
-  const [firstCall] = calls;
-  for (const { startMs, endMs, actor, paused, ...call } of calls) {
-    const since = (atMs: number): string => (atMs - (firstCall?.startMs ?? 0)).toFixed(1);
-    write(`${since(startMs)} – ${endMs === undefined ? "…" : since(endMs)}${paused ? " (paused)" : ""} ${actor} ${JSON.stringify(call)}`);
-  }
-  write(`${calls.length} calls, ${happenings} happenings, digest ${digest}`);
+  const playable = cuts.reduce((rest, name) => rest.without(name), playableOf(seed));
+  write(JSON.stringify(playable.plan, undefined, 2));
+  const { violations, happenings, digest, tell } = await playable.play();
+  for (const line of tell()) write(line);
+  write(`${happenings} happenings, digest ${digest}`);
   for (const { rule, story } of violations) write(`✗ ${rule}: ${story}`);
   return violations.length === 0;
 }

@@ -13,4 +13,10 @@ export const scale: readonly Patch[] = [
   { file: "shared/store/dynamo/tail.ts", from: "pageEntries = 1000", to: "pageEntries = 11" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "catchUpEntries = 1000", to: "catchUpEntries = 7" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "dropChunk = 5000", to: "dropChunk = 5" },
+  // Names from the seed, so that a history replays.
+  {
+    file: "shared/host/cluster-runtime.ts",
+    from: "uid: randomUUID,",
+    to: 'uid: () => ["00000000-0000-4000-8000", Math.floor(random() * 2 ** 47).toString(16).padStart(12, "0")].join("-"),',
+  },
 ];

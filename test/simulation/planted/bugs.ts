@@ -184,4 +184,42 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: "lease-without-token",
+    story: "commits of the loops are not conditional on the lease's token (Jepsen on etcd 3.4.3's locks)",
+    patches: [{ file: "shared/host/fenced-store.ts", from: "atMost: { token: fence.token } }", to: "atMost: {} }" }],
+  },
+  {
+    name: "released-twice",
+    story: "a pod that has ended gives its room back again when it is deleted",
+    patches: [
+      {
+        file: "shared/api/companions/node-claims.ts",
+        from: 'nodeName === "" || hasEnded(before) || !hasEnded(after)',
+        to: 'nodeName === "" || !hasEnded(after)',
+      },
+    ],
+  },
+  {
+    name: "claim-without-limit",
+    story: "a binding adds to what is committed on a machine whether or not it fits",
+    patches: [
+      {
+        file: "shared/api/companions/node-claims.ts",
+        from: 'return { kind: "add", ...claimKey(cluster, node), add, atMost };',
+        to: 'return { kind: "add", ...claimKey(cluster, node), add };',
+      },
+    ],
+  },
+  {
+    name: "bound-over-another",
+    story: "a scheduler that is behind binds a pod that is bound already",
+    patches: [
+      {
+        file: "shared/api/binding.ts",
+        from: 'pod.metadata.uid === binding.uid && (pod.spec?.nodeName ?? "") === ""',
+        to: "pod.metadata.uid === binding.uid",
+      },
+    ],
+  },
 ];

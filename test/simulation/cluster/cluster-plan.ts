@@ -1,0 +1,53 @@
+import { type CallFaults, noFaults } from "../dynamo/table-client.ts";
+import type { ClockError } from "../process.ts";
+import { createRandom } from "../random.ts";
+
+/** A history of a whole cluster: servers, functions that turn its loops, machines, and somebody who wants pods. */
+export interface ClusterPlan {
+  readonly seed: number;
+  readonly servers: number;
+  readonly machines: number;
+  /** Pods that find room on a machine. */
+  readonly room: number;
+  readonly steps: number;
+  readonly faults: CallFaults;
+  readonly applyMs: number;
+  readonly slowShare: number;
+  readonly attempts: number;
+  readonly stream: boolean;
+  readonly clocks: readonly ClockError[];
+  readonly crashes: readonly { readonly server: number; readonly atMs: number; readonly downMs: number }[];
+  readonly pauses: readonly { readonly server: number; readonly atMs: number; readonly forMs: number }[];
+  /** Machines that lose touch: their agents come back and go on with what they ran. */
+  readonly agentStops: readonly { readonly machine: number; readonly atMs: number; readonly downMs: number }[];
+}
+
+const lengthMs = 8000;
+
+export function clusterPlanOf(seed: number): ClusterPlan {
+  const random = createRandom(seed, "cluster-plan");
+  const servers = 2 + random.below(2);
+  const machines = 1 + random.below(3);
+  const some = <T>(most: number, make: () => T): T[] => Array.from({ length: random.below(most + 1) }, make);
+  const share = (): number => (random.chance(0.3) ? random.pick([0.01, 0.05]) : 0);
+  return {
+    seed,
+    servers,
+    machines,
+    room: 1 + random.below(3),
+    steps: 4 + random.below(8),
+    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), late: share() },
+    applyMs: random.pick([1, 5, 30]),
+    slowShare: random.pick([0, 0.05]),
+    attempts: 8,
+    stream: random.chance(0.7),
+    clocks: Array.from({ length: servers }, () => ({ offsetMs: random.between(-1500, 1500), drift: 0 })),
+    crashes: some(2, () => ({ server: random.below(servers), atMs: random.between(0, lengthMs), downMs: random.pick([50, 2000]) })),
+    pauses: some(3, () => ({
+      server: random.below(servers),
+      atMs: random.between(0, lengthMs),
+      forMs: random.pick([800, 31_000, 40_000]),
+    })),
+    agentStops: some(2, () => ({ machine: random.below(machines), atMs: random.between(0, lengthMs), downMs: random.pick([500, 5000]) })),
+  };
+}

@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { createHostBase } from "../../../shared/host/base.ts";
+import { pods, replicaSets } from "../../../shared/kubernetes/known-resources.ts";
+import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
+import type { Pod, ReplicaSet } from "../../../shared/kubernetes/types.ts";
+import { clusterPartitions } from "../../../shared/store/cluster-records.ts";
+import { objectPath } from "../../../shared/store/dynamo/keys.ts";
+import { objectOf } from "../../../shared/store/view.ts";
+import type { Backend } from "../bench.ts";
+import { createDynamoBackend } from "../dynamo/dynamo-backend.ts";
+import type { SeenEntry, Violation } from "../history.ts";
+import { cluster } from "../objects.ts";
+import { SimulatedProcess } from "../process.ts";
+import { createRandom, type Random } from "../random.ts";
+import { staged } from "../staged.ts";
+import { World } from "../world.ts";
+import type { ClusterPlan } from "./cluster-plan.ts";
+import { attend, disturbPods, joinMachine, machineName, want } from "./people.ts";
+import { checkClaims, checkFences, checkPods, type PodChange } from "./pod-checks.ts";
+import { type FencedCommit, Server } from "./server.ts";
+
+const startMs = Date.UTC(2026, 0, 1);
+const mostHappenings = 400_000;
+const settleMs = 70_000;
+/** So long of it machines still report. */
+const agentsMs = 45_000;
+
+interface Scene {
+  readonly plan: ClusterPlan;
+  readonly world: World;
+  readonly backend: Backend;
+  readonly servers: (Server | undefined)[];
+  readonly random: Random;
+  readonly changes: PodChange[];
+  readonly fenced: FencedCommit[];
+  readonly violations: Violation[];
+  /** From then on nobody acts but the loops. */
+  over: boolean;
+}
+
+export async function runCluster(
+  plan: ClusterPlan,
+): Promise<{ violations: readonly Violation[]; happenings: number; digest: string; changes: readonly PodChange[] }> {
+  const world = new World(createRandom(plan.seed, "world"), startMs);
+  const changes: PodChange[] = [];
+  const onEntry = (entry: SeenEntry, object: KubernetesObject): void => {
+    if (entry.path.startsWith("pods\u0001")) changes.push(changeOf(entry, object as Pod));
+  };
+  const backend = createDynamoBackend(plan, world, onEntry, createHostBase("CA", objectPath));
+  const scene: Scene = {
+    ...{ plan, world, backend, changes },
+    servers: [],
+    random: createRandom(plan.seed, "people"),
+    fenced: [],
+    violations: [],
+    over: false,
+  };
+  const crash = await staged(world, play(scene), mostHappenings);
+  const violations = [...(crash ? [crash] : []), ...scene.violations, ...checkPods(changes, plan.room), ...checkFences(scene.fenced)];
+  const faults = backend.truth.faults.map((story) => ({ rule: "a place of the log is written once", story }));
+  const digest = createHash("sha256").update(JSON.stringify(changes)).update(String(world.happenings)).digest("hex").slice(0, 16);
+  return { violations: [...faults, ...violations], happenings: world.happenings, digest, changes };
+}
+
+const changeOf = ({ revision, type }: SeenEntry, { metadata, spec, status }: Pod): PodChange => ({
+  ...{ revision, type, name: metadata.name ?? "", uid: metadata.uid ?? "", node: spec?.nodeName ?? "" },
+  ended: status?.phase === "Succeeded" || status?.phase === "Failed",
+});
+
+async function play(scene: Scene): Promise<void> {
+  const { plan, world, backend, random } = scene;
+  backend.healthy = true;
+  const founder = new SimulatedProcess("founder", world, createRandom(plan.seed, "founder"));
+  await backend.openStore(founder).createCluster(cluster);
+  for (let index = 0; index < plan.servers; index++) start(scene, index, 0);
+  await world.sleep(1500);
+  for (let index = 0; index < plan.machines; index++) await onSome(scene, ({ api }) => api && joinMachine(api.client, index, plan.room));
+  backend.healthy = false;
+  const away = new Set<number>();
+  const peace = disturb(scene, away);
+  for (let index = 0; index < plan.machines; index++) void agent(scene, index, away);
+  for (let step = 0; step < plan.steps; step++) {
+    await world.sleep(random.between(100, 1200));
+    const most = plan.machines * plan.room + 1;
+    await onSome(scene, (server) =>
+      random.chance(0.3) ? disturbPods(server, random) : server.api && want(server.api.client, random, most),
+    );
+  }
+  peace();
+  away.clear();
+  backend.healthy = true;
+  for (let index = 0; index < plan.servers; index++) start(scene, index, 99);
+  await world.sleep(agentsMs);
+  scene.over = true;
+  await world.sleep(settleMs - agentsMs);
+  await audit(scene);
+}
+
+function start({ plan, world, backend, servers, fenced }: Scene, index: number, run: number): void {
+  if (servers[index]) return;
+  const name = `s${index}.${run}`;
+  const process = new SimulatedProcess(name, world, createRandom(plan.seed, name), plan.clocks[index]);
+  servers[index] = new Server(process, backend.openStore(process), (commit) => fenced.push(commit));
+}
+
+/** A client waits for an answer as long as clients do, then asks another server. */
+async function onSome({ servers, world, random }: Scene, ask: (server: Server) => Promise<unknown> | undefined): Promise<void> {
+  const up = servers.filter((server) => server?.api !== undefined);
+  if (up.length === 0) return;
+  const server = random.pick(up);
+  if (server) await Promise.race([ask(server), world.sleep(3000)]);
+}
+
+async function agent(scene: Scene, index: number, away: ReadonlySet<number>): Promise<void> {
+  while (!scene.over) {
+    await scene.world.sleep(scene.random.between(200, 900));
+    if (!away.has(index)) await onSome(scene, (server) => attend(server, machineName(index), scene.random));
+  }
+}
+
+function disturb(scene: Scene, away: Set<number>): () => void {
+  const { plan, world, servers } = scene;
+  let over = false;
+  let runs = 0;
+  const at = (atMs: number, run: () => void): void => {
+    world.after(atMs, () => {
+      if (!over) run();
+    });
+  };
+  for (const { server, atMs, downMs } of plan.crashes) {
+    at(atMs, () => {
+      servers[server]?.process.crash();
+      servers[server] = undefined;
+    });
+    at(atMs + downMs, () => start(scene, server, ++runs));
+  }
+  for (const { server, atMs, forMs } of plan.pauses) at(atMs, () => servers[server]?.process.pause(forMs));
+  for (const { machine, atMs, downMs } of plan.agentStops) {
+    at(atMs, () => away.add(machine));
+    at(atMs + downMs, () => away.delete(machine));
+  }
+  return () => {
+    over = true;
+  };
+}
+
+/** When all is well again: what is wanted is there as far as there is room, and the books are right. */
+async function audit({ plan, world, backend, changes, violations }: Scene): Promise<void> {
+  const auditor = new SimulatedProcess("auditor", world, createRandom(plan.seed, "auditor"));
+  const store = backend.openStore(auditor);
+  const { objects } = await store.snapshot(cluster);
+  const of = (resource: string) => objects.filter(({ key }) => key.resource === resource);
+  const wanted = of(replicaSets.resource).reduce((sum, stored) => sum + (objectOf<ReplicaSet>(stored).spec?.replicas ?? 0), 0);
+  const bound = of(pods.resource).filter((stored) => {
+    const { spec, status } = objectOf<Pod>(stored);
+    return (spec?.nodeName ?? "") !== "" && status?.phase !== "Succeeded";
+  }).length;
+  const right = Math.min(wanted, plan.machines * plan.room);
+  if (bound !== right)
+    violations.push({
+      rule: "what is wanted comes to be",
+      story: `${wanted} pods are wanted, there is room for ${plan.machines * plan.room}, ${bound} are bound`,
+    });
+  const records = await store.queryRecords(clusterPartitions.poollessCommitments(cluster));
+  violations.push(...checkClaims(changes, new Map(records.map(({ sort, value }) => [sort, Number(value.cpu ?? 0)]))));
+}

@@ -1,0 +1,112 @@
+import { generateKeyPairSync } from "node:crypto";
+import { Documents } from "../../../shared/api/non-resource.ts";
+import { createTokenIssuer } from "../../../shared/auth/token.ts";
+import { type ClusterRuntime, type ClusterRuntimeOptions, openClusterRuntime } from "../../../shared/host/cluster-runtime.ts";
+import { createLoopLeases, type LoopLeases } from "../../../shared/host/loop-lease.ts";
+import { createLoops } from "../../../shared/host/loops.ts";
+import { createNodeMarks } from "../../../shared/host/node-marks.ts";
+import { overStore } from "../../../shared/host/over-store.ts";
+import { openTurnedCluster } from "../../../shared/host/turned-cluster.ts";
+import { createTurner } from "../../../shared/host/turner.ts";
+import { StatusError } from "../../../shared/kubernetes/status-error.ts";
+import { isStoreError, type Store } from "../../../shared/store/store.ts";
+import { silentLog } from "../../../shared/telemetry/log.ts";
+import { cluster } from "../objects.ts";
+import type { SimulatedProcess } from "../process.ts";
+
+/** A commit that a holder of the loops' lease made: by what the store was asked for, and answered. */
+export interface FencedCommit {
+  readonly process: string;
+  readonly token: number;
+  readonly revision: number;
+}
+
+const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const turnMs = 12_000;
+
+/** One function: it serves the cluster's API to whoever asks, and turns its loops when it is woken. */
+export class Server {
+  readonly process: SimulatedProcess;
+  readonly store: Store;
+  api: ClusterRuntime | undefined;
+
+  constructor(process: SimulatedProcess, store: Store, onFenced: (commit: FencedCommit) => void) {
+    this.process = process;
+    this.store = store;
+    void this.#serve();
+    void this.#turn(onFenced);
+  }
+
+  get #options(): ClusterRuntimeOptions {
+    const { clock, random } = this.process;
+    return {
+      store: this.store,
+      clock,
+      log: silentLog,
+      random: random.next,
+      tokens: createTokenIssuer({ signingKey, clock, uid: () => String(random.next()) }),
+      documents: new Documents("127.0.0.1"),
+      podStreamsOf: () => ({ log: () => Promise.reject(new StatusError("ServiceUnavailable", "no node")) }),
+    };
+  }
+
+  async #serve(): Promise<void> {
+    while (this.process.alive) {
+      const ended = Promise.withResolvers<void>();
+      try {
+        this.api = await openClusterRuntime(cluster, this.#options, () => ended.resolve());
+        await ended.promise;
+        this.api = undefined;
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+      }
+      await this.process.sleep(200);
+    }
+  }
+
+  async #turn(onFenced: (commit: FencedCommit) => void): Promise<void> {
+    const { process, store } = this;
+    const { clock, random } = process;
+    let token = 0;
+    const watched = overStore(store, {
+      async commit(ref, operations, records = []) {
+        const asHolder = token;
+        const entries = await store.commit(ref, operations, records);
+        const revision = entries.at(-1)?.revision;
+        if (revision !== undefined) onFenced({ process: process.name, token: asHolder, revision });
+        return entries;
+      },
+    });
+    const plain = createLoopLeases({ store, clock, holder: process.name, lookAgain: async () => {} });
+    const leases: LoopLeases = {
+      async acquire(ref, revision) {
+        const lease = await plain.acquire(ref, revision);
+        if (lease.kind === "held") token = lease.token;
+        return lease;
+      },
+    };
+    const turner = createTurner({
+      ...{ store, clock, log: silentLog, storeOf: () => watched, leasesOf: () => leases, marksOf: () => createNodeMarks(store) },
+      open: (ref, lease) =>
+        openTurnedCluster(ref, watched, lease, {
+          ...this.#options,
+          loopsOf: (runtime) =>
+            createLoops(runtime, {
+              ...{ clock, log: silentLog, random: random.next, caPem: "CA" },
+              heartbeats: { lastSeen: () => undefined },
+              schedulingPaused: () => Promise.resolve(false),
+            }),
+        }),
+      prepare: () => Promise.resolve("turn"),
+      wake: () => {},
+    });
+    while (process.alive) {
+      await process.sleep(random.between(50, 600));
+      try {
+        await turner.turn(cluster, 0, clock.now() + turnMs);
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+      }
+    }
+  }
+}

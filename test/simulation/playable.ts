@@ -1,0 +1,38 @@
+import { clusterCutsOf, cutCluster } from "./cluster/cluster-cuts.ts";
+import { type ClusterPlan, clusterPlanOf } from "./cluster/cluster-plan.ts";
+import { runCluster } from "./cluster/run-cluster.ts";
+import { cut, cutsOf } from "./cuts.ts";
+import type { Call } from "./history.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { runHistory } from "./run-history.ts";
+import type { Playable } from "./shrink.ts";
+
+/** Every so many seeds a whole cluster plays; they take some thirty times as long as histories of the store. */
+const clusterEvery = 40;
+
+export const playableOf = (seed: number): Playable => (seed % clusterEvery === 0 ? ofCluster(clusterPlanOf(seed)) : ofStore(planOf(seed)));
+
+const ofStore = (plan: Plan): Playable => ({
+  plan,
+  cuts: () => cutsOf(plan),
+  without: (name) => ofStore(cut(plan, name)),
+  async play() {
+    const { calls, ...outcome } = await runHistory(plan);
+    return { ...outcome, tell: () => calls.map((call) => lineOf(call, calls[0]?.startMs ?? 0)) };
+  },
+});
+
+const ofCluster = (plan: ClusterPlan): Playable => ({
+  plan,
+  cuts: () => clusterCutsOf(plan),
+  without: (name) => ofCluster(cutCluster(plan, name)),
+  async play() {
+    const { changes, ...outcome } = await runCluster(plan);
+    return { ...outcome, tell: () => changes.map((change) => JSON.stringify(change)) };
+  },
+});
+
+function lineOf({ startMs, endMs, actor, paused, ...call }: Call, firstMs: number): string {
+  const since = (atMs: number): string => (atMs - firstMs).toFixed(1);
+  return `${since(startMs)} – ${endMs === undefined ? "…" : since(endMs)}${paused ? " (paused)" : ""} ${actor} ${JSON.stringify(call)}`;
+}
