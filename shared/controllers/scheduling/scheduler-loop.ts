@@ -194,7 +194,8 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
   };
 
   const setTimer = (): void => {
-    const dueMs = isRunning ? queue.nextDue() : undefined;
+    // Who waits for a binding to end is turned by its end.
+    const dueMs = isRunning && bindsUnderWay < bindsAtOnce ? queue.nextDue() : undefined;
     if (timer?.dueMs === dueMs) return;
     timer?.cancel();
     timer = undefined;
