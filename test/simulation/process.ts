@@ -33,7 +33,8 @@ export class SimulatedProcess {
     this.#startMs = world.nowMs;
     this.clock = {
       now: () => Math.floor(world.nowMs + this.#offsetMs + (world.nowMs - this.#startMs) * this.#drift),
-      after: (delayMs, run) => this.after(delayMs, run),
+      // As Node's timers have it.
+      after: (delayMs, run) => this.after(Math.max(1, delayMs), run),
     };
   }
 

@@ -96,11 +96,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "lost-answer-is-a-conflict",
-    story: "a commit that landed, whose answer was lost, is reported as refused",
+    name: "lost-answer-tried-again",
+    story: "a commit that landed, whose answer was lost, is made again under fresh revisions, and then refused because of itself",
     patches: [
-      dynamo("committer.ts", 'if (isEntryOf(commit, found)) return { kind: "landed" };', ""),
       dynamo("committer.ts", 'if (isEntryOf(commit, found)) return "landed";', ""),
+      dynamo("committer.ts", 'if (outcome.kind === "failed") throw outcome.error;', 'if (outcome.kind === "failed") continue;'),
     ],
   },
   {
