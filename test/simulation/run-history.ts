@@ -17,7 +17,7 @@ import { World } from "./world.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const hourMs = 3_600_000;
-const mostHappenings = 300_000;
+const mostHappenings = 100_000;
 /** After everything was put right: within this every mirror shows everything, … */
 const settleMs = 8000;
 /** … and a second more for each partition of the log in which somebody died. */

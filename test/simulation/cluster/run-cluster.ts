@@ -20,7 +20,7 @@ import { checkClaims, checkFences, checkPods, type PodChange } from "./pod-check
 import { type FencedCommit, Server } from "./server.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
-const mostHappenings = 400_000;
+const mostHappenings = 150_000;
 const settleMs = 70_000;
 /** So long of it machines still report. */
 const agentsMs = 45_000;

@@ -99,6 +99,7 @@ export class Server {
         }),
       prepare: () => Promise.resolve("turn"),
       wake: () => {},
+      kept: 50,
     });
     while (process.alive) {
       await process.sleep(random.between(50, 600));

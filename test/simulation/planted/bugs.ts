@@ -131,33 +131,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [dynamo("object-table.ts", '        { is: "atMost", path: ["revision"], value: revision },\n', "")],
   },
   {
-    name: "one-hole-at-a-time",
-    story: "a reader begins to wait for the second dead writer when it is done with the first (found by this suite)",
-    patches: [
-      dynamo(
-        "log-reader.ts",
-        "while (at < revisionOf(item)) gaps.push(at++);",
-        "while (at < revisionOf(item) && at - next === gaps.length) gaps.push(at++);",
-      ),
-    ],
-  },
-  {
-    name: "empty-places-forgotten",
-    story: "two readers at different places make each other's waiting begin anew, for ever (found by this suite)",
-    patches: [
-      dynamo(
-        "log-reader.ts",
-        "if (revision > after && revision < until && !empty.has(revision)) this.#empty",
-        "if (!empty.has(revision)) this.#empty",
-      ),
-    ],
-  },
-  {
-    name: "parts-of-another-state",
-    story: "a large object is put together from parts of two of its states",
-    patches: [dynamo("object-table.ts", 'numberAt(part, "revision") === revision ?', "part ?")],
-  },
-  {
     name: "limit-not-checked",
     story: "an addition to a record forgets its upper bound: a node is over-committed",
     patches: [
