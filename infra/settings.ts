@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { variables } from "../functions/names.ts";
+import type { FunctionEnvironment } from "./constructs/coracle-function.ts";
 
 const emails = z.email().optional();
 
@@ -25,6 +26,11 @@ const shape = z
     idlePollSeconds: z.coerce.number().min(1).max(300).optional(),
     /** How often each function's instance writes what tenants used: what one that is lost has not written is not billed. */
     usageSeconds: z.coerce.number().int().min(1).max(3600).optional(),
+    /** What a tenant may ask of the cluster API. */
+    requestsPerSecond: z.coerce.number().min(1).max(100_000).optional(),
+    requestBurst: z.coerce.number().min(1).max(100_000).optional(),
+    /** CIDRs with commas: where admission webhooks may be beside public addresses. */
+    webhookNetworks: z.string().min(1).optional(),
   })
   .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
   .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
@@ -36,28 +42,20 @@ const shape = z
 /** What a deployment may choose, each by `-c name=value` or in `cdk.json`. Nothing of it is needed. */
 export type DeploymentSettings = z.infer<typeof shape>;
 
-const names = [
-  "alarmEmail",
-  "monthlyBudgetUsd",
-  "domainName",
-  "certificateArn",
-  "replicaRegion",
-  "replicaKeyArn",
-  "logLevel",
-  "idlePollSeconds",
-  "usageSeconds",
-] as const;
+const ofStacks = ["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn"] as const;
+const ofFunctions = ["logLevel", "idlePollSeconds", "usageSeconds", "requestsPerSecond", "requestBurst", "webhookNetworks"] as const;
 
 /** Settings that are the functions' own, as they read them. */
-export const functionVariables = ({ logLevel, idlePollSeconds, usageSeconds }: DeploymentSettings) => ({
-  ...(logLevel !== undefined && { [variables.logLevel]: logLevel }),
-  ...(idlePollSeconds !== undefined && { [variables.idlePollSeconds]: String(idlePollSeconds) }),
-  ...(usageSeconds !== undefined && { [variables.usageSeconds]: String(usageSeconds) }),
-});
+export function functionVariables(settings: DeploymentSettings): FunctionEnvironment {
+  const given = ofFunctions.filter((name) => settings[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [variables[name], String(settings[name])]));
+}
 
 /** @throws Error that names the setting */
 export function readDeploymentSettings(contextOf: (name: string) => unknown): DeploymentSettings {
-  const given = names.map((name) => [name, contextOf(name)] as const).filter(([, value]) => value !== undefined && value !== "");
+  const given = [...ofStacks, ...ofFunctions]
+    .map((name) => [name, contextOf(name)] as const)
+    .filter(([, value]) => value !== undefined && value !== "");
   const parsed = shape.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
   throw new Error(parsed.error.issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": ")).join("; "));

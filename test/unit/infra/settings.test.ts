@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readDeploymentSettings } from "../../../infra/settings.ts";
+import { functionVariables, readDeploymentSettings } from "../../../infra/settings.ts";
 
 const read = (context: Record<string, unknown>) => readDeploymentSettings((name) => context[name]);
 
@@ -11,6 +11,15 @@ describe("settings of a deployment", () => {
 
   it("come as text from the command line", () => {
     expect(read({ alarmEmail: "a@example.com", monthlyBudgetUsd: "50" })).toEqual({ alarmEmail: "a@example.com", monthlyBudgetUsd: 50 });
+  });
+
+  it("reach the functions under the names that they read", () => {
+    const settings = read({ idlePollSeconds: "5", requestBurst: 50, webhookNetworks: "10.0.0.0/8", alarmEmail: "a@example.com" });
+    expect(functionVariables(settings)).toEqual({
+      CORACLE_IDLE_POLL_SECONDS: "5",
+      CORACLE_REQUEST_BURST: "50",
+      CORACLE_WEBHOOK_NETWORKS: "10.0.0.0/8",
+    });
   });
 
   it.each([
