@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findProgram, type Need } from "../needs.ts";
+
+/** A client that a registry has, kept in the cache of the user, and what is missing where it cannot be had. */
+export interface Fetched {
+  readonly need: Need;
+  /** A program, or the folder of a library. */
+  readonly path: string;
+}
+
+interface Recipe {
+  readonly name: string;
+  readonly version: string;
+  readonly programs: readonly string[];
+  /** What the recipe leaves in its folder. */
+  readonly result: string;
+  make(folder: string): Promise<void>;
+}
+
+const execute = promisify(execFile);
+const run = async (program: string, args: readonly string[], cwd: string): Promise<void> => {
+  await execute(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 });
+};
+
+async function fetch({ name, version, programs, result, make }: Recipe): Promise<Fetched> {
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "coracle");
+  const folder = join(cache, `${name}-${version}`);
+  const path = join(folder, result);
+  const answer = (missing: string | undefined): Fetched => ({ path, need: { name: `${name} ${version}`, missing } });
+  if (existsSync(path)) return answer(undefined);
+  for (const program of programs) if (!findProgram(program)) return answer(`no ${program} on the PATH`);
+  try {
+    await mkdir(cache, { recursive: true });
+    const scratch = await mkdtemp(join(cache, "fetch-"));
+    await make(scratch);
+    // Another run may have been faster: both have the same files.
+    await rename(scratch, folder).catch(() => rm(scratch, { recursive: true, force: true }));
+    return answer(existsSync(path) ? undefined : `${name} could not be made`);
+  } catch (error) {
+    return answer(`${name} ${version} could not be fetched: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+  }
+}
+
+/** The Kubernetes project's client for Node: a folder with its `node_modules`. It brings sixty packages, too many for the lock file. */
+export const fetchNodeClient = (): Promise<Fetched> =>
+  fetch({
+    name: "kubernetes-client-node",
+    version: "2.0.1",
+    programs: ["npm"],
+    result: "node_modules",
+    make: (folder) =>
+      run(
+        "npm",
+        ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "@kubernetes/client-node@2.0.1"],
+        folder,
+      ),
+  });
