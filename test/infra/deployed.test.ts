@@ -45,7 +45,7 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
   let desk: ChildProcess;
   beforeAll(async () => {
     aws = await startDeployed(process.env);
-  });
+  }, 480_000);
   afterAll(() => aws?.close());
 
   it("serves the three surfaces at the URLs of its outputs", async () => {
