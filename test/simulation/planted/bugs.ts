@@ -104,17 +104,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: "stale-head",
-    story: "the head is read from a cache, or eventually consistent",
-    patches: [
-      dynamo(
-        "dynamo-store.ts",
-        "    const head = await readHead(this.#table, facts.scope);\n    if (head.inc",
-        "    const now = this.#clock.now();\n    facts.stale = facts.stale && now - facts.stale.now < 300 ? facts.stale : { now, head: await readHead(this.#table, facts.scope) };\n    const { head } = facts.stale;\n    if (head.inc",
-      ),
-    ],
-  },
-  {
     name: "mirror-skips-voids",
     story: "a mirror does not move on over revisions that hold nothing, and reads wait for ever",
     patches: [
