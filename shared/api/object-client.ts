@@ -13,7 +13,7 @@ export interface ObjectClient {
   update(
     resource: GroupResource,
     object: KubernetesObject,
-    options?: WriteOptions & { subresource?: "status" | "scale" | "finalize" },
+    options?: WriteOptions & { subresource?: "status" | "scale" | "finalize" | "approval" },
   ): Promise<StoredObject>;
   patch(
     resource: GroupResource,

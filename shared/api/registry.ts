@@ -21,7 +21,7 @@ import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./co
 import { readCustom, storedForm } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { alreadyExists, conflict, notFound } from "./response.ts";
-import { type Body, type Strategy, strategyOf } from "./strategy.ts";
+import { type Body, type Preparing, type Strategy, strategyOf } from "./strategy.ts";
 
 /** Who writes, and how. */
 export interface WriteContext {
@@ -103,7 +103,7 @@ export class Registry {
       // A Service has its addresses before anything else is looked at.
       const allocated =
         definition.collection === "services" ? await companionsOfCreate(this.cluster, definition, next, context.dryRun) : undefined;
-      strategy.prepareCreate?.(next, { nowIso: timestamp(this.cluster.clock.now()), warn: context.warn });
+      strategy.prepareCreate?.(next, this.#preparing(context));
       const causes = schema?.validateCreate(asRecord(next)) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
       for (const text of schema?.warnings(asRecord(next), undefined) ?? []) context.warn(text);
@@ -248,8 +248,9 @@ export class Registry {
       Object.assign(next, desired);
       if (status === undefined) delete next.status;
       else next.status = status;
-      strategy.prepareStatus?.(next, before);
-    } else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
+      strategy.prepareStatus?.(next, before, this.#preparing(context));
+    } else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
+    else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
     schema?.applyDefaults(asRecord(next));
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
@@ -304,6 +305,10 @@ export class Registry {
       creationTimestamp: timestamp(this.cluster.clock.now()),
       ...(generation !== false ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
     };
+  }
+
+  #preparing({ user, warn }: WriteContext): Preparing {
+    return { nowIso: timestamp(this.cluster.clock.now()), user, warn };
   }
 
   async #dryCreate(key: ObjectKey, object: KubernetesObject): Promise<StoredObject> {

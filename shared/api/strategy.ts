@@ -1,8 +1,10 @@
+import type { UserInfo } from "../auth/user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
 import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
+import { certificateRequestStrategy } from "./strategies/certificate-request.ts";
 import { dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
 import { prepareServiceUpdate } from "./strategies/service.ts";
@@ -18,6 +20,7 @@ export interface Body extends KubernetesObject {
 /** What preparing an object may need of the request. */
 export interface Preparing {
   readonly nowIso: string;
+  readonly user: UserInfo;
   readonly warn: (text: string) => void;
 }
 
@@ -35,7 +38,9 @@ export interface Strategy {
   readonly keepsStatusOnCreate: boolean;
   readonly prepareCreate?: (object: Body, preparing: Preparing) => void;
   readonly prepareUpdate?: (next: Body, live: Body) => void;
-  readonly prepareStatus?: (next: Body, live: Body) => void;
+  readonly prepareStatus?: (next: Body, live: Body, preparing: Preparing) => void;
+  /** Through the subresource `approval`. */
+  readonly prepareApproval?: (next: Body, live: Body, preparing: Preparing) => void;
   /** What the first request to delete it changes, beyond the marks of its deletion. */
   readonly prepareDeletion?: (next: Body, timeIso: string) => void;
   /** Seconds that a deletion grants; 0 deletes at once. Absent: the kind knows no grace. */
@@ -208,6 +213,7 @@ const strategies = new Map<string, Strategy>([
   ["resourcequotas", returned],
   ["serviceaccounts", returned],
   ["apiextensions.k8s.io/customresourcedefinitions", customDefinition],
+  ["certificates.k8s.io/certificatesigningrequests", certificateRequestStrategy(plain)],
 ]);
 for (const name of ["deployments", "replicasets"]) strategies.set(`apps/${name}`, workload);
 strategies.set("apps/daemonsets", daemonSet);

@@ -202,7 +202,8 @@ describe("certificate signing requests", () => {
     const ann = { username: "ann", groups: ["system:authenticated"] };
     const condition = { type: "Approved", status: "True", reason: "r", message: "m" };
     const approve = () => api.call("PATCH", `${requests}/plain/approval`, { status: { conditions: [condition] } }, mergePatch, ann);
-    const sign = () => api.call("PATCH", `${requests}/plain/status`, { status: { certificate: "eA==" } }, mergePatch, ann);
+    const sign = () =>
+      api.call("PATCH", `${requests}/plain/status`, { status: { conditions: [{ type: "Failed", status: "True" }] } }, mergePatch, ann);
     expect((await sign()).body.message).toContain(
       'user not permitted to sign requests with signerName "kubernetes.io/kube-apiserver-client"',
     );

@@ -9,7 +9,7 @@ import type { Change, ClusterView } from "../../../shared/store/view.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 
 type Json = Record<string, unknown>;
-type Subresource = "status" | "scale" | "finalize";
+type Subresource = "status" | "scale" | "finalize" | "approval";
 
 /** Answers an error to fail a request before it takes effect. */
 type Interception = (request: {
@@ -105,7 +105,7 @@ export function createFakeCluster(clock: FakeClock = createFakeClock()): FakeClu
     const before = structuredClone(live.object) as KubernetesObject & Json;
     const wanted = structuredClone(given) as KubernetesObject & Json;
     let next: KubernetesObject & Json;
-    if (subresource === "status") {
+    if (subresource === "status" || subresource === "approval") {
       const { labels, annotations } = wanted.metadata;
       const metadata = { ...before.metadata, ...(labels && { labels }), ...(annotations && { annotations }) };
       next = { ...before, metadata, status: wanted.status };

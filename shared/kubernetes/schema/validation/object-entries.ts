@@ -107,8 +107,8 @@ import {
   validateServiceCidr,
   validateServiceCidrUpdate,
   validateSigningRequest,
-  validateSigningRequestUpdate,
 } from "./server-objects.ts";
+import { validateSigningRequestStatus, validateSigningRequestUpdate } from "./signing-request.ts";
 import { validateStorageClass, validateStorageClassUpdate } from "./storage.ts";
 import { validateVolume, validateVolumeUpdate } from "./volume-spec.ts";
 import { validateWebhookConfiguration } from "./webhooks.ts";
@@ -226,6 +226,7 @@ export const objectEntries: readonly KindEntry[] = [
   rules<CertificateSigningRequest>("certificates.k8s.io/CertificateSigningRequest", {
     create: validateSigningRequest,
     update: validateSigningRequestUpdate,
+    status: validateSigningRequestStatus,
   }),
   rules<FlowSchema>("flowcontrol.apiserver.k8s.io/FlowSchema", { stages: ["meta", "create"], create: validateFlowSchema }),
   rules<PriorityLevelConfiguration>("flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration", {

@@ -16,7 +16,7 @@ import type {
 } from "../../types.ts";
 import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
 import { goQuote, goStringList } from "../go-text.ts";
-import { checkCidr, checkDnsSubdomain, checkImmutable, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
+import { checkCidr, checkDnsSubdomain, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
 import { checkClientConfig } from "./webhook-client.ts";
 
@@ -137,10 +137,6 @@ export function validateSigningRequest({ spec }: CertificateSigningRequest): Sta
   const seconds = spec.expirationSeconds;
   if (seconds === undefined || seconds >= minimumCertificateSeconds) return causes;
   return [...causes, invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 600 seconds (10 minutes)")];
-}
-
-export function validateSigningRequestUpdate(next: CertificateSigningRequest, live: CertificateSigningRequest): StatusCause[] {
-  return checkImmutable(next.spec, live.spec, "spec");
 }
 
 function goBytes(base64: string): string {
