@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -19,6 +19,8 @@ interface Recipe {
   readonly programs: readonly string[];
   /** What the recipe leaves in its folder. */
   readonly result: string;
+  /** Some clients know the place where they were made: those are made where they stay. */
+  readonly inPlace?: boolean;
   make(folder: string): Promise<void>;
 }
 
@@ -27,7 +29,7 @@ const run = async (program: string, args: readonly string[], cwd: string): Promi
   await execute(program, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 });
 };
 
-async function fetch({ name, version, programs, result, make }: Recipe): Promise<Fetched> {
+async function fetch({ name, version, programs, result, inPlace = false, make }: Recipe): Promise<Fetched> {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "coracle");
   const folder = join(cache, `${name}-${version}`);
   const path = join(folder, result);
@@ -36,10 +38,15 @@ async function fetch({ name, version, programs, result, make }: Recipe): Promise
   for (const program of programs) if (!findProgram(program)) return answer(`no ${program} on the PATH`);
   try {
     await mkdir(cache, { recursive: true });
-    const scratch = await mkdtemp(join(cache, "fetch-"));
-    await make(scratch);
-    // Another run may have been faster: both have the same files.
-    await rename(scratch, folder).catch(() => rm(scratch, { recursive: true, force: true }));
+    if (inPlace) {
+      await mkdir(folder, { recursive: true });
+      await make(folder);
+    } else {
+      const scratch = await mkdtemp(join(cache, "fetch-"));
+      await make(scratch);
+      // Another run may have been faster: both have the same files.
+      await rename(scratch, folder).catch(() => rm(scratch, { recursive: true, force: true }));
+    }
     return answer(existsSync(path) ? undefined : `${name} could not be made`);
   } catch (error) {
     return answer(`${name} ${version} could not be fetched: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
@@ -59,4 +66,22 @@ export const fetchNodeClient = (): Promise<Fetched> =>
         ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "@kubernetes/client-node@2.0.1"],
         folder,
       ),
+  });
+
+/** The Kubernetes project's client for Python: the interpreter of an environment that has it. */
+export const fetchPythonClient = (): Promise<Fetched> =>
+  fetch({
+    name: "kubernetes-client-python",
+    version: "33.1.0",
+    programs: ["python3"],
+    result: join("bin", "with-kubernetes"),
+    inPlace: true,
+    make: async (folder) => {
+      await run("python3", ["-m", "venv", folder], folder);
+      await run(join(folder, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "kubernetes==33.1.0"], folder);
+      // Written last, so that an environment left half made is not taken for one.
+      await writeFile(join(folder, "bin", "with-kubernetes"), `#!/bin/sh\nexec '${join(folder, "bin", "python3")}' "$@"\n`, {
+        mode: 0o755,
+      });
+    },
   });
