@@ -59,7 +59,7 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
       ...runtimeOptions(ref),
       loopsOf: (runtime) =>
         createLoops(runtime, {
-          ...{ clock, log, random: dependencies.random, caPem: installation.caPem, nodeGraceMs },
+          ...{ clock, log, random: dependencies.random, caPem: installation.caPem, caKeyPem: installation.caKeyPem, nodeGraceMs },
           heartbeats: { lastSeen: ({ tenant, pool, nodeName }) => heard.get(`${tenant}/${pool}/${nodeName}`) },
           onSilence: (node, lastSeenMs) => services.nodes.noteSilence(node, lastSeenMs),
           schedulingPaused: () => Promise.resolve(paused.has(ref.cluster)),

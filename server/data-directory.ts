@@ -16,6 +16,7 @@ const renewBeforeMs = 30 * 24 * 3600 * 1000;
 export interface DataDirectory {
   readonly path: string;
   readonly caPem: string;
+  readonly caKeyPem: string;
   readonly serverKeyPem: string;
   readonly serverCertificatePem: string;
   /** PKCS #8 PEM of the EC key that signs tokens. */
@@ -99,6 +100,7 @@ export async function openDataDirectory(path: string, nowMs: number, addresses: 
   return {
     path,
     caPem,
+    caKeyPem,
     serverKeyPem: server.keyPem,
     serverCertificatePem: server.certificatePem,
     signingKeyPem,

@@ -82,6 +82,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         log,
         random: Math.random,
         caPem: data.caPem,
+        caKeyPem: () => data.caKeyPem,
         ...(advertised !== undefined && { apiServerAddress: { ip: advertised, port: port() } }),
         heartbeats: platform.heartbeats,
         onSilence: (node, lastSeenMs) => platform.nodes.noteSilence(node, lastSeenMs),

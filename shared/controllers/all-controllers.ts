@@ -1,6 +1,11 @@
 import type { ClusterTokens } from "../api/cluster-tokens.ts";
+import type { ClusterAuthority } from "../auth/certificate-signing.ts";
+import type { RbacAuthorizer } from "../auth/rbac.ts";
 import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
+import { createCertificateApprovingController } from "./certificate-approving.ts";
+import { createCertificateCleaner } from "./certificate-cleaner.ts";
+import { createCertificateSigningController } from "./certificate-signing-controller.ts";
 import { createClusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller } from "./controller.ts";
 import { createCustomResourceDefinitionController } from "./custom-resource-definition.ts";
@@ -38,13 +43,15 @@ export interface ControllersOptions {
   readonly caPem?: string;
   /** Absent, or without `caPem`: Secrets are not filled with tokens. */
   readonly tokens?: Pick<ClusterTokens, "issueKept">;
+  /** Who may have certificates, and who makes them. Absent: requests for certificates wait for somebody else. */
+  readonly certificates?: { readonly authorizer: Pick<RbacAuthorizer, "authorize">; readonly authority: ClusterAuthority };
   /** Where the service `kubernetes` leads. Absent: its Endpoints are not kept. */
   readonly apiServerAddress?: ApiServerAddress;
 }
 
 /** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
 export function createControllers(options: ControllersOptions): Controller[] {
-  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, tokens, apiServerAddress } = options;
+  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, tokens, certificates, apiServerAddress } = options;
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
@@ -73,6 +80,10 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createVolumeProtectionController(),
     createGarbageCollector(),
     createEventTtlController(),
+    createCertificateCleaner(),
+    ...(certificates !== undefined
+      ? [createCertificateApprovingController(certificates.authorizer), createCertificateSigningController(certificates.authority)]
+      : []),
     ...(caPem !== undefined ? [createRootCaController({ caPem })] : []),
     ...(caPem !== undefined && tokens !== undefined ? [createTokenSecretController({ caPem, tokens })] : []),
     ...(apiServerAddress !== undefined ? [createApiServerEndpointsController(apiServerAddress)] : []),

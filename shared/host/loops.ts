@@ -1,3 +1,4 @@
+import { createClusterAuthority } from "../auth/certificate-signing.ts";
 import type { Clock } from "../clock.ts";
 import { concurrencyOf, createControllers } from "../controllers/all-controllers.ts";
 import type { ApiServerAddress } from "../controllers/api-server-endpoints.ts";
@@ -31,6 +32,8 @@ export interface LoopsOptions {
   readonly log: Log;
   readonly random: () => number;
   readonly caPem: string;
+  /** The key of that authority, from which those of the clusters' own follow. */
+  readonly caKeyPem: () => string;
   /** Where the Service `kubernetes` leads. Absent: its Endpoints are not kept. */
   readonly apiServerAddress?: ApiServerAddress;
   readonly heartbeats: Pick<Heartbeats, "lastSeen">;
@@ -47,7 +50,7 @@ export interface LoopsOptions {
 const poolLabel = "coracle.dev/pool";
 
 /** The controllers and the scheduler of one cluster, turned by this process. */
-export function createLoops({ ref, cluster, client, tokens }: ClusterRuntime, options: LoopsOptions): Loops {
+export function createLoops({ ref, cluster, client, tokens, authorizer }: ClusterRuntime, options: LoopsOptions): Loops {
   const { clock, random, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
   const { mirror } = cluster;
   const log = options.log.with({ cluster: ref.cluster });
@@ -78,6 +81,10 @@ export function createLoops({ ref, cluster, client, tokens }: ClusterRuntime, op
     }),
     caPem: options.caPem,
     tokens,
+    certificates: {
+      authorizer,
+      authority: createClusterAuthority({ caKeyPem: options.caKeyPem, caPem: options.caPem, cluster: ref.cluster }),
+    },
     ...(listeningSinceMs !== undefined && { listeningSinceMs }),
     ...(nodeGraceMs !== undefined && { nodeGraceMs }),
     ...(apiServerAddress !== undefined && { apiServerAddress }),

@@ -92,7 +92,7 @@ export class Server {
           ...this.#options,
           loopsOf: (runtime) =>
             createLoops(runtime, {
-              ...{ clock, log: silentLog, random: random.next, caPem: "CA" },
+              ...{ clock, log: silentLog, random: random.next, caPem: "CA", caKeyPem: () => "no certificate is asked for" },
               heartbeats: { lastSeen: () => undefined },
               schedulingPaused: () => Promise.resolve(false),
             }),

@@ -1,11 +1,15 @@
+import { X509Certificate } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLocalClient } from "../../../shared/api/local-client.ts";
 import type { ObjectClient } from "../../../shared/api/object-client.ts";
+import { createCertificateAuthority } from "../../../shared/auth/certificate-authority.ts";
+import { createClusterAuthority } from "../../../shared/auth/certificate-signing.ts";
 import { concurrencyOf, createControllers } from "../../../shared/controllers/all-controllers.ts";
 import { type ControllerLoop, createControllerLoop } from "../../../shared/controllers/controller-loop.ts";
 import { createEventRecorder } from "../../../shared/controllers/event-recorder.ts";
 import { formatTime } from "../../../shared/controllers/timestamp.ts";
 import {
+  certificateSigningRequests,
   configMaps,
   deployments,
   endpointSlices,
@@ -20,7 +24,17 @@ import {
   services,
 } from "../../../shared/kubernetes/known-resources.ts";
 import type { GroupResource, KubernetesObject } from "../../../shared/kubernetes/object.ts";
-import type { Deployment, EndpointSlice, Endpoints, Node, Pod, ReplicaSet, Secret, Service } from "../../../shared/kubernetes/types.ts";
+import type {
+  CertificateSigningRequest,
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  Node,
+  Pod,
+  ReplicaSet,
+  Secret,
+  Service,
+} from "../../../shared/kubernetes/types.ts";
 import { createHarness, type Harness } from "../api/harness.ts";
 import { deployment, node, service } from "./fixtures.ts";
 
@@ -33,6 +47,7 @@ describe("all controllers over the API", () => {
 
   beforeEach(async () => {
     harness = await createHarness();
+    const ca = await createCertificateAuthority({ commonName: "ca", notBefore: Date.now() });
     const { mirror, clock, log, random } = harness.cluster;
     client = createLocalClient(harness.served.registry);
     const recorders = new Map<string, ReturnType<typeof createEventRecorder>>();
@@ -46,6 +61,10 @@ describe("all controllers over the API", () => {
       heartbeats: { lastSeen: () => undefined },
       caPem: "CA",
       tokens: harness.served.tokens,
+      certificates: {
+        authorizer: harness.served.authorizer,
+        authority: createClusterAuthority({ caKeyPem: () => ca.keyPem, caPem: ca.certificatePem, cluster: "c" }),
+      },
       apiServerAddress: { ip: "192.0.2.1", port: 7443 },
     });
     loop = createControllerLoop({ controllers, context: { view: mirror, client, clock, log, random }, concurrency: concurrencyOf });
@@ -168,6 +187,27 @@ describe("all controllers over the API", () => {
     expect(second && tokens.accept(second)).toBeDefined();
     await client.delete(secrets, "default", "kept");
     expect(second && tokens.accept(second)).toBeUndefined();
+  });
+
+  it("approve and sign what a kubelet asks for", async () => {
+    await import("reflect-metadata");
+    const { Pkcs10CertificateRequestGenerator } = await import("@peculiar/x509");
+    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    const name = "CN=system:node:n1, O=system:nodes";
+    const made = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: algorithm });
+    await client.create(certificateSigningRequests, {
+      ...{ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "n1" } },
+      spec: {
+        request: Buffer.from(made.toString("pem")).toString("base64"),
+        signerName: "kubernetes.io/kube-apiserver-client-kubelet",
+        usages: ["digital signature", "client auth"],
+      },
+    } as CertificateSigningRequest);
+    await loop.idle();
+    const status = get<CertificateSigningRequest>(certificateSigningRequests, "", "n1")?.status;
+    expect(status?.conditions).toMatchObject([{ type: "Approved", reason: "AutoApproved", lastUpdateTime: expect.any(String) }]);
+    expect(new X509Certificate(Buffer.from(status?.certificate ?? "", "base64")).subject).toBe("CN=system:node:n1\nO=system:nodes");
   });
 
   it("lead the service kubernetes to the API server", async () => {
