@@ -51,6 +51,8 @@ interface Commit {
   readonly parts: number[];
   /** Records that an `add` has to make. */
   readonly absent: Set<number>;
+  /** A transaction of it went unanswered: the table may execute it later yet. */
+  unanswered: boolean;
 }
 
 type Outcome =
@@ -79,7 +81,7 @@ export class Committer {
     news: CommitNews,
   ): Promise<LogEntry[]> {
     const id = this.#parts.makeId();
-    const commit: Commit = { facts, operations, records, id, parts: operations.map(() => 0), absent: new Set() };
+    const commit: Commit = { facts, operations, records, id, parts: operations.map(() => 0), absent: new Set(), unanswered: false };
     for (let start = 0; start < freshStarts; start++) {
       const askedAtMs = this.#parts.clock.now();
       const isYoung = (): boolean => this.#parts.clock.now() - askedAtMs < longestCommitMs;
@@ -92,11 +94,14 @@ export class Committer {
       }
       const entries = operations.map((operation, index) => entryOf(operation, first + index));
       const outcome = await this.#attempt(commit, first, entries, isYoung).catch((error: unknown): Outcome => ({ kind: "failed", error }));
-      if (outcome.kind === "landed" || (await this.#giveBack(commit, first, news)) === "landed") {
+      const place = outcome.kind === "landed" ? "landed" : await this.#giveBack(commit, first, news);
+      if (place === "landed") {
         news.landed(entries);
         return entries;
       }
       if (outcome.kind === "failed") throw outcome.error;
+      if (outcome.kind === "conflict" && place === "unknown" && commit.unanswered)
+        throw new StoreError("Unavailable", "a request went unanswered: nobody knows whether it will be executed");
       if (outcome.kind === "conflict") throw new StoreError("RevisionConflict", outcome.message, { index: outcome.index });
     }
     throw new StoreError("Unavailable", "slower than readers wait for a writer");
@@ -112,6 +117,7 @@ export class Committer {
         return { kind: "landed" };
       } catch (error) {
         if (!isTableError(error, "ConditionFailed")) throw error;
+        commit.unanswered ||= error.ambiguous;
         const outcome = await this.#judge(commit, first, error, owner);
         if (outcome) return outcome;
       }

@@ -110,3 +110,19 @@ it("takes fresh revisions after it was stopped for long between its steps", asyn
   expect(advances).toHaveLength(2);
   expect(entry?.revision).toBe(3);
 });
+
+it("calls no commit refused while a request of it may still be executed and its places cannot be taken back", async () => {
+  const memory = new MemoryTable();
+  const calm = storeOn(memory);
+  await calm.createCluster(cluster);
+  let isFirst = true;
+  const table = new FaultyTable(memory, async (call) => {
+    if (call.kind === "write" && call.write.kind === "put") return "throttled";
+    if (!isTransaction(call) || !isFirst) return undefined;
+    isFirst = false;
+    await calm.commit(cluster, [put("a", 0)]);
+    return "lost";
+  });
+  const store = storeOn(table, { retries: { attempts: 3, baseMs: 1, capMs: 1 } });
+  await expect(store.commit(cluster, [put("a", 0)])).rejects.toMatchObject({ code: "Unavailable" });
+});
