@@ -14,6 +14,7 @@ export default defineConfig({
       project("contract", 60, retriesInCi),
       project("property", 60),
       project("simulation", 600),
+      project("model", 300),
       project("parity", 60, retriesInCi),
       project("e2e", 180, retriesInCi),
       project("aws", 240, retriesInCi, "infra"),

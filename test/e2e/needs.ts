@@ -35,6 +35,8 @@ export const needs = {
   curl: program("curl"),
   diff: program("diff"),
   go: program("go"),
+  spin: program("spin"),
+  gcc: program("gcc"),
   root: { name: "root", missing: process.getuid?.() === 0 ? undefined : "not root" },
   linux: { name: "Linux", missing: process.platform === "linux" ? undefined : "not Linux" },
 } as const satisfies Record<string, Need>;
