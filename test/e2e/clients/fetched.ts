@@ -85,3 +85,19 @@ export const fetchPythonClient = (): Promise<Fetched> =>
       });
     },
   });
+
+/** Helm, built by Go from its sources: about two minutes of two processors, once. */
+export const fetchHelm = (): Promise<Fetched> =>
+  fetch({
+    name: "helm",
+    version: "3.18.4",
+    programs: ["go"],
+    result: "helm",
+    make: async (folder) => {
+      await writeFile(join(folder, "go.mod"), "module client\n\ngo 1.24.0\n");
+      // Names the program, so that `go get` keeps the sums of all that it is built from.
+      await writeFile(join(folder, "client.go"), '//go:build client\n\npackage client\n\nimport _ "helm.sh/helm/v3/cmd/helm"\n');
+      await run("go", ["get", "helm.sh/helm/v3/cmd/helm@v3.18.4"], folder);
+      await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", "helm", "helm.sh/helm/v3/cmd/helm"], folder);
+    },
+  });
