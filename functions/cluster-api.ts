@@ -30,7 +30,7 @@ function createClusterApi(dependencies: Dependencies) {
   const limiter = createRateLimiter(clock, environment.requests);
   const throttle = (tenant: string): number => limiter.take(tenant);
   const directory: ClusterDirectory = { open: (ref) => clusters.open(ref), openPart: partly };
-  const surface = createClusterSurface({ directory, tokens, log, requestId: uid, meter, throttle });
+  const surface = createClusterSurface({ directory, tokens, clock, log, requestId: uid, meter, throttle });
   return { surface, clusters, dependencies };
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
-import { createClusterSurface } from "../shared/api/surface.ts";
+import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
 import { apiKeyScopes } from "../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -17,12 +17,15 @@ import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
 import { createPodStreams } from "../shared/host/pod-streams.ts";
+import type { Secret } from "../shared/kubernetes/types.ts";
+import { refOf } from "../shared/platform/clusters.ts";
 import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { isPlatformError } from "../shared/platform/problem.ts";
 import { objectPath } from "../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
+import { objectOf } from "../shared/store/view.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
 import { ClusterHost } from "./cluster-host.ts";
@@ -133,11 +136,21 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     log,
     newId: randomUUID,
   });
+  const directory: ClusterDirectory = {
+    open: (ref) => host.open(ref),
+    async findSecret(clusterId, key) {
+      const record = await platform.clusters.find(clusterId);
+      if (!record || record.value.state === "deleting") return undefined;
+      const cluster = refOf(record.value);
+      const [stored] = await store.latest(cluster, [key]);
+      return stored && { cluster, secret: objectOf<Secret>(stored) };
+    },
+  };
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);
   const server = createHttpServer({
     key: data.serverKeyPem,
     cert: data.serverCertificatePem,
-    clusterApi: createClusterSurface({ directory: host, tokens, log, requestId: randomUUID, meter: platform.meter }),
+    clusterApi: createClusterSurface({ directory, tokens, clock, log, requestId: randomUUID, meter: platform.meter }),
     fetch: (request) => surfaceOf(request.url).fetch(request),
     onError: (error) => log.error("an answer could not be sent", error),
   });

@@ -1,3 +1,4 @@
+import { bootstrapSecretKey, parseBootstrapToken, verifyBootstrapToken } from "../auth/bootstrap-token.ts";
 import { bindingProblem } from "../auth/service-account-binding.ts";
 import {
   defaultIssuer,
@@ -10,8 +11,10 @@ import {
 } from "../auth/token.ts";
 import type { UserInfo } from "../auth/user.ts";
 import type { Clock } from "../clock.ts";
+import { secrets } from "../kubernetes/known-resources.ts";
+import type { Secret } from "../kubernetes/types.ts";
 import type { ClusterRef } from "../store/store.ts";
-import type { ClusterView } from "../store/view.ts";
+import { type ClusterView, objectOf } from "../store/view.ts";
 
 /** Tokens at one cluster: which are good there now, and new ones for its service accounts. */
 export interface ClusterTokens {
@@ -29,7 +32,13 @@ export function createClusterTokens(issuer: TokenIssuer, ref: ClusterRef, view: 
   const own = [defaultIssuer, "https://kubernetes.default.svc"];
   return {
     audiences: [defaultIssuer],
-    verify: (token) => issuer.verifyToken(token),
+    async verify(token) {
+      const bootstrap = parseBootstrapToken(token);
+      if (!bootstrap) return issuer.verifyToken(token);
+      const { namespace, name } = bootstrapSecretKey(bootstrap.id);
+      const stored = view.get(secrets, namespace, name);
+      return verifyBootstrapToken(bootstrap, stored && objectOf<Secret>(stored), ref, clock.now());
+    },
     issue: (request) => issuer.issueServiceAccountToken({ ...request, cluster: ref }),
     issueKept: (request) => issuer.issueKeptToken({ ...request, cluster: ref }),
     accept(verified, audiences = own) {

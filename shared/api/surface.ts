@@ -1,7 +1,11 @@
+import { bootstrapSecretKey, parseBootstrapToken, verifyBootstrapToken } from "../auth/bootstrap-token.ts";
 import { forbidden } from "../auth/forbidden.ts";
 import type { TokenIssuer, VerifiedToken } from "../auth/token.ts";
 import { anonymous } from "../auth/user.ts";
+import type { Clock } from "../clock.ts";
+import type { ObjectKey } from "../kubernetes/object.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
+import type { Secret } from "../kubernetes/types.ts";
 import type { Meter } from "../metering/meter.ts";
 import type { ClusterRef } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -15,6 +19,11 @@ import { type ApiResponse, failure, noSuchResource } from "./response.ts";
 /** Port: brings a cluster into this process. `undefined` when there is none. */
 export interface ClusterDirectory {
   open(ref: ClusterRef): Promise<ServedCluster | undefined>;
+  /**
+   * A Secret of the cluster with this id, without opening it: who asks is not known yet. `undefined`: no such Secret, no such cluster.
+   * Absent: this host takes no bootstrap tokens.
+   */
+  findSecret?(clusterId: string, key: ObjectKey): Promise<{ readonly cluster: ClusterRef; readonly secret: Secret } | undefined>;
   /** As much of the token's cluster as one request needs, where that is cheaper than to open it. `undefined`: open it. */
   openPart?(token: VerifiedToken, request: ApiRequest): Promise<ServedCluster | undefined>;
 }
@@ -22,6 +31,7 @@ export interface ClusterDirectory {
 export interface SurfaceOptions {
   readonly directory: ClusterDirectory;
   readonly tokens: TokenIssuer;
+  readonly clock: Clock;
   readonly log: Log;
   /** Ids of failures nobody foresaw, for the log. */
   readonly requestId: () => string;
@@ -44,17 +54,25 @@ export const isClusterPath = (path: string): boolean =>
 export function createClusterSurface({
   directory,
   tokens,
+  clock,
   log,
   requestId,
   meter,
   throttle,
 }: SurfaceOptions): (request: ApiRequest) => Promise<ApiResponse> {
-  const identify = async (request: ApiRequest): Promise<VerifiedToken | "none" | "bad"> => {
+  /** It names no cluster, so it is looked for in that of the path alone; a wrong one is answered as one for a cluster that is not there. */
+  const identifyBootstrap = async (clusterId: string | undefined, token: string): Promise<VerifiedToken | undefined> => {
+    const bootstrap = clusterId === undefined ? undefined : parseBootstrapToken(token);
+    if (clusterId === undefined || !bootstrap) return undefined;
+    const found = await directory.findSecret?.(clusterId, bootstrapSecretKey(bootstrap.id));
+    return found && verifyBootstrapToken(bootstrap, found.secret, found.cluster, clock.now());
+  };
+  const identify = async (request: ApiRequest, clusterId: string | undefined): Promise<VerifiedToken | "none" | "bad"> => {
     const header = request.header("authorization");
     if (header === undefined || header === "") return "none";
     const token = /^Bearer +(\S+)\s*$/i.exec(header)?.[1];
     if (token === undefined) return "bad";
-    return tokens.cachedToken(token) ?? (await tokens.verifyToken(token)) ?? "bad";
+    return tokens.cachedToken(token) ?? (await tokens.verifyToken(token)) ?? (await identifyBootstrap(clusterId, token)) ?? "bad";
   };
   const onUnknown =
     (request: ApiRequest) =>
@@ -71,7 +89,7 @@ export function createClusterSurface({
       const issuer = () => issuerDocument(path, request.url.slice(0, request.url.length - url.length), request, tokens);
       const published = id === undefined ? await issuer() : undefined;
       if (published) return published;
-      const verified = await identify(request);
+      const verified = await identify(request, id);
       if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
       if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
       if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());

@@ -3,6 +3,8 @@ import type { ClusterAuthority } from "../auth/certificate-signing.ts";
 import type { RbacAuthorizer } from "../auth/rbac.ts";
 import { createAdmissionPolicyStatusController } from "./admission-policy-status.ts";
 import { type ApiServerAddress, createApiServerEndpointsController } from "./api-server-endpoints.ts";
+import { createBootstrapSigner } from "./bootstrap-signer.ts";
+import { createBootstrapTokenCleaner } from "./bootstrap-token-cleaner.ts";
 import { createCertificateApprovingController } from "./certificate-approving.ts";
 import { createCertificateCleaner } from "./certificate-cleaner.ts";
 import { createCertificateSigningController } from "./certificate-signing-controller.ts";
@@ -81,6 +83,8 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createGarbageCollector(),
     createEventTtlController(),
     createCertificateCleaner(),
+    createBootstrapTokenCleaner(),
+    createBootstrapSigner(),
     ...(certificates !== undefined
       ? [createCertificateApprovingController(certificates.authorizer), createCertificateSigningController(certificates.authority)]
       : []),

@@ -15,7 +15,13 @@ let api: Harness;
 let surface: (request: ApiRequest) => Promise<ApiResponse>;
 beforeAll(async () => {
   api = await createHarness();
-  surface = createClusterSurface({ directory: { open: async () => api.served }, tokens, log: silentLog, requestId: randomUUID });
+  surface = createClusterSurface({
+    directory: { open: async () => api.served },
+    tokens,
+    clock: systemClock,
+    log: silentLog,
+    requestId: randomUUID,
+  });
 });
 afterAll(() => api.close());
 
