@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { usageIntervalMs } from "../shared/metering/usage-metering.ts";
 import { variables } from "./names.ts";
 
 const url = z
@@ -7,6 +6,9 @@ const url = z
   .transform((text) => text.replace(/\/+$/, ""))
   .optional();
 const count = (least: number, most: number, usual: number) => z.coerce.number().min(least).max(most).default(usual);
+
+/** A write is paid, and an instance that dies takes with it what it has not written: at most so much of its usage. */
+const usageSeconds = 900;
 
 const shape = z.object({
   [variables.table]: z.string().min(3),
@@ -26,7 +28,7 @@ const shape = z.object({
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
   [variables.idlePollSeconds]: count(1, 300, 30),
-  [variables.usageSeconds]: count(1, 3600, usageIntervalMs / 1000),
+  [variables.usageSeconds]: count(1, 3600, usageSeconds),
   [variables.logLevel]: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 

@@ -26,11 +26,11 @@ export interface UsageMeteringOptions {
 }
 
 /** Divides an hour, so that what an hour saw is written as that hour's. What a process that dies has not written is at most this much. */
-export const usageIntervalMs = 5 * 60_000;
+const usageIntervalMs = 5 * 60_000;
 
 /**
  * Functions, which live from request to request, put together the same parts: a `createMeter` and a `createUsageWriter` for each instance, `flush` before the
- * end of an invocation when the last one was `usageIntervalMs` ago; and `closeUsageDays` on a schedule, once an hour.
+ * end of an invocation when the last one was `usageSeconds` of theirs ago; and `closeUsageDays` on a schedule, once an hour.
  */
 export function createUsageMetering({ store, clock, log, writerId, onDayClosed }: UsageMeteringOptions): UsageMetering {
   const meter = createMeter(clock);

@@ -11,6 +11,7 @@ describe("the functions' environment", () => {
       tenantRole: undefined,
       requests: { burst: 400, perSecond: 100 },
       idlePollSeconds: 30,
+      usageSeconds: 900,
       logLevel: "info",
     });
   });
