@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** Machines of the default cluster; default none. */
   readonly nodes?: number;
   readonly runtime?: "process" | "hollow" | "containerd";
+  /** The folder in which its state gets a folder; default the system's for passing things. */
+  readonly parent?: string;
   /** Of the server and of the tools, besides what the fixture sets. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -59,8 +61,13 @@ const msPerTick = 10;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The embedded host as `npm start` runs it: a process of its own on a free port over a fresh data directory. */
-export async function startServer({ nodes = 0, runtime = "hollow", environment: given = {} }: ServerOptions = {}): Promise<ServerFixture> {
-  const home = await mkdtemp(join(tmpdir(), "coracle-e2e-"));
+export async function startServer({
+  nodes = 0,
+  runtime = "hollow",
+  parent = tmpdir(),
+  environment: given = {},
+}: ServerOptions = {}): Promise<ServerFixture> {
+  const home = await mkdtemp(join(parent, "coracle-e2e-"));
   const dataDirectory = join(home, "data");
   const kubeconfig = join(dataDirectory, "kubeconfig");
   const settings = { ...given, CORACLE_DATA_DIR: dataDirectory, CORACLE_NODES: String(nodes), CORACLE_RUNTIME: runtime };

@@ -82,6 +82,8 @@ export class GroupCommit<T> {
     const synced = root.flushed.then(() => undefined);
     // lmdb begins the first batch of a turn when the event loop comes round, and at once when there is a second.
     const begun = root.batch(() => undefined);
+    // A full disk fails all of them: what fails first tells of it, and the others must not end the process.
+    for (const promise of [written, begun, synced]) promise.catch(hush);
     Promise.all([written, begun])
       .then(() => synced)
       .then(
@@ -107,4 +109,9 @@ export class GroupCommit<T> {
     const flights = [...this.#groups.splice(0).flatMap((group) => group.flights), ...this.#waiting.splice(0)];
     for (const { reject } of flights) reject(failed);
   }
+}
+
+/** LMDB's errors carry a promise of the reason, which is rejected too. */
+function hush(error: unknown): void {
+  if (error instanceof Error && "commitError" in error && error.commitError instanceof Promise) error.commitError.catch(() => undefined);
 }
