@@ -4,8 +4,13 @@ import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
 import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
+import { goQuote } from "../kubernetes/schema/go-text.ts";
+import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { restoreProblem } from "../kubernetes/schema/restore-problem.ts";
 import { StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
+import { goText } from "../kubernetes/strategic-merge-value.ts";
+import type { Patch } from "./object-client.ts";
 import { parseYamlText } from "./yaml-text.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
@@ -105,6 +110,10 @@ export interface Expected {
   readonly schema: KindSchema | undefined;
   /** An apply configuration: only what it says, nothing that decoding would fill in. */
   readonly sparse?: boolean;
+  /** The result of a strategic merge patch, which another reader turns into an object than the one of bodies. */
+  readonly restored?: boolean;
+  /** The answer to what cannot be read, where it is not that of a body. */
+  readonly refuse?: (why: string) => StatusError;
 }
 
 export const expectedOf = (definition: ResourceDefinition, schema: KindSchema | undefined): Expected => ({
@@ -126,8 +135,10 @@ export function decodeObject(
 ): KubernetesObject {
   const { kind, apiVersion, schema } = expected;
   const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
-  const refuse = (why: string): StatusError =>
-    new StatusError("BadRequest", `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`);
+  const refuse =
+    expected.refuse ??
+    ((why: string): StatusError =>
+      new StatusError("BadRequest", `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`));
   if (!isRecord(value)) {
     const found = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
     throw refuse(
@@ -138,7 +149,7 @@ export function decodeObject(
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = value;
   const object: Record<string, unknown> = { kind, apiVersion, metadata: metadata ?? {}, ...rest };
   if (expected.sparse && schema) checkTyped(schema, object, expected.apiVersion);
-  const problem = schema?.checkTypes(object);
+  const problem = expected.restored && schema ? restoreProblem(schema.node, object) : schema?.checkTypes(object);
   if (problem !== undefined) throw refuse(problem);
   if (validation !== "Ignore" && !expected.sparse) {
     const unknown = schema?.unknownFields(object) ?? [];
@@ -146,18 +157,58 @@ export function decodeObject(
     if (problems.length > 0 && validation === "Strict") throw refuse(`strict decoding error: ${problems.join(", ")}`);
     for (const problem of problems) warn(problem);
   }
+  const untracked = isRecord(metadata) && Array.isArray(metadata.managedFields) && metadata.managedFields.length === 0;
   if (!expected.sparse) schema?.prune(object);
   if (!hasMetadata(object)) throw refuse("metadata is missing");
+  // An empty list is not the same as none: it asks for the managers to be forgotten.
+  if (untracked) object.metadata.managedFields = [];
   return object;
 }
 
 /** @throws UnexplainedError for what apply cannot read */
-function checkTyped({ node }: KindSchema, object: Record<string, unknown>, apiVersion: string): void {
+export function checkTyped({ node }: KindSchema, object: Readonly<Record<string, unknown>>, apiVersion: string): void {
   const problem = typedProblem(node, object);
   if (problem === undefined) return;
   const { name = "", namespace = "" } = isRecord(object.metadata) ? object.metadata : {};
   const gvk = `${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${String(object.kind)}`;
   throw new UnexplainedError(`failed to create typed patch object (${String(namespace)}/${String(name)}; ${gvk}): ${problem}`);
+}
+
+/**
+ * The result of a patch as an object. What is wrong with it is said of the patch: with the whole result for JSON and merge patches, with the
+ * patch itself for strategic ones. @throws StatusError `Invalid`
+ */
+export function decodePatched(
+  value: unknown,
+  patch: Patch,
+  expected: Expected,
+  validation: FieldValidation,
+  warn: (text: string) => void,
+): KubernetesObject {
+  const refuse = (why: string): StatusError => {
+    const shown = patch.type === "strategic" ? goText(patch.body) : JSON.stringify(sorted(value));
+    return invalidStatus("", "", "", [
+      { reason: "FieldValueInvalid", field: "patch", message: `Invalid value: ${goQuote(shown)}: ${why}` },
+    ]);
+  };
+  return decodeObject(value, { ...expected, refuse, restored: patch.type === "strategic" }, validation, warn);
+}
+
+/** In the order in which a Go map is written; metadata in that of its Go struct, what else is below the first level in its own. */
+const sorted = (value: unknown): unknown =>
+  isRecord(value)
+    ? Object.fromEntries(
+        Object.entries(value)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, field]) => [name, name === "metadata" && isRecord(field) ? metadataInOrder(field) : field]),
+      )
+    : value;
+
+const metadataOrder = ["name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp"];
+
+function metadataInOrder(metadata: Record<string, unknown>): Record<string, unknown> {
+  const first = metadataOrder.filter((name) => metadata[name] !== undefined).map((name) => [name, metadata[name]]);
+  return { ...Object.fromEntries(first), ...metadata };
 }
 
 function hasMetadata(value: Record<string, unknown>): value is Record<string, unknown> & KubernetesObject {

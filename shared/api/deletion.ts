@@ -51,16 +51,17 @@ export async function deleteObject(
 
 function checkPreconditions(definition: ResourceDefinition, live: StoredObject, options: DeleteOptions): void {
   const { uid = "" } = live.object.metadata;
-  const fail = (what: string, wanted: string, found: string): Error =>
+  // The kind in the place of the resource, as apiserver's `BeforeDelete` has it.
+  const fail = (what: string, wanted: string, found: string, why: string): Error =>
     conflict(
       definition.group,
-      definition.resource,
+      definition.kind,
       live.key.name,
-      `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been deleted and then recreated`,
+      `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been ${why}`,
     );
-  if (options.uid !== undefined && options.uid !== uid) throw fail("UID", options.uid, uid);
+  if (options.uid !== undefined && options.uid !== uid) throw fail("UID", options.uid, uid, "deleted and then recreated");
   if (options.resourceVersion !== undefined && options.resourceVersion !== String(live.revision)) {
-    throw fail("ResourceVersion", options.resourceVersion, String(live.revision));
+    throw fail("ResourceVersion", options.resourceVersion, String(live.revision), "modified");
   }
 }
 

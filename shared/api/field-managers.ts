@@ -1,18 +1,22 @@
 import { cloneJson } from "../kubernetes/clone.ts";
+import { convert } from "../kubernetes/conversion.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import { type AppliedObject, applyConfiguration } from "../kubernetes/managed-fields/apply.ts";
 import { parentManagers, scaleManagers } from "../kubernetes/managed-fields/scale-managers.ts";
-import { sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
+import { type ConvertForManager, sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
 import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import { replicasPathOf } from "../kubernetes/scale.ts";
 import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
+import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import type { ManagedFieldsEntry, Scale } from "../kubernetes/types.ts";
 
 /** A write as the managers of fields see it. */
 export interface ManagedWrite {
   readonly definition: ResourceDefinition;
   readonly schema: KindSchema | undefined;
+  /** The version that the request is in, where the object is kept in another. */
+  readonly served?: ResourceDefinition;
   readonly manager: string;
   /** Empty for the resource itself. */
   readonly subresource: string;
@@ -39,6 +43,31 @@ function ignoredPaths({ definition, subresource }: ManagedWrite): string[][] {
   return definition.subresources.some(({ name }) => name === "status") ? [["status"]] : [];
 }
 
+const schemaOfVersion = ({ group, version, kind }: ResourceDefinition): KindSchema | undefined => kindSchema(group, version, kind);
+
+/** The built-in kinds whose versions differ in more than their name, with those versions. */
+const versionsOfKind: Readonly<Record<string, readonly string[]>> = {
+  HorizontalPodAutoscaler: ["autoscaling/v1", "autoscaling/v2"],
+  Event: ["v1", "events.k8s.io/v1"],
+};
+
+/** How the object looks to managers that wrote it in another version. */
+function conversionFor(definition: ResourceDefinition): { convert?: ConvertForManager } {
+  const versions = definition.custom ? undefined : versionsOfKind[definition.kind];
+  if (versions === undefined) return {};
+  return {
+    convert(object, apiVersion) {
+      if (!versions.includes(apiVersion)) return undefined;
+      const [version = "", group = ""] = apiVersion.split("/").reverse();
+      const to: ResourceDefinition = Object.assign({}, definition, { group, version });
+      const schema = schemaOfVersion(to);
+      return (
+        schema && { object: asRecord(convert(object as unknown as KubernetesObject, apiVersionOf(definition), to)), schema: schema.fields }
+      );
+    },
+  };
+}
+
 /** What the kind prints with nothing set. */
 export function emptyObject(schema: KindSchema | undefined, definition: ResourceDefinition): KubernetesObject {
   const empty = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata: {} };
@@ -48,17 +77,21 @@ export function emptyObject(schema: KindSchema | undefined, definition: Resource
 
 /** Sets `metadata.managedFields` of `next` to what they are after the write. `live` is undefined for a create. */
 export function recordManagers(write: ManagedWrite, live: KubernetesObject | undefined, next: KubernetesObject): void {
-  const { definition, schema, manager, subresource, timeIso } = write;
+  const { manager, subresource, timeIso } = write;
+  const definition = write.served ?? write.definition;
+  const schema = definition === write.definition ? write.schema : schemaOfVersion(definition);
+  const shown = (object: KubernetesObject): KubernetesObject => convert(object, apiVersionOf(write.definition), definition);
   const managers = trackUpdate({
     schema: schema?.fields,
-    live: asRecord(live ?? emptyObject(schema, definition)),
-    next: asRecord(next),
+    live: asRecord(live ? shown(live) : emptyObject(schema, definition)),
+    next: asRecord(shown(next)),
     manager,
     apiVersion: apiVersionOf(definition),
     subresource,
     timeIso,
     managers: live?.metadata.managedFields,
     ignored: ignoredPaths(write),
+    ...conversionFor(definition),
   });
   setManagers(next, managers);
 }
@@ -84,6 +117,34 @@ export function managersAfterScale(write: ManagedWrite, live: KubernetesObject, 
     managers,
   });
   return parentManagers(live.metadata.managedFields, scale, apiVersion, paths);
+}
+
+/** Server-side apply of a Scale: its managers are those of the object's replicas. @throws StatusError `Conflict`, `BadRequest` */
+export function applyScale(
+  write: ManagedWrite,
+  live: KubernetesObject,
+  liveScale: Scale,
+  config: JsonObject,
+  force: boolean,
+): { replicas: number; managers: ManagedFieldsEntry[] } {
+  const parent = apiVersionOf(write.definition);
+  const paths = { [parent]: replicasPathOf(write.definition) };
+  const schema = kindSchema("autoscaling", "v1", "Scale");
+  const { manager, subresource, timeIso } = write;
+  const { object, managers } = applyConfiguration({
+    schema: schema?.fields,
+    live: asRecord(liveScale),
+    empty: { kind: "Scale", apiVersion: "autoscaling/v1", metadata: {} },
+    config,
+    manager,
+    apiVersion: "autoscaling/v1",
+    subresource,
+    timeIso,
+    managers: scaleManagers(live.metadata.managedFields, paths),
+    force,
+  });
+  const replicas = (object as { spec?: { replicas?: number } | null }).spec?.replicas ?? 0;
+  return { replicas, managers: parentManagers(live.metadata.managedFields, managers, parent, paths) };
 }
 
 export function setManagers(object: KubernetesObject, managers: ManagedFieldsEntry[]): void {
@@ -112,6 +173,7 @@ export function applyManaged(
     managers: live?.metadata.managedFields,
     force,
     ignored: ignoredPaths(write),
+    ...conversionFor(definition),
   });
   const object = cloneJson(applied.object);
   schema?.prune(object);

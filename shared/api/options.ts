@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
+import { goQuote } from "../kubernetes/schema/go-text.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import { isStatus, type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import { type FieldValidation, parseBody } from "./decode.ts";
 import type { DeleteOptions } from "./object-client.ts";
 import type { ApiRequest } from "./request-info.ts";
@@ -30,11 +32,41 @@ export function parseFieldValidation(kind: OptionsKind, query: URLSearchParams):
   throw invalid(kind, "fieldValidation", "FieldValueNotSupported", message);
 }
 
+/** What Go does not print: everything but letters, marks, numbers, punctuation, symbols and the ASCII space. */
+const notPrinted = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+
+function* unprinted(manager: string): Iterable<StatusCause> {
+  let at = 0;
+  for (const character of manager) {
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    if (notPrinted.test(character))
+      yield {
+        reason: "FieldValueInvalid",
+        field: "fieldManager",
+        message: `Invalid value: ${goQuote(manager)}: invalid character U+${code} (at position ${at})`,
+      };
+    at += Buffer.byteLength(character);
+  }
+}
+
+/** Only an apply may be forced. @throws StatusError `Invalid` */
+export function refuseForce(query: URLSearchParams): void {
+  if ((query.get("force") ?? "") !== "")
+    throw invalid("PatchOptions", "force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch");
+}
+
 /** The manager named in the query, else the user agent up to its first slash. @throws StatusError `Invalid` */
 export function parseFieldManager(kind: OptionsKind, query: URLSearchParams, userAgent: string | undefined): string {
   const named = query.get("fieldManager") ?? "";
-  if (named.length > managerLimit)
-    throw invalid(kind, "fieldManager", "FieldValueTooLong", `Too long: may not be more than ${managerLimit} bytes`);
+  const problems: StatusCause[] = [];
+  if (Buffer.byteLength(named) > managerLimit)
+    problems.push({
+      reason: "FieldValueTooLong",
+      field: "fieldManager",
+      message: `Too long: may not be more than ${managerLimit} bytes`,
+    });
+  if (notPrinted.test(named)) problems.push(...unprinted(named));
+  if (problems.length > 0) throw invalidStatus(kind, "meta.k8s.io", "", problems);
   if (named !== "") return named;
   return (userAgent ?? "").split("/")[0]?.slice(0, managerLimit) ?? "";
 }
@@ -56,7 +88,7 @@ export interface ParsedDelete {
 /** `DeleteOptions` from the body, else from the query. @throws StatusError `BadRequest`, `Invalid` */
 export async function parseDelete(request: ApiRequest, query: URLSearchParams, limit: number): Promise<ParsedDelete> {
   const body = await request.body(limit);
-  const given = body.length > 0 ? parseBody(body, request.header("content-type"), "DeleteOptions") : fromQuery(query);
+  const given = body.length > 0 ? parseDeleteBody(body, request.header("content-type")) : fromQuery(query);
   const parsed = deleteBody.safeParse(given ?? {});
   if (!parsed.success)
     throw new StatusError(
@@ -64,18 +96,14 @@ export async function parseDelete(request: ApiRequest, query: URLSearchParams, l
       `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${parsed.error.issues[0]?.message ?? ""}`,
     );
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, dryRun, preconditions } = parsed.data;
-  if (gracePeriodSeconds != null && gracePeriodSeconds < 0 && gracePeriodSeconds !== -1) {
-    throw invalid(
-      "DeleteOptions",
-      "gracePeriodSeconds",
-      "FieldValueInvalid",
-      `Invalid value: ${gracePeriodSeconds}: must be greater than or equal to 0`,
-    );
+  if (orphanDependents != null && propagationPolicy != null) {
+    const message = `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`;
+    throw invalid("DeleteOptions", "propagationPolicy", "FieldValueInvalid", message);
   }
   const policy = policies.find((known) => known === propagationPolicy);
-  if (propagationPolicy != null && propagationPolicy !== "" && !policy) {
-    const message = `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan", "nil"`;
-    throw invalid("DeleteOptions", "propagationPolicy", "FieldValueInvalid", message);
+  if (propagationPolicy != null && !policy) {
+    const message = `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`;
+    throw invalid("DeleteOptions", "propagationPolicy", "FieldValueNotSupported", message);
   }
   if (dryRun?.some((value) => value !== "All")) {
     const list = dryRun.map((value) => JSON.stringify(value)).join(", ");
@@ -88,10 +116,29 @@ export async function parseDelete(request: ApiRequest, query: URLSearchParams, l
     options: {
       ...(preconditions?.uid != null && { uid: preconditions.uid }),
       ...(preconditions?.resourceVersion != null && { resourceVersion: preconditions.resourceVersion }),
-      ...(gracePeriodSeconds != null && { gracePeriodSeconds }),
+      // Less than nothing is the shortest time there is.
+      ...(gracePeriodSeconds != null && { gracePeriodSeconds: gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds }),
       ...(propagation && { propagationPolicy: propagation }),
     },
   };
+}
+
+/** The body of a deletion; what cannot be read is an error without a reason. */
+function parseDeleteBody(body: Buffer, contentType: string | undefined): unknown {
+  let value: unknown;
+  try {
+    value = parseBody(body, contentType, "DeleteOptions");
+  } catch (error) {
+    if (isStatus(error) && error.message.includes("couldn't get version/kind"))
+      throw new UnexplainedError(`couldn't get version/kind; json parse error: ${jsonSyntaxProblem(body.toString("utf8"))}`);
+    throw error;
+  }
+  const { kind, apiVersion } = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
+  if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions")
+    throw new UnexplainedError(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? "v1")} in scheme "pkg/runtime/scheme.go:110"`,
+    );
+  return value;
 }
 
 function fromQuery(query: URLSearchParams): object {

@@ -1,10 +1,11 @@
 import { cloneJson } from "../kubernetes/clone.ts";
 import { applyJsonPatch } from "../kubernetes/json-patch.ts";
+import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import { applyMergePatch } from "../kubernetes/merge-patch.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import { isStatus, StatusError } from "../kubernetes/status-error.ts";
 import { applyStrategicMergePatch } from "../kubernetes/strategic-merge-patch.ts";
-import { parseJson, parseYamlBody } from "./decode.ts";
+import { parseJson } from "./decode.ts";
 import type { Patch } from "./object-client.ts";
 
 const mediaTypes = {
@@ -20,7 +21,7 @@ export function parsePatch(body: Buffer, contentType: string | undefined, kind: 
   const media = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
   const type = media in mediaTypes ? mediaTypes[media as keyof typeof mediaTypes] : undefined;
   if (type === undefined || (type === "strategic" && !strategic)) throw unsupported(strategic, media);
-  const value = type === "json" ? parseJsonPatch(body) : parsePatchObject(body, kind);
+  const value = type === "json" ? parseJsonPatch(body) : parsePatchObject(body, kind, type === "merge" ? "error decoding patch: " : "");
   return type === "json" ? { type, body: value as unknown[] } : { type, body: value as Record<string, unknown> };
 }
 
@@ -40,18 +41,26 @@ function parseJsonPatch(body: Buffer): unknown {
   try {
     value = JSON.parse(body.toString("utf8"));
   } catch {
-    throw new StatusError("BadRequest", "error decoding patch: invalid JSON");
+    throw new StatusError("BadRequest", `error decoding patch: ${jsonSyntaxProblem(body.toString("utf8"))}`);
   }
   if (!Array.isArray(value))
     throw new StatusError("BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
   return value;
 }
 
-function parsePatchObject(body: Buffer, kind: string): unknown {
+function parsePatchObject(body: Buffer, kind: string, where: string): unknown {
   const text = body.toString("utf8");
-  const value = text.trimStart().startsWith("{") ? parseJson(text, kind) : parseYamlBody(text, kind).value;
-  if (!isRecord(value)) throw new StatusError("BadRequest", "error decoding patch: a JSON object is expected");
-  return value;
+  let value: unknown;
+  try {
+    value = parseJson(text, kind);
+  } catch (error) {
+    if (isStatus(error) && !error.message.includes("json parse error")) throw error;
+    throw new StatusError("BadRequest", `${where}${jsonSyntaxProblem(text)}`);
+  }
+  if (isRecord(value)) return value;
+  if (value === null) return {};
+  const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  throw new StatusError("BadRequest", `${where}json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
 }
 
 /** The patched document; `live` stays as it is. @throws StatusError `BadRequest`, `Invalid` */

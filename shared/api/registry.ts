@@ -8,6 +8,7 @@ import { generateName } from "../kubernetes/random-suffix.ts";
 import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { StatusError } from "../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
@@ -20,7 +21,7 @@ import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
 import { readCustom, storedForm } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
-import { alreadyExists, conflict, notFound } from "./response.ts";
+import { alreadyExists, conflict, notFound, noVersion } from "./response.ts";
 import { type Body, type Preparing, type Strategy, strategyOf } from "./strategy.ts";
 
 /** Who writes, and how. */
@@ -88,7 +89,7 @@ export class Registry {
     delete body.metadata.deletionTimestamp;
     delete body.metadata.deletionGracePeriodSeconds;
     if (context.fieldManager !== "" && !managers)
-      recordManagers(this.#managedWrite(definition, schema, context, undefined), undefined, body);
+      recordManagers(this.#managedWrite(served, definition, schema, context, undefined), undefined, body);
     const { managedFields } = body.metadata;
     body.metadata = this.#newMetadata(body.metadata, definition, namespace, strategy.generation);
     if (managers ?? managedFields) setManagers(body, managers ?? managedFields ?? []);
@@ -104,7 +105,7 @@ export class Registry {
       const allocated =
         definition.collection === "services" ? await companionsOfCreate(this.cluster, definition, next, context.dryRun) : undefined;
       strategy.prepareCreate?.(next, this.#preparing(context));
-      const causes = schema?.validateCreate(asRecord(next)) ?? [];
+      const causes = this.#judgedAs(served, schema)?.validateCreate(asRecord(judged(definition, served, next))) ?? [];
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
       for (const text of schema?.warnings(asRecord(next), undefined) ?? []) context.warn(text);
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
@@ -255,7 +256,7 @@ export class Registry {
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
       if (requested) next.metadata.managedFields = requested;
-      recordManagers(this.#managedWrite(definition, schema, context, subresource), before, next);
+      recordManagers(this.#managedWrite(served, definition, schema, context, subresource), before, next);
     } else setManagers(next, before.metadata.managedFields ?? []);
     const { namespace, name } = live.key;
     const place = { served, definition, schema, subresource: subresource ?? "", namespace, name, context };
@@ -265,24 +266,29 @@ export class Registry {
     if (strategy.generation === true && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
       next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
+    const [after, prior] = [next, before].map((object) => asRecord(judged(definition, served, object))) as [JsonObject, JsonObject];
+    const part = subresource === "status" ? "status" : undefined;
     const causes =
-      subresource === "binding"
-        ? []
-        : (schema?.validateUpdate(asRecord(next), asRecord(before), subresource === "status" ? "status" : undefined, context.warn) ?? []);
+      subresource === "binding" ? [] : (this.#judgedAs(served, schema)?.validateUpdate(after, prior, part, context.warn) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
     if (subresource === undefined) for (const text of schema?.warnings(asRecord(next), asRecord(before)) ?? []) context.warn(text);
     await validateAdmitted(this.cluster, attributes);
     return { next, attributes };
   }
 
+  #judgedAs(served: ResourceDefinition, schema: KindSchema | undefined): KindSchema | undefined {
+    return served.group === eventsGroup ? this.schemaOf(served) : schema;
+  }
+
   #managedWrite(
+    served: ResourceDefinition,
     definition: ResourceDefinition,
     schema: KindSchema | undefined,
     context: WriteContext,
     subresource: UpdateSubresource,
   ): ManagedWrite {
     const timeIso = timestamp(this.cluster.clock.now());
-    return { definition, schema, manager: context.fieldManager, subresource: subresource ?? "", timeIso };
+    return { served, definition, schema, manager: context.fieldManager, subresource: subresource ?? "", timeIso };
   }
 
   #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: Strategy["generation"]): ObjectMeta {
@@ -335,6 +341,12 @@ function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: Kub
   return convert(object, from.group === "" ? from.version : `${from.group}/${from.version}`, to);
 }
 
+/** The newer group of events has rules of its own: an event written through it is judged by those. Everything else is judged as it is kept. */
+const eventsGroup = "events.k8s.io";
+
+const judged = (definition: ResourceDefinition, served: ResourceDefinition, object: KubernetesObject): KubernetesObject =>
+  served.group === eventsGroup ? toStorage(definition, served, object) : object;
+
 function resetStatus(object: Body, empty: Body): void {
   if (empty.status === undefined) delete object.status;
   else object.status = empty.status;
@@ -382,19 +394,32 @@ function checkPreconditions(definition: ResourceDefinition, live: StoredObject, 
   if (options.replaces === true && version === "0" && !strategyOf(definition).unconditionalUpdate) throw versionMissing(definition, name);
   if (options.uid !== undefined && options.uid !== live.object.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${live.object.metadata.uid ?? ""}`;
-    throw conflict(definition.group, definition.resource, name, why);
+    const text = `StorageError: invalid object, Code: 4, Key: ${etcdKey(definition, live.key)}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
+    throw conflict(definition.group, definition.resource, name, text);
   }
   if (options.resourceVersion === undefined || options.resourceVersion === "0") return;
   if (!/^\d+$/.test(options.resourceVersion)) {
-    throw invalidStatus(definition.kind, definition.group, name, [
-      {
-        reason: "FieldValueInvalid",
-        field: "metadata.resourceVersion",
-        message: `Invalid value: ${JSON.stringify(options.resourceVersion)}: must be an unsigned integer`,
-      },
-    ]);
+    throw noVersion(options.resourceVersion);
   }
   if (options.resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
+}
+
+/** Where Kubernetes' own places in etcd are not named after the resource. */
+const etcdPlaces: Readonly<Record<string, string>> = {
+  services: "services/specs",
+  endpoints: "services/endpoints",
+  nodes: "minions",
+  replicationcontrollers: "controllers",
+  "networking.k8s.io/ingresses": "ingress",
+  "apiregistration.k8s.io/apiservices": "apiregistration.k8s.io/apiservices",
+  "apiextensions.k8s.io/customresourcedefinitions": "apiextensions.k8s.io/customresourcedefinitions",
+};
+
+/** The key under which kube-apiserver would keep the object. */
+function etcdKey({ group, resource, custom }: ResourceDefinition, { namespace, name }: StoredObject["key"]): string {
+  const collection = group === "" ? resource : `${group}/${resource}`;
+  const place = etcdPlaces[collection] ?? (custom ? collection : resource);
+  return ["/registry", place, ...(namespace === "" ? [] : [namespace]), name].join("/");
 }
 
 /** As the generic registry says it, which knows the resource and not its kind, and prints the version as Go prints an unsigned number. */

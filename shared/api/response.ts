@@ -1,3 +1,4 @@
+import { goQuote } from "../kubernetes/schema/go-text.ts";
 import { isStatus, type StatusDetails, StatusError, type StatusReason, UnexplainedError } from "../kubernetes/status-error.ts";
 import { isStoreError } from "../store/store.ts";
 import type { ResourceRequest } from "./request-info.ts";
@@ -86,6 +87,9 @@ export function failure(error: StatusError): ApiResponse {
   const retry = error.details?.retryAfterSeconds;
   return document(error.code, statusBody(error), retry === undefined ? undefined : { "retry-after": String(retry) });
 }
+
+/** A resource version that is no number, in the words of Go's parser. */
+export const noVersion = (text: string): StatusError => new UnexplainedError(`strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`);
 
 /** Store errors that reach the edge of a request, in the API's words. `undefined`: not an expected error. */
 export function toStatusError(error: unknown, request?: ResourceRequest): StatusError | undefined {

@@ -1,6 +1,6 @@
 import type { PatchSchema } from "./patch-schema.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
-import { StatusError } from "./status-error.ts";
+import { StatusError, UnexplainedError } from "./status-error.ts";
 import { goText, plainObject, unknownPatchType } from "./strategic-merge-value.ts";
 
 type MergeObjects = (original: JsonObject, patch: JsonObject, schema: PatchSchema | undefined) => JsonObject;
@@ -19,8 +19,7 @@ export function mergeLists(
   if (original.length === 0 && patch.length === 0) return [...original];
   if (!elementsAreObjects(original, patch)) return orderElements([...new Set([...original, ...patch])], patch, original, undefined);
   const mergeKey = schema?.mergeKey;
-  if (mergeKey === undefined || mergeKey === "")
-    throw new StatusError("InternalError", "cannot merge lists without merge key for type struct");
+  if (mergeKey === undefined || mergeKey === "") throw new UnexplainedError("cannot merge lists without merge key for type struct");
   const directives = splitDirectives(patch, mergeKey);
   const kept = directives.replaces ? directives.elements : dropMatching(original, mergeKey, directives.deleted);
   const elements = directives.replaces ? [] : directives.elements;
@@ -88,10 +87,7 @@ export function checkElementOrder(patch: readonly unknown[], order: readonly unk
   let matched = 0;
   for (const element of order) if (matched < plain.length && keyed(plain[matched]) === keyed(element)) matched++;
   if (matched < plain.length) {
-    throw new StatusError(
-      "InternalError",
-      `The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`,
-    );
+    throw new UnexplainedError(`The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);
   }
 }
 
@@ -103,7 +99,7 @@ function elementsAreObjects(...lists: (readonly unknown[])[]): boolean {
       const elementType = isJsonObject(element) ? "object" : element === null ? "null" : typeof element;
       type ??= elementType;
       if (type !== elementType) {
-        throw new StatusError("InternalError", `list element types are not identical: ${goText(lists)}`);
+        throw new UnexplainedError(`list element types are not identical: ${goText(lists)}`);
       }
     }
   }
@@ -119,7 +115,7 @@ function splitDirectives(patch: readonly unknown[], mergeKey: string): { element
     if (directive === undefined) elements.push(element);
     else if (directive === "delete") deleted.add(requiredKeyOf(element, mergeKey));
     else if (directive === "replace") replaces = true;
-    else if (directive === "merge") throw new StatusError("InternalError", "merging lists cannot yet be specified in the patch");
+    else if (directive === "merge") throw new UnexplainedError("merging lists cannot yet be specified in the patch");
     else throw unknownPatchType(directive, element);
   }
   return { elements, deleted, replaces };
@@ -148,11 +144,11 @@ function keyOf(element: unknown, mergeKey: string): unknown {
 
 function requiredKeyOf(element: unknown, mergeKey: string): unknown {
   const key = keyOf(element, mergeKey);
-  if (key === undefined) throw new StatusError("InternalError", `map: ${goText(element)} does not contain declared merge key: ${mergeKey}`);
+  if (key === undefined) throw new UnexplainedError(`map: ${goText(element)} does not contain declared merge key: ${mergeKey}`);
   return key;
 }
 
 function objectOrRefuse(element: unknown): JsonObject {
   if (isJsonObject(element)) return element;
-  throw new StatusError("InternalError", `expected a map[string]interface {}, but received a ${goText(element)}`);
+  throw new UnexplainedError(`expected a map[string]interface {}, but received a ${goText(element)}`);
 }

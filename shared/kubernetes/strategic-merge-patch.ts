@@ -1,6 +1,6 @@
 import type { PatchSchema } from "./patch-schema.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
-import { StatusError } from "./status-error.ts";
+import { StatusError, UnexplainedError } from "./status-error.ts";
 import { checkElementOrder, deleteScalars, mergeLists, orderElements } from "./strategic-merge-list.ts";
 import { plainElements, plainObject, plainValue, unknownPatchType } from "./strategic-merge-value.ts";
 
@@ -26,7 +26,7 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: PatchSche
   for (const name of Object.keys(patch)) {
     if (name === "$retainKeys" || name.startsWith(orderPrefix) || ordered.has(name)) continue;
     if (name === "__proto__") throw new StatusError("BadRequest", 'invalid patch: "__proto__" cannot be set');
-    if (name.startsWith(deletePrefix)) deleteFromList(merged, listNameOf(name, deletePrefix), patch[name]);
+    if (name.startsWith(deletePrefix)) deleteFromList(merged, listNameOf(name, deletePrefix, patch[name]), patch[name]);
     else mergeProperty(merged, name, patch[name], schema);
   }
   return merged;
@@ -75,7 +75,7 @@ function mergeOrderedLists(merged: JsonObject, patch: JsonObject, schema: PatchS
   const done = new Set<string>();
   for (const directive of Object.keys(patch)) {
     if (!directive.startsWith(orderPrefix)) continue;
-    const name = listNameOf(directive, orderPrefix);
+    const name = listNameOf(directive, orderPrefix, patch[directive]);
     const order = listOrRefuse(patch[directive]);
     const held = Object.hasOwn(merged, name) ? listOrRefuse(merged[name]) : undefined;
     const given = Object.hasOwn(patch, name) ? listOrRefuse(patch[name]) : undefined;
@@ -104,7 +104,15 @@ function deleteFromList(merged: JsonObject, name: string, deleted: unknown): voi
   if (Array.isArray(held) && Array.isArray(deleted)) merged[name] = deleteScalars(held, deleted);
 }
 
-function listNameOf(directive: string, prefix: string): string {
+const goTypeOf = (value: unknown): string => {
+  if (isJsonObject(value)) return "map[string]interface {}";
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
+  return typeof value === "boolean" ? "bool" : "string";
+};
+
+function listNameOf(directive: string, prefix: string, value: unknown): string {
+  if (directive === orderPrefix && !Array.isArray(value))
+    throw new UnexplainedError(`expected a []interface {}, but received a ${goTypeOf(value)}`);
   if (!directive.startsWith(`${prefix}/`)) throw badFormat(prefix === orderPrefix ? "setElementOrder list" : "primitive list");
   return directive.slice(prefix.length + 1);
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
-import { StatusError } from "./status-error.ts";
+import { StatusError, UnexplainedError } from "./status-error.ts";
 
 /** What a patch puts where nothing was: without nulls and directives. Undefined when a directive stands in its place. */
 export function plainValue(value: unknown): unknown {
@@ -24,7 +24,7 @@ export function plainElements(list: readonly unknown[]): unknown[] {
 }
 
 export function unknownPatchType(directive: unknown, element: unknown): StatusError {
-  return new StatusError("InternalError", `unknown patch type: ${goText(directive)} in map: ${goText(element)}`);
+  return new UnexplainedError(`unknown patch type: ${goText(directive)} in map: ${goText(element)}`);
 }
 
 /** A value as Go's `%v` prints it. */

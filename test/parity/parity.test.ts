@@ -5,13 +5,13 @@ import { readRecording } from "./recording.ts";
 import { replay } from "./replay.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
-const recording = readRecording();
+const recording = [...readRecording("recorded"), ...readRecording("validation")];
 const known: Readonly<Record<string, number>> = baseline;
 const hasServer = existsSync(new URL("../../server/main.mjs", import.meta.url));
 
 it("replays every recorded exchange", () => {
-  expect(recording).toHaveLength(27);
-  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(214);
+  expect(recording).toHaveLength(42);
+  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(764);
   expect(Object.keys(known).filter((name) => !recording.some((scenario) => scenario.name === name))).toEqual([]);
 });
 

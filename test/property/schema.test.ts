@@ -9,6 +9,7 @@ const names = fc.constantFrom("", "a", "b-1", "Bad_Name", "x.example.com", "true
 const quantities = fc.constantFrom<string | number>("1", "500m", "1Gi", "0", "-1", "1000m", 3, "0.5", "1e3", "100u");
 const integers = fc.constantFrom(0, 1, -1, 3, 80, 70_000, 3600, 2 ** 31 - 1);
 const times = fc.constantFrom("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123456+02:00");
+const microTimes = fc.constantFrom("2026-01-02T03:04:05.000000Z", "2026-01-02T03:04:05.123456+02:00");
 
 /** Values that fit the types of a schema, with holes, nulls and zeros in them. `depth` bounds recursion. */
 function fitting(node: SchemaNode, depth: number): fc.Arbitrary<unknown> {
@@ -32,8 +33,9 @@ function fitting(node: SchemaNode, depth: number): fc.Arbitrary<unknown> {
     case "intOrString":
       return fc.constantFrom(0, 1, "25%", "http", "");
     case "time":
-    case "microTime":
       return times;
+    case "microTime":
+      return microTimes;
     case "bytes":
       return fc.constantFrom("", "eA==", "e30=");
     case "any":

@@ -1,10 +1,20 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
+import { isJsonObject, type JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry } from "../../kubernetes/types.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, expectedOf, type FieldValidation, parseStrictly, type StrictProblems } from "../decode.ts";
+import {
+  bodyLimit,
+  decodeObject,
+  expectedOf,
+  type FieldValidation,
+  type ParsedBody,
+  parseStrictly,
+  type StrictProblems,
+} from "../decode.ts";
 import { applyManaged } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldValidation } from "../options.ts";
@@ -13,7 +23,7 @@ import { keyOf } from "../registry.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, notFound } from "../response.ts";
 import { encoderFor, respond } from "./read.ts";
-import { checkPlace, writeContext } from "./write.ts";
+import { checkVersion as checkGiven, checkPlace, writeContext } from "./write.ts";
 
 export const applyMediaType = "application/apply-patch+yaml";
 
@@ -23,19 +33,18 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   const { registry, cluster } = served;
   const negotiated = negotiate(request.header("accept"), info.query);
   const validation = parseFieldValidation("PatchOptions", info.query);
-  const manager = info.query.get("fieldManager") ?? "";
-  if (manager === "") throw missingManager();
+  const manager = applierOf(info.query);
   const context = { ...writeContext(call, "PatchOptions"), fieldManager: manager };
   const force = isTrue(info.query.get("force"));
   const schema = registry.schemaOf(definition);
   const body = await request.body(bodyLimit);
-  const { value, strictProblems } = parseStrictly(body, "application/yaml", definition.kind, validation);
+  const { value, strictProblems } = parseConfiguration(body, { kind: definition.kind, apiVersion: apiVersionOf(definition) }, validation);
   const read = (): KubernetesObject => {
+    refuseManagedFields(value);
     const seen = new Set(warnings);
     const config = decodeObject(structuredClone(value), { ...expectedOf(definition, schema), sparse: true }, validation, (text) => {
       if (!seen.has(text)) warnings.push(text);
     });
-    checkPlace(config, definition.namespaced ? target.namespace : "", target.name);
     return config;
   };
   const write = { definition, schema, manager, subresource: subresource ?? "", timeIso: timestamp(cluster.clock.now()) };
@@ -44,7 +53,10 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
     checkVersion(config, live, definition, target.name);
     const { object, managers } = applyManaged(write, live, config, force);
     checkRepeated(strictProblems, validation, warnings);
-    return { object: asObject(object), managers };
+    const next = asObject(object);
+    next.metadata = { ...next.metadata };
+    checkPlace(next, definition.namespaced ? target.namespace : "", target.name);
+    return { object: next, managers };
   };
   if (!(await registry.latest(keyOf(definition, target.namespace, target.name)))) {
     if (subresource !== undefined) throw notFound(definition.group, definition.resource, target.name);
@@ -54,6 +66,46 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   }
   const updated = await registry.update(definition, target.namespace, target.name, result, context, { subresource });
   return respond(200, encoderFor(call, negotiated).object(updated), negotiated);
+}
+
+/** The body as the configuration of an object of the kind that is applied to. @throws StatusError `BadRequest` */
+export function parseConfiguration(
+  body: Buffer,
+  expected: { readonly kind: string; readonly apiVersion: string },
+  validation: FieldValidation,
+): ParsedBody & { value: JsonObject } {
+  let parsed: ParsedBody;
+  try {
+    parsed = parseStrictly(body, "application/yaml", expected.kind, validation);
+  } catch (error) {
+    if (error instanceof StatusError && error.message.startsWith("error converting YAML"))
+      throw new StatusError("BadRequest", `error decoding YAML: ${error.message}`);
+    throw error;
+  }
+  const value = parsed.value ?? {};
+  if (!isJsonObject(value)) {
+    const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+    throw new StatusError(
+      "BadRequest",
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    );
+  }
+  if (value.kind !== expected.kind || value.apiVersion !== expected.apiVersion) {
+    const { apiVersion, kind } = value;
+    throw new StatusError("BadRequest", `invalid object type: ${versionText(apiVersion)}, Kind=${typeof kind === "string" ? kind : ""}`);
+  }
+  return { ...parsed, value };
+}
+
+/** A `GroupVersion` as a message names it: `/v1`, `apps/v1`, `/` for none. */
+const versionText = (apiVersion: unknown): string =>
+  typeof apiVersion !== "string" || apiVersion === "" ? "/" : apiVersion.includes("/") ? apiVersion : `/${apiVersion}`;
+
+/** Managed fields are the server's to write. @throws StatusError `BadRequest` */
+export function refuseManagedFields(config: JsonObject): void {
+  const metadata = isJsonObject(config.metadata) ? config.metadata : {};
+  if (metadata.managedFields !== undefined && metadata.managedFields !== null)
+    throw new StatusError("BadRequest", "metadata.managedFields must be nil");
 }
 
 /** Keys that stand twice in the configuration: told of after everything that the apply itself may be refused for. */
@@ -67,20 +119,28 @@ function checkRepeated(strictProblems: StrictProblems | undefined, validation: F
 /** An applied object has the metadata of the configuration at least. */
 const asObject = (object: Readonly<Record<string, unknown>>): KubernetesObject => ({ metadata: {}, ...object }) as KubernetesObject;
 
+/** The manager that an apply must name. @throws StatusError `Invalid` */
+export function applierOf(query: URLSearchParams): string {
+  const manager = query.get("fieldManager") ?? "";
+  if (manager === "") throw missingManager();
+  return manager;
+}
+
 const missingManager = (): StatusError =>
   invalidStatus("PatchOptions", "meta.k8s.io", "", [
     { reason: "FieldValueRequired", field: "fieldManager", message: "Required value: is required for apply patch" },
   ]);
 
-function checkVersion(
-  config: KubernetesObject,
-  live: KubernetesObject | undefined,
-  { group, resource }: { group: string; resource: string },
-  name: string,
-): void {
-  const { resourceVersion = "", uid = "" } = config.metadata;
-  if (uid !== "" && uid !== (live?.metadata.uid ?? "")) {
-    throw conflict(group, resource, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+function checkVersion(config: KubernetesObject, live: KubernetesObject | undefined, definition: ResourceDefinition, name: string): void {
+  const { uid = "" } = config.metadata;
+  if (live === undefined) {
+    if (uid === "") return;
+    throw conflict(
+      definition.group,
+      definition.resource,
+      name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
   }
-  if (resourceVersion !== "" && resourceVersion !== live?.metadata.resourceVersion) throw conflict(group, resource, name);
+  checkGiven(definition, config, live);
 }

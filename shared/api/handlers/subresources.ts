@@ -1,23 +1,28 @@
+import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
+import type { JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
-import type { Binding as BindingObject, Pod, Scale } from "../../kubernetes/types.ts";
+import type { Binding as BindingObject, ManagedFieldsEntry, Pod, Scale } from "../../kubernetes/types.ts";
 import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import { bindPods } from "../binding.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
+import { bodyLimit, checkTyped, decodeObject, parseBody } from "../decode.ts";
 import { evictPod } from "../eviction.ts";
-import { managersAfterScale } from "../field-managers.ts";
+import { applyScale, type ManagedWrite, managersAfterScale } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
+import { parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource } from "../registry.ts";
+import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, document, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
+import { applierOf, applyMediaType, parseConfiguration, refuseManagedFields } from "./apply.ts";
 import { readPodLog } from "./pod-log.ts";
 import { encoderFor, findLive, respond } from "./read.ts";
 import { requestToken } from "./tokens.ts";
-import { checkPlace, patchOne, updateOne, writeContext } from "./write.ts";
+import { checkPlace, checkVersion, patchOne, updateOne, writeContext } from "./write.ts";
 
 const plainUpdates: Readonly<Record<string, UpdateSubresource>> = {
   status: "status",
@@ -54,8 +59,10 @@ async function handleScale(call: Call): Promise<ApiResponse> {
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   if (request.method === "GET" || request.method === "HEAD") return document(200, scaleOf(stored, (await findLive(call)).object));
   if (request.method !== "PUT" && request.method !== "PATCH") throw methodNotAllowed();
+  if (request.method === "PATCH" && request.header("content-type")?.startsWith(applyMediaType)) return applyToScale(call, stored);
   const body = await request.body(bodyLimit);
   const context = writeContext(call, request.method === "PUT" ? "UpdateOptions" : "PatchOptions");
+  if (request.method === "PATCH") refuseForce(call.info.query);
   const expected = { ...scaleKind, schema: kindSchema("autoscaling", "v1", "Scale") };
   const decode = (value: unknown): Scale => decodeObject(value, expected, "Warn", context.warn) as Scale;
   const given = request.method === "PUT" ? decode(parseBody(body, request.header("content-type"), "Scale")) : undefined;
@@ -71,15 +78,9 @@ async function handleScale(call: Call): Promise<ApiResponse> {
       if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
         throw conflict(definition.group, definition.resource, target.name);
       const replicas = scale?.spec?.replicas ?? 0;
-      if (replicas < 0) throw negativeScale(definition, target.name, replicas);
+      if (replicas < 0) throw negativeScale(target.name, replicas);
       const object = withReplicas(stored, live, replicas);
-      const write = {
-        definition: stored,
-        schema: undefined,
-        manager: context.fieldManager,
-        subresource: "scale",
-        timeIso: timestamp(served.cluster.clock.now()),
-      };
+      const write = scaleWrite(call, stored, context.fieldManager);
       return { object, managers: managersAfterScale(write, live, scaleOf(stored, live), scaleOf(stored, object)) };
     },
     context,
@@ -88,7 +89,34 @@ async function handleScale(call: Call): Promise<ApiResponse> {
   return document(200, scaleOf(stored, changed.object));
 }
 
-function negativeScale(_definition: ResourceDefinition, name: string, replicas: number): StatusError {
+const scaleWrite = ({ served }: Call, definition: ResourceDefinition, manager: string): ManagedWrite => ({
+  ...{ definition, schema: undefined, manager, subresource: "scale" },
+  timeIso: timestamp(served.cluster.clock.now()),
+});
+
+/** Server-side apply of the Scale of an object that exists. */
+async function applyToScale(call: Call, stored: ResourceDefinition): Promise<ApiResponse> {
+  const { definition, served, request, target, info } = call;
+  const fieldManager = applierOf(info.query);
+  const context = { ...writeContext(call, "PatchOptions"), fieldManager };
+  const { value } = parseConfiguration(await request.body(bodyLimit), scaleKind, parseFieldValidation("PatchOptions", info.query));
+  const write = scaleWrite(call, stored, fieldManager);
+  const schema = kindSchema("autoscaling", "v1", "Scale");
+  const change = (live: KubernetesObject): { object: KubernetesObject; managers: ManagedFieldsEntry[] } => {
+    refuseManagedFields(value);
+    if (schema) checkTyped(schema, value, scaleKind.apiVersion);
+    const config = { ...value, metadata: value.metadata ?? {} } as KubernetesObject & JsonObject;
+    const { replicas, managers } = applyScale(write, live, scaleOf(stored, live), config, isTrue(info.query.get("force")));
+    checkPlace(config, target.namespace, target.name);
+    checkVersion(definition, config, live);
+    if (replicas < 0) throw negativeScale(target.name, replicas);
+    return { object: withReplicas(stored, live, replicas), managers };
+  };
+  const changed = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource: "scale" });
+  return document(200, scaleOf(stored, changed.object));
+}
+
+function negativeScale(name: string, replicas: number): StatusError {
   const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;
   return new StatusError("Invalid", `Scale.autoscaling ${JSON.stringify(name)} is invalid: spec.replicas: ${message}`, {
     name,

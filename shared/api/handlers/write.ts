@@ -2,19 +2,21 @@ import { checkEscalation } from "../../auth/escalation.ts";
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
-import { StatusError } from "../../kubernetes/status-error.ts";
+import { goQuote } from "../../kubernetes/schema/go-text.ts";
+import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
+import { type StatusCause, StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
 import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, expectedOf, parseStrictly } from "../decode.ts";
+import { bodyLimit, decodeObject, decodePatched, expectedOf, parseStrictly } from "../decode.ts";
 import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
-import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation } from "../options.ts";
+import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource, WriteContext } from "../registry.ts";
-import { type ApiResponse, conflict, document, methodNotAllowed } from "../response.ts";
+import { type ApiResponse, conflict, document, methodNotAllowed, noVersion } from "../response.ts";
 import { parseSelection } from "../selection.ts";
 import { strategyOf } from "../strategy.ts";
 import { applyMediaType, applyOne } from "./apply.ts";
@@ -79,8 +81,30 @@ export function checkPlace(object: KubernetesObject, namespace: string, name: st
   if (metadata.name !== name) throw nameMismatch(metadata.name ?? "", name);
 }
 
+/** What the client says of the object's identity, if anything, must be true of the one there is. @throws StatusError `Conflict`, `Invalid` */
+export function checkVersion({ group, resource, kind }: ResourceDefinition, next: KubernetesObject, live: KubernetesObject): void {
+  const { resourceVersion = "", uid = "", name = "" } = next.metadata;
+  if (resourceVersion !== "" && !/^\d+$/.test(resourceVersion)) throw noVersion(resourceVersion);
+  if (resourceVersion !== "" && resourceVersion !== "0" && resourceVersion !== live.metadata.resourceVersion)
+    throw conflict(group, resource, name);
+  if (uid !== "" && uid !== live.metadata.uid) throw invalidStatus(kind, group, name, [immutableUid(uid), immutableUid(uid)]);
+}
+
+/** Found twice: by the registry and by the rules of the kind. */
+const immutableUid = (uid: string): StatusCause => ({
+  ...{ reason: "FieldValueInvalid", field: "metadata.uid" },
+  message: `Invalid value: ${goQuote(uid)}: field is immutable`,
+});
+
+const nameMissing = (name: string): StatusError =>
+  new StatusError("BadRequest", `the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+
 const nameMismatch = (given: string, name: string): StatusError =>
   new StatusError("BadRequest", `the name of the object (${given}) does not match the name on the URL (${name})`);
+
+/** The store's own words, which the registry passes on without a reason. */
+const versionOfNew = (version: string): StatusError =>
+  /^\d+$/.test(version) ? new UnexplainedError("resourceVersion should not be set on objects to be created") : noVersion(version);
 
 const terminating = ({ group, resource }: ResourceDefinition): StatusError =>
   new StatusError("MethodNotAllowed", "create not allowed while custom resource definition is terminating", { group, kind: resource });
@@ -92,6 +116,9 @@ export async function createOne(call: Call): Promise<ApiResponse> {
   const negotiated = negotiate(request.header("accept"), info.query);
   const context = writeContext(call, "CreateOptions");
   const object = await readBody(call, "CreateOptions");
+  const { resourceVersion = "" } = object.metadata;
+  // Only the store minds, which a dry run does not reach.
+  if (!context.dryRun && resourceVersion !== "" && resourceVersion !== "0") throw versionOfNew(resourceVersion);
   const stored = await served.registry.create(definition, target.namespace, object, context);
   return answer(call, negotiated, 201, stored);
 }
@@ -116,6 +143,7 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   const { definition, info, request, served, target, warnings } = call;
   if (!definition.verbs.has("patch") && subresource === undefined) throw methodNotAllowed();
   if (request.header("content-type")?.startsWith(applyMediaType)) return applyOne(call, subresource);
+  refuseForce(info.query);
   const negotiated = negotiate(request.header("accept"), info.query);
   const context = writeContext(call, "PatchOptions");
   const validation = parseFieldValidation("PatchOptions", info.query);
@@ -129,17 +157,16 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   const expected = expectedOf(definition, schema);
   const change = (live: KubernetesObject): KubernetesObject => {
     const seen = new Set(warnings);
-    const next = decodeObject(applyPatch(live, patch, schema), expected, validation, (text) => {
+    const next = decodePatched(applyPatch(live, patch, schema), patch, expected, validation, (text) => {
       if (!seen.has(text)) warnings.push(text);
     });
+    if ((next.metadata.name ?? "") === "") throw nameMissing(target.name);
     if (next.metadata.name !== live.metadata.name) throw nameMismatch(next.metadata.name ?? "", live.metadata.name ?? "");
     if (next.metadata.namespace !== live.metadata.namespace) {
       throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
     }
     dropRepeatedOwners(next.metadata, " after mutating admission happens", (text) => warnings.push(text));
-    const { resourceVersion = "" } = next.metadata;
-    if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
-      throw conflict(definition.group, definition.resource, target.name);
+    checkVersion(definition, next, live);
     return next;
   };
   const stored = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource });

@@ -63,8 +63,9 @@ export function applyConfiguration(request: AppliedConfiguration): AppliedObject
   const live = withoutManagedFields(request.live);
   const managers = managersBefore(request, live);
   const applied = applyTo(live, managers, request);
-  if (request.manager === "kubectl" && applied.changed) return { ...applied, object: withLastApplied(applied.object, request.config) };
-  return applied;
+  if (request.manager !== "kubectl") return applied;
+  const object = withLastApplied(applied.object, request.config);
+  return { ...applied, object, changed: applied.changed || object !== applied.object };
 }
 
 function applyTo(live: JsonObject, managers: Managers, request: AppliedConfiguration): AppliedObject {
@@ -160,9 +161,20 @@ function withLastApplied(object: JsonObject, config: JsonObject): JsonObject {
   const annotations = objectOr(metadata.annotations);
   if (annotations[lastApplied] === undefined) return object;
   const ofConfig = objectOr(config.metadata);
-  const { [lastApplied]: _, ...others } = objectOr(ofConfig.annotations);
-  const written = { ...config, metadata: { ...ofConfig, annotations: others } };
-  return { ...object, metadata: { ...metadata, annotations: { ...annotations, [lastApplied]: `${JSON.stringify(written)}\n` } } };
+  const { annotations: given, ...bare } = ofConfig;
+  const { [lastApplied]: _, ...others } = objectOr(given);
+  const written = { ...config, metadata: Object.keys(others).length === 0 ? bare : { ...bare, annotations: others } };
+  const text = `${JSON.stringify(sortedDeep(written))}\n`;
+  if (annotations[lastApplied] === text) return object;
+  return { ...object, metadata: { ...metadata, annotations: { ...annotations, [lastApplied]: text } } };
+}
+
+/** With every object's fields in the order in which Go writes a map. */
+function sortedDeep(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedDeep);
+  if (!isJsonObject(value)) return value;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(names.map((name) => [name, sortedDeep(value[name])]));
 }
 
 function withoutManagedFields(object: JsonObject): JsonObject {

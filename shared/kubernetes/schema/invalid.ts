@@ -9,6 +9,11 @@ export function invalidStatus(kind: string, group: string, name: string, causes:
   const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const problems = texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
   const qualified = group === "" ? kind : `${kind}.${group}`;
-  const details: StatusDetails = { causes: [...causes], kind, ...(name !== "" && { name }), ...(group !== "" && { group }) };
+  const details: StatusDetails = {
+    causes: [...causes],
+    ...(kind !== "" && { kind }),
+    ...(name !== "" && { name }),
+    ...(group !== "" && { group }),
+  };
   return new StatusError("Invalid", `${qualified} ${goQuote(name)} is invalid: ${problems}`, details);
 }

@@ -7,6 +7,8 @@ export function timeProblem(text: string, micro = false): string | undefined {
   const match = rfc3339.exec(text);
   const quoted = micro ? microLayout : layout;
   if (match === null) return `parsing time ${JSON.stringify(text)} as "${quoted}": cannot parse ${unparsed(text)}`;
+  if (micro && !/^[.,]\d{6}/.test(match[7] ?? ""))
+    return `parsing time ${JSON.stringify(text)} as "${quoted}": cannot parse ${JSON.stringify(text.slice(19))} as ".000000"`;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
   const wrong = (unit: string) => `parsing time ${JSON.stringify(text)}: ${unit} out of range`;
   if (month < 1 || month > 12) return wrong("month");

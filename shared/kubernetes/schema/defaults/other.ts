@@ -64,7 +64,7 @@ export const otherDefaults: readonly DefaultRule[] = [
     spec.expirationSeconds ??= 3600;
   }),
   rule<FlowSchemaSpec>(`${flowcontrol}FlowSchemaSpec`, (spec) => {
-    spec.matchingPrecedence ??= 1000;
+    spec.matchingPrecedence ||= 1000;
   }),
   rule<ExemptPriorityLevelConfiguration>(`${flowcontrol}ExemptPriorityLevelConfiguration`, (configuration) => {
     configuration.nominalConcurrencyShares ??= 0;
@@ -75,9 +75,9 @@ export const otherDefaults: readonly DefaultRule[] = [
     configuration.lendablePercent ??= 0;
   }),
   rule<QueuingConfiguration>(`${flowcontrol}QueuingConfiguration`, (configuration) => {
-    configuration.handSize ??= 8;
-    configuration.queues ??= 64;
-    configuration.queueLengthLimit ??= 50;
+    configuration.handSize ||= 8;
+    configuration.queues ||= 64;
+    configuration.queueLengthLimit ||= 50;
   }),
   ...["DeviceRequest", "DeviceSubRequest"].flatMap((kind) =>
     ["v1alpha3", "v1beta1", "v1beta2"].map((version) =>

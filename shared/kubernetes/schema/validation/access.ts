@@ -18,7 +18,12 @@ export function validateClusterRole({ rules, aggregationRule }: ClusterRole): St
   const path = "aggregationRule.clusterRoleSelectors";
   const selectors = aggregationRule.clusterRoleSelectors ?? [];
   if (selectors.length === 0) causes.push(required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"));
-  return [...causes, ...selectors.flatMap((selector, index) => labelSelectorProblems(selector, `${path}[${index}]`))];
+  selectors.forEach((selector, index) => {
+    const problems = labelSelectorProblems(selector, `${path}[${index}]`);
+    causes.push(...problems);
+    if (problems.length > 0) causes.push(invalid(`${path}[${index}]`, undefined, "invalid label selector."));
+  });
+  return causes;
 }
 
 function checkPolicyRule(rule: PolicyRule, namespaced: boolean, path: string): StatusCause[] {

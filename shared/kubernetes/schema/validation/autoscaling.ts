@@ -1,8 +1,9 @@
 import { pathSegmentProblems } from "../../names.ts";
-import { compareQuantities, formatQuantity, parseQuantity } from "../../quantity.ts";
+import { compareQuantities, parseQuantity } from "../../quantity.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from "../../types.ts";
 import { forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { goQuantity, goQuote } from "../go-text.ts";
 import { checkDnsLabel, checkNonnegative, checkSupported, invalidEach } from "./checks.ts";
 import { checkContainerResourceName } from "./resources.ts";
 
@@ -35,9 +36,16 @@ export function validateAutoscaler(autoscaler: HorizontalPodAutoscaler): StatusC
   return [
     ...validateScaling(autoscaler),
     ...metrics.flatMap((metric, index) => checkMetric(metric, `spec.metrics[${index}]`)),
+    ...checkScaleToZero(autoscaler.spec?.minReplicas, metrics),
     ...checkRules(behavior?.scaleUp, "spec.behavior.scaleUp"),
     ...checkRules(behavior?.scaleDown, "spec.behavior.scaleDown"),
   ];
+}
+
+/** What is not there cannot be measured in its own pods. */
+function checkScaleToZero(minimum: number | undefined, metrics: readonly MetricSpec[]): StatusCause[] {
+  if (minimum !== 0 || metrics.some(({ object, external }) => object !== undefined || external !== undefined)) return [];
+  return [forbidden("spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas")];
 }
 
 export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler): StatusCause[] {
@@ -131,7 +139,8 @@ function checkSource(
   const named = resource ?? containerResource;
   if (named === undefined) return causes;
   if (named.name === "") causes.push(required(`${path}.name`, "must specify a resource name"));
-  else if (source === "containerResource") causes.push(...checkContainerResourceName(named.name, `${path}.name`));
+  else if (source === "containerResource")
+    causes.push(...checkContainerResourceName(named.name, `${path}.name`).map((cause) => quoted(cause, named.name)));
   if (source === "containerResource") {
     const container = containerResource?.container ?? "";
     causes.push(
@@ -147,6 +156,15 @@ function checkSource(
     causes.push(forbidden(`${target}.averageValue`, "may not set both a target raw value and a target utilization"));
   }
   return causes;
+}
+
+/** Here the name is a string, which Go quotes; a `ResourceName` it does not. */
+function quoted(cause: StatusCause, name: string): StatusCause {
+  const plain = `Invalid value: ${name}: `;
+  const { message = "" } = cause;
+  return message.startsWith(plain) && !message.includes(": must be a standard resource")
+    ? { ...cause, message: `Invalid value: ${goQuote(name)}: ${message.slice(plain.length)}` }
+    : cause;
 }
 
 function checkMetricName(name: string, path: string): StatusCause[] {
@@ -165,7 +183,7 @@ function checkMetricTarget(target: MetricTarget, path: string): StatusCause[] {
     if (amount === undefined) continue;
     const quantity = parseQuantity(amount);
     if (compareQuantities(quantity, parseQuantity("0")) <= 0)
-      causes.push(invalid(`${path}.${field}`, { go: formatQuantity(quantity) }, "must be positive"));
+      causes.push(invalid(`${path}.${field}`, { go: goQuantity(String(amount)) }, "must be positive"));
   }
   const utilization = target.averageUtilization;
   if (utilization !== undefined && utilization < 1)

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { labelSelectorProblems } from "../../label-selector.ts";
 import {
   dns1035LabelProblems,
+  dnsLabelProblems,
   dnsSubdomainProblems,
   pathSegmentProblems,
   portNameProblems,
@@ -20,7 +21,7 @@ import type {
   NetworkPolicyPort,
   NetworkPolicySpec,
 } from "../../types.ts";
-import { forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { forbidden, invalid, notSupported, required, tooLong } from "../field-error.ts";
 import { goQuote } from "../go-text.ts";
 import { checkCidr, checkDnsSubdomain, checkImmutable, checkIp, checkSupported, invalidEach, parseCidr } from "./checks.ts";
 
@@ -130,10 +131,13 @@ export function validateIngressStatus({ status }: Ingress): StatusCause[] {
   });
 }
 
+const maximumController = 250;
+
 export function validateIngressClass({ spec }: IngressClass): StatusCause[] {
   const controller = spec?.controller ?? "";
   const causes: StatusCause[] = [];
   const slash = controller.indexOf("/");
+  if (controller.length > maximumController) causes.push(tooLong("spec.controller", maximumController));
   if (controller === "") causes.push(required("spec.controller"));
   else if (slash <= 0 || slash === controller.length - 1)
     causes.push(invalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
@@ -142,10 +146,14 @@ export function validateIngressClass({ spec }: IngressClass): StatusCause[] {
   if (parameters === undefined) return causes;
   const at = "spec.parameters";
   causes.push(...checkReference(parameters, at), ...checkSupported(parameters.scope, ["Cluster", "Namespace"], `${at}.scope`));
-  const namespace = parameters.namespace ?? "";
-  if (parameters.scope === "Namespace" && namespace === "")
-    causes.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"));
-  if (parameters.scope === "Cluster" && namespace !== "")
+  const { namespace } = parameters;
+  if (parameters.scope === "Namespace")
+    causes.push(
+      ...(namespace === undefined
+        ? [required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'")]
+        : invalidEach(`${at}.namespace`, namespace, dnsLabelProblems(namespace))),
+    );
+  if (parameters.scope === "Cluster" && namespace !== undefined)
     causes.push(forbidden(`${at}.namespace`, "`parameters.scope` is set to 'Cluster'"));
   return causes;
 }

@@ -74,6 +74,7 @@ import {
 } from "./csi.ts";
 import { validateDefinition, validateDefinitionUpdate } from "./custom-resource-definition.ts";
 import { validateEvent, validateNewEvent, validateNewEventUpdate } from "./events.ts";
+import { validateFlowSchema, validatePriorityLevel } from "./flow-control.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import {
   validateIngress,
@@ -102,8 +103,7 @@ import {
 import {
   ipAddressNameProblems,
   validateApiService,
-  validateFlowSchema,
-  validatePriorityLevel,
+  validateIpAddress,
   validateServiceCidr,
   validateServiceCidrUpdate,
   validateSigningRequest,
@@ -221,9 +221,14 @@ export const objectEntries: readonly KindEntry[] = [
     update: validateDefinitionUpdate,
   }),
   rules<APIService>("apiregistration.k8s.io/APIService", { name: "pathSegment", create: validateApiService }),
-  rules<IPAddress>("networking.k8s.io/IPAddress", { stages: ["meta", "create", "metaUpdate", "update"], name: ipAddressNameProblems }),
+  rules<IPAddress>("networking.k8s.io/IPAddress", {
+    stages: ["meta", "create", "metaUpdate", "update"],
+    name: ipAddressNameProblems,
+    create: validateIpAddress,
+  }),
   rules<ServiceCIDR>("networking.k8s.io/ServiceCIDR", { create: validateServiceCidr, update: validateServiceCidrUpdate }),
   rules<CertificateSigningRequest>("certificates.k8s.io/CertificateSigningRequest", {
+    name: "pathSegment",
     create: validateSigningRequest,
     update: validateSigningRequestUpdate,
     status: validateSigningRequestStatus,

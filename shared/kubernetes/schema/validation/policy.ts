@@ -1,8 +1,9 @@
 import { labelSelectorProblems } from "../../label-selector.ts";
 import { dnsLabelProblems, qualifiedNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
-import type { Lease, PodDisruptionBudget, PriorityClass, RuntimeClass } from "../../types.ts";
-import { forbidden, invalid } from "../field-error.ts";
+import type { Lease, PodDisruptionBudget, PriorityClass, RuntimeClass, Toleration } from "../../types.ts";
+import { duplicate, forbidden, invalid } from "../field-error.ts";
+import { goQuote } from "../go-text.ts";
 import { checkImmutable, checkNonnegative, checkOneOf, checkSupported, invalidEach } from "./checks.ts";
 import { same, validateLabels } from "./object-meta.ts";
 import { checkResourceRequirements } from "./resources.ts";
@@ -94,7 +95,20 @@ export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeC
   if (overhead?.podFixed !== undefined) causes.push(...checkResourceRequirements({ limits: overhead.podFixed }, "overhead"));
   if (scheduling === undefined) return causes;
   causes.push(...validateLabels(scheduling.nodeSelector, "scheduling.nodeSelector"));
-  return [...causes, ...checkTolerations(scheduling.tolerations ?? [], "scheduling.tolerations.tolerations")];
+  const tolerations = scheduling.tolerations ?? [];
+  causes.push(...checkTolerations(tolerations, "scheduling.tolerations.tolerations"));
+  tolerations.forEach((toleration, index) => {
+    if (tolerations.slice(0, index).some((other) => same(other, toleration)))
+      causes.push(duplicate(`scheduling.tolerations[${index}]`, { go: goToleration(toleration) }));
+  });
+  return causes;
+}
+
+function goToleration(toleration: Toleration): string {
+  const { key = "", operator = "", value = "", effect = "" }: { [field in keyof Toleration]: string | number } = toleration;
+  const fields = Object.entries({ Key: key, Operator: operator, Value: value, Effect: effect });
+  const texts = fields.map(([name, text]) => `${name}:${goQuote(String(text))}`).join(", ");
+  return `core.Toleration{${texts}, TolerationSeconds:(*int64)(nil)}`;
 }
 
 export function validateRuntimeClassUpdate(next: RuntimeClass, live: RuntimeClass): StatusCause[] {

@@ -1,10 +1,17 @@
 import type { StatusCause } from "../../status-error.ts";
-import type { Binding, LocalSubjectAccessReview, SelfSubjectAccessReview, SubjectAccessReview } from "../../types.ts";
-import { invalid, notSupported, required } from "../field-error.ts";
+import type {
+  Binding,
+  LocalSubjectAccessReview,
+  NonResourceAttributes,
+  ResourceAttributes,
+  SelfSubjectAccessReview,
+  SubjectAccessReview,
+} from "../../types.ts";
+import { type GoValue, invalid, notSupported, required } from "../field-error.ts";
+import { goQuote } from "../go-text.ts";
 
 const minimumTokenSeconds = 600;
 const maximumTokenSeconds = 2 ** 32;
-const nothing = { go: "null" };
 
 export function validateTokenRequest({ spec }: { spec?: { expirationSeconds?: number } }): StatusCause[] {
   const seconds = spec?.expirationSeconds ?? 0;
@@ -18,11 +25,12 @@ export function validateSubjectAccessReview({ spec }: SubjectAccessReview): Stat
   return [
     ...checkAttributes(spec),
     ...(anonymous ? [invalid("spec.user", spec?.user ?? "", "at least one of user or group must be specified")] : []),
+    ...checkSelectors(spec),
   ];
 }
 
 export function validateSelfSubjectAccessReview({ spec }: SelfSubjectAccessReview): StatusCause[] {
-  return checkAttributes(spec);
+  return [...checkAttributes(spec), ...checkSelectors(spec)];
 }
 
 export function validateLocalSubjectAccessReview(review: LocalSubjectAccessReview): StatusCause[] {
@@ -32,22 +40,43 @@ export function validateLocalSubjectAccessReview(review: LocalSubjectAccessRevie
     causes.push(invalid("spec.resourceAttributes.namespace", attributes.namespace ?? "", "must match metadata.namespace"));
   }
   if (review.spec?.nonResourceAttributes !== undefined)
-    causes.push(invalid("spec.nonResourceAttributes", nothing, "disallowed on this kind of request"));
+    causes.push(
+      invalid("spec.nonResourceAttributes", goAttributes(review.spec.nonResourceAttributes), "disallowed on this kind of request"),
+    );
   return causes;
 }
 
 interface AttributesSpec {
-  readonly resourceAttributes?: object;
-  readonly nonResourceAttributes?: object;
+  readonly resourceAttributes?: ResourceAttributes;
+  readonly nonResourceAttributes?: NonResourceAttributes;
 }
 
 function checkAttributes(spec: AttributesSpec | undefined): StatusCause[] {
-  const resource = spec?.resourceAttributes !== undefined;
-  const other = spec?.nonResourceAttributes !== undefined;
-  if (resource && other)
-    return [invalid("spec.nonResourceAttributes", nothing, "cannot be specified in combination with resourceAttributes")];
-  if (resource || other) return [];
-  return [invalid("spec.resourceAttributes", nothing, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
+  const resource = spec?.resourceAttributes;
+  const other = spec?.nonResourceAttributes;
+  if (resource === undefined && other === undefined)
+    return [invalid("spec.resourceAttributes", undefined, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
+  if (resource === undefined || other === undefined) return [];
+  return [invalid("spec.nonResourceAttributes", goAttributes(other), "cannot be specified in combination with resourceAttributes")];
+}
+
+const goAttributes = ({ path = "", verb = "" }: NonResourceAttributes): GoValue => ({
+  go: `authorization.NonResourceAttributes{Path:${goQuote(path)}, Verb:${goQuote(verb)}}`,
+});
+
+/** The selectors of what is asked for: one way of putting them, not both, not neither. */
+function checkSelectors(spec: AttributesSpec | undefined): StatusCause[] {
+  return (["fieldSelector", "labelSelector"] as const).flatMap((field) => {
+    const selector = spec?.resourceAttributes?.[field];
+    if (selector === undefined) return [];
+    const path = `spec.resourceAttributes.${field}`;
+    const { rawSelector = "", requirements } = selector;
+    const count = (requirements ?? []).length;
+    if (rawSelector !== "" && count > 0)
+      return [invalid(`${path}.rawSelector`, rawSelector, "may not specified at the same time as requirements")];
+    if (rawSelector !== "" || count > 0) return [];
+    return [required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`)];
+  });
 }
 
 export function validateBinding({ target }: Binding): StatusCause[] {

@@ -6,15 +6,14 @@ import type {
   AdmissionregistrationV1WebhookClientConfig,
   APIService,
   CertificateSigningRequest,
-  FlowSchema,
+  IPAddress,
   LabelSelector,
   MutatingWebhookConfiguration,
-  PriorityLevelConfiguration,
   RuleWithOperations,
   ServiceCIDR,
   ValidatingWebhookConfiguration,
 } from "../../types.ts";
-import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { duplicate, invalid, required, tooLong } from "../field-error.ts";
 import { goQuote, goStringList } from "../go-text.ts";
 import { checkCidr, checkDnsSubdomain, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
@@ -22,8 +21,27 @@ import { checkClientConfig } from "./webhook-client.ts";
 
 /** An IPAddress is named after its address. */
 export function ipAddressNameProblems(name: string): readonly string[] {
+  if (isIP(name) === 0 && /^\d+\.\d+\.\d+\.\d+$/.test(name) && isIP(name.replace(/\b0+(?=\d)/g, "")) === 4)
+    return ["must not have leading 0s"];
   if (isIP(name) === 0) return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"];
   return name === name.toLowerCase() ? [] : [`must be in canonical form (${goQuote(name.toLowerCase())})`];
+}
+
+export function validateIpAddress({ spec }: IPAddress): StatusCause[] {
+  const reference = spec?.parentRef;
+  const path = "spec.parentRef";
+  if (reference === undefined) return [required(path)];
+  const { group = "", namespace = "" } = reference;
+  const needed = (field: "resource" | "name"): StatusCause[] => {
+    const value = reference[field] ?? "";
+    return value === "" ? [required(`${path}.${field}`)] : invalidEach(`${path}.${field}`, value, pathSegmentProblems(value));
+  };
+  return [
+    ...(group === "" ? [] : checkDnsSubdomain(group, `${path}.group`)),
+    ...needed("resource"),
+    ...needed("name"),
+    ...(namespace === "" ? [] : invalidEach(`${path}.namespace`, namespace, pathSegmentProblems(namespace))),
+  ];
 }
 
 export function validateServiceCidr({ spec }: ServiceCIDR): StatusCause[] {
@@ -121,7 +139,7 @@ export function validateSigningRequest({ spec }: CertificateSigningRequest): Sta
   const causes: StatusCause[] = [];
   const pem = Buffer.from(spec.request ?? "", "base64").toString("latin1");
   if (!/-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----/.test(pem)) {
-    causes.push(invalid("spec.request", { go: goBytes(spec.request ?? "") }, "PEM block type must be CERTIFICATE REQUEST"));
+    causes.push(invalid("spec.request", { go: goBytes(spec.request) }, "PEM block type must be CERTIFICATE REQUEST"));
   }
   const listed = spec.usages ?? [];
   if (listed.length === 0) causes.push(required("spec.usages"));
@@ -139,10 +157,15 @@ export function validateSigningRequest({ spec }: CertificateSigningRequest): Sta
   return [...causes, invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 600 seconds (10 minutes)")];
 }
 
-function goBytes(base64: string): string {
+function goBytes(base64: string | undefined): string {
+  if (base64 === undefined) return "[]byte(nil)";
   const bytes = [...Buffer.from(base64, "base64")].map((byte) => `0x${byte.toString(16)}`);
   return `[]byte{${bytes.join(", ")}}`;
 }
+
+const maximumDomain = 253;
+/** A domain, and a path of a label and a subdomain. */
+const maximumSigner = 571;
 
 function checkSignerName(name: string, path: string): StatusCause[] {
   if (name === "") return [required(path)];
@@ -155,33 +178,11 @@ function checkSignerName(name: string, path: string): StatusCause[] {
       ? []
       : problems(label).map((problem) => invalid(path, text, `validating label ${goQuote(label)}: ${problem}`));
   };
-  const causes = wrongLabel(domain, dnsLabelProblems);
+  const causes = domain.length > maximumDomain ? [tooLong(path, maximumDomain)] : [];
+  causes.push(...wrongLabel(domain, dnsLabelProblems));
   if (!domain.includes(".")) causes.push(invalid(path, domain, "should be a domain with at least two segments separated by dots"));
-  return [...causes, ...wrongLabel(segment, dnsSubdomainProblems)];
-}
-
-const maximumPrecedence = 10_000;
-
-export function validateFlowSchema({ metadata, spec }: FlowSchema): StatusCause[] {
-  const { matchingPrecedence: precedence = 0, distinguisherMethod, priorityLevelConfiguration } = spec ?? {};
-  const at = "spec.matchingPrecedence";
-  const causes: StatusCause[] = [];
-  if (precedence <= 0) causes.push(invalid(at, precedence, "must be a positive value"));
-  if (precedence > maximumPrecedence) causes.push(invalid(at, precedence, `must not be greater than ${maximumPrecedence}`));
-  if (precedence === 1 && metadata.name !== "exempt")
-    causes.push(invalid(at, precedence, "only the schema named 'exempt' may have matchingPrecedence 1"));
-  causes.push(...checkSupported(distinguisherMethod?.type, ["ByNamespace", "ByUser"], "spec.distinguisherMethod.type"));
-  const name = priorityLevelConfiguration?.name ?? "";
-  const path = "spec.priorityLevelConfiguration.name";
-  return [...causes, ...(name === "" ? [required(path, "must reference a priority level")] : checkDnsSubdomain(name, path))];
-}
-
-export function validatePriorityLevel({ spec }: PriorityLevelConfiguration): StatusCause[] {
-  const { type, limited, exempt } = spec ?? {};
-  if (type !== "Limited" && type !== "Exempt") return [notSupported("spec.type", type ?? "", ["Exempt", "Limited"])];
-  if (type === "Exempt") return limited === undefined ? [] : [forbidden("spec.limited", "must be nil if the type is not Limited")];
-  const causes = exempt === undefined ? [] : [forbidden("spec.exempt", "must be nil if the type is Limited")];
-  return limited === undefined ? [...causes, required("spec.limited", "must not be empty when type is Limited")] : causes;
+  causes.push(...wrongLabel(segment, dnsSubdomainProblems));
+  return name.length > maximumSigner ? [...causes, tooLong(path, maximumSigner)] : causes;
 }
 
 interface Webhook {
@@ -224,7 +225,9 @@ function checkWebhook(webhook: Webhook, path: string): StatusCause[] {
   });
   causes.push(...checkSupported(webhook.failurePolicy, ["Fail", "Ignore"], `${path}.failurePolicy`));
   causes.push(...checkSupported(webhook.matchPolicy, ["Equivalent", "Exact"], `${path}.matchPolicy`));
-  causes.push(...checkOneOf(webhook.sideEffects, ["None", "NoneOnDryRun"], `${path}.sideEffects`));
+  const effects = (webhook.sideEffects as string | undefined) ?? "";
+  if (effects === "") causes.push(required(`${path}.sideEffects`, "must specify one of None, NoneOnDryRun"));
+  else causes.push(...checkOneOf(effects, ["None", "NoneOnDryRun"], `${path}.sideEffects`));
   if (timeoutSeconds !== undefined && (timeoutSeconds > 30 || timeoutSeconds < 1)) {
     causes.push(invalid(`${path}.timeoutSeconds`, timeoutSeconds, "the timeout value must be between 1 and 30 seconds"));
   }

@@ -594,7 +594,7 @@ describe("other kinds", () => {
       "authorization.k8s.io/v1",
       "SelfSubjectAccessReview",
       { spec: {} },
-      ["spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"],
+      ['spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'],
     ],
     [
       "a definition under another name",
