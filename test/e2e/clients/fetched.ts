@@ -86,18 +86,22 @@ export const fetchPythonClient = (): Promise<Fetched> =>
     },
   });
 
+/** Version 3 sends patches, version 4 has the server apply. */
+export const helmVersions = ["3.18.4", "4.0.0"] as const;
+
 /** Helm, built by Go from its sources: about two minutes of two processors, once. */
-export const fetchHelm = (): Promise<Fetched> =>
+export const fetchHelm = (version: (typeof helmVersions)[number]): Promise<Fetched> =>
   fetch({
     name: "helm",
-    version: "3.18.4",
+    version,
     programs: ["go"],
     result: "helm",
     make: async (folder) => {
+      const command = `helm.sh/helm/v${version.charAt(0)}/cmd/helm`;
       await writeFile(join(folder, "go.mod"), "module client\n\ngo 1.24.0\n");
       // Names the program, so that `go get` keeps the sums of all that it is built from.
-      await writeFile(join(folder, "client.go"), '//go:build client\n\npackage client\n\nimport _ "helm.sh/helm/v3/cmd/helm"\n');
-      await run("go", ["get", "helm.sh/helm/v3/cmd/helm@v3.18.4"], folder);
-      await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", "helm", "helm.sh/helm/v3/cmd/helm"], folder);
+      await writeFile(join(folder, "client.go"), `//go:build client\n\npackage client\n\nimport _ "${command}"\n`);
+      await run("go", ["get", `${command}@v${version}`], folder);
+      await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", "helm", command], folder);
     },
   });
