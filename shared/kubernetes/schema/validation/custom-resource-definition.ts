@@ -115,7 +115,7 @@ function checkVersion(
 ): StatusCause[] {
   const schema = version.schema?.openAPIV3Schema;
   const at = `${path}.${schemaField}.openAPIV3Schema`;
-  const before = live?.spec.versions.find(({ name }) => name === version.name)?.schema?.openAPIV3Schema;
+  const before = live?.spec.versions?.find(({ name }) => name === version.name)?.schema?.openAPIV3Schema;
   const causes: StatusCause[] = [];
   if (schema !== undefined) causes.push(...checkSchema(schema, at, version.subresources?.status !== undefined, deepEqual(schema, before)));
   causes.push(...checkScale(version, `${path}.subresources`));
