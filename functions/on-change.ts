@@ -24,7 +24,8 @@ export function createHandler(ports: () => FunctionPorts) {
       const untilMs = clock.now() + (context as unknown as LambdaContext).getRemainingTimeInMillis() - marginMs;
       const { clusters, platform, webhooks, unreadable } = changesOf(Records);
       if (unreadable > 0) log.warn("records of the stream that say nothing", { records: unreadable });
-      const wanted = clusters.map((each) => ({ ...each, failures: 0 }));
+      // That a cluster is being deleted concerns its loops, but is not in its log.
+      const wanted = clusters.map((each) => ({ ...each, failures: 0, ...(platform && { revision: 0 }) }));
       const [turned] = await Promise.all([
         turnMany(turning, wanted, untilMs),
         platform ? finishPlatformWork(turning, untilMs) : undefined,

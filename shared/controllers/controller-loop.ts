@@ -17,8 +17,12 @@ export interface ControllerLoop {
   start(): void;
   /** Takes nothing new and resolves when what is under way has ended. The loop can be started again. */
   stop(): Promise<void>;
-  /** Resolves when nothing is under way and no key of any controller is due now. */
+  /** While it is held the loop takes no key: changes only say which keys are worth a look. */
+  hold(on: boolean): void;
+  /** Resolves when nothing is under way and no key of any controller is due now. Not while it is held. */
   idle(): Promise<void>;
+  /** A key is under way or due now. */
+  hasDue(): boolean;
   /** When the earliest key is due that waits for its time, in milliseconds since 1970. */
   nextDue(): number | undefined;
   /** Nothing is under way, nothing is due and nothing waits for its time: the cluster may leave memory until something changes. */
@@ -50,6 +54,7 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
   }));
   type Lane = (typeof lanes)[number];
   let running = false;
+  let held = false;
   let turning = false;
   let unsubscribe = (): void => {};
   let timer: { dueMs: number; cancel: () => void } | undefined;
@@ -87,7 +92,7 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     return earliest;
   };
   const setTimer = (): void => {
-    const dueMs = running ? nextDue() : undefined;
+    const dueMs = running && !held ? nextDue() : undefined;
     if (timer?.dueMs === dueMs) return;
     timer?.cancel();
     timer = undefined;
@@ -114,11 +119,11 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     return budget === 0;
   };
   const turn = (): void => {
-    if (turning || !running) return;
+    if (turning || !running || held) return;
     turning = true;
     void (async () => {
       do await nextTurn();
-      while (running && startSome());
+      while (running && !held && startSome());
       turning = false;
       setTimer();
       settle();
@@ -172,6 +177,12 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
       setTimer();
       if (!isQuiet()) await new Promise<void>((resolve) => waiters.push(resolve));
     },
+    hold(on) {
+      held = on;
+      setTimer();
+      turn();
+    },
+    hasDue: () => lanes.some(({ queue }) => queue.taken > 0 || queue.hasDue(clock.now())),
     async idle() {
       await nextTurn();
       if (isQuiet()) return;

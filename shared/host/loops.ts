@@ -19,6 +19,10 @@ export interface Loops {
   schedule(on: boolean): void;
   /** Takes nothing new and resolves when what is under way has ended. */
   stop(): Promise<void>;
+  /** While they are held the loops write nothing: changes only say what is worth a look. */
+  hold(on: boolean): void;
+  /** Something is under way, or due by then; whatever may be, while the loops have not been started. */
+  hasDue(byMs: number): boolean;
   /** Resolves when nothing is under way and nothing is due: what waits for its time is not waited for. */
   idle(): Promise<void>;
   /** When the earliest key or pod is due that waits for its time, in milliseconds since 1970. */
@@ -92,6 +96,7 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
   const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
   const scheduler = createSchedulerLoop(context);
   let stopped = false;
+  let started = false;
   let starting = Promise.resolve();
   const schedule = (on: boolean): void => {
     if (on && !stopped) scheduler.start();
@@ -104,12 +109,18 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
   return {
     start() {
       loop.start();
+      started = true;
       starting = options.schedulingPaused().then(
         (paused) => schedule(!paused),
         (error: unknown) => log.error("whether to schedule is not known", error),
       );
     },
     schedule,
+    hold(on) {
+      loop.hold(on);
+      scheduler.hold(on);
+    },
+    hasDue: (byMs) => !started || stopped || loop.hasDue() || scheduler.hasDue() || (nextDue() ?? Number.POSITIVE_INFINITY) <= byMs,
     async stop() {
       stopped = true;
       await Promise.all([loop.stop(), scheduler.stop()]);

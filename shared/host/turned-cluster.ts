@@ -18,6 +18,8 @@ export interface TurnedCluster {
   /** Resolves when `over`. */
   readonly ended: Promise<void>;
   end(): void;
+  /** A node has something new that it was not told. */
+  readonly hasNews: boolean;
   /** Tells the nodes that have something new; all of them when this process cannot know which. */
   tellNodes(marks: NodeMarks): Promise<void>;
   close(): Promise<void>;
@@ -63,6 +65,9 @@ export async function openTurnedCluster(
     ...{ runtime, loops, fence, ended, end },
     get over() {
       return over;
+    },
+    get hasNews() {
+      return touched.size > 0;
     },
     async tellNodes(marks) {
       const told = [...touched];

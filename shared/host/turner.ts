@@ -54,6 +54,7 @@ export function createTurner(options: TurnerOptions): Turner {
   async function turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome> {
     const scope = scopeOf(ref);
     if (revision > 0 && (doneRevisions.get(scope) ?? 0) >= revision) return "done";
+    if (revision > 0 && (await concernsNobody(ref, revision, untilMs))) return "done";
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
     if (lease.kind === "busy") return "busy";
     if (lease.kind === "done") return "done";
@@ -70,8 +71,31 @@ export function createTurner(options: TurnerOptions): Turner {
       return await work(turned, lease, untilMs);
     } finally {
       stopRenewing();
+      turned.loops.hold(true);
       turned.runtime.cluster.mirror.suspend();
       if (turned.over) await discard(ref);
+    }
+  }
+
+  /**
+   * Of a cluster in memory whose last turn here came to its end: catches up with the log while the loops are held. Where that gives no controller a key,
+   * the scheduler no pod and no node news, there is nothing to have the lease for. What others did in between is in the log too.
+   */
+  async function concernsNobody(ref: ClusterRef, revision: number, untilMs: number): Promise<boolean> {
+    const scope = scopeOf(ref);
+    const turned = clusters.get(scope);
+    if (!turned || turned.over || !doneRevisions.has(scope)) return false;
+    const { mirror } = turned.runtime.cluster;
+    mirror.resume();
+    options.wake(ref);
+    try {
+      const caughtUp = mirror.reached(revision).catch(() => turned.end());
+      if ((await first(untilMs, [caughtUp, turned.ended])) === "late" || turned.over) return false;
+      if (turned.hasNews || turned.loops.hasDue(clock.now() + soonMs)) return false;
+      doneRevisions.set(scope, mirror.revision);
+      return true;
+    } finally {
+      mirror.suspend();
     }
   }
 
@@ -147,6 +171,7 @@ export function createTurner(options: TurnerOptions): Turner {
         return "rest";
       }
       loops.start();
+      loops.hold(false);
       const waitUntil = Math.min(until, clock.now() + patienceMs);
       for (;;) {
         if ((await first(until, [loops.idle(), ended])) === "late") return "late";

@@ -19,7 +19,11 @@ export interface SchedulerLoop {
   start(): void;
   /** Takes nothing new and resolves when what is under way has ended. The loop can be started again. */
   stop(): Promise<void>;
-  /** Resolves when no pod is ready to be tried and every write has ended. */
+  /** While it is held no pod is tried: changes only say which are worth it. */
+  hold(on: boolean): void;
+  /** A pod is being bound or ready to be tried. */
+  hasDue(): boolean;
+  /** Resolves when no pod is ready to be tried and every write has ended. Not while it is held. */
   idle(): Promise<void>;
   /** When the earliest pod is due that waits for its time, in milliseconds since 1970. */
   nextDue(): number | undefined;
@@ -55,6 +59,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
   let startIndex = 0;
   let bindsUnderWay = 0;
   let isRunning = false;
+  let isHeld = false;
   let isTurning = false;
   let unsubscribe = (): void => {};
   let timer: { readonly dueMs: number; readonly cancel: () => void } | undefined;
@@ -82,11 +87,11 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
   };
 
   const turn = (): void => {
-    if (isTurning || !isRunning) return;
+    if (isTurning || !isRunning || isHeld) return;
     isTurning = true;
     void (async () => {
       do await nextTurn();
-      while (isRunning && bindsUnderWay < bindsAtOnce && decideSome());
+      while (isRunning && !isHeld && bindsUnderWay < bindsAtOnce && decideSome());
       isTurning = false;
       if (queue.readyCount === 0) announce();
       setTimer();
@@ -195,7 +200,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
 
   const setTimer = (): void => {
     // Who waits for a binding to end is turned by its end.
-    const dueMs = isRunning && bindsUnderWay < bindsAtOnce ? queue.nextDue() : undefined;
+    const dueMs = isRunning && !isHeld && bindsUnderWay < bindsAtOnce ? queue.nextDue() : undefined;
     if (timer?.dueMs === dueMs) return;
     timer?.cancel();
     timer = undefined;
@@ -245,6 +250,12 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
       announce();
       await recorder.flush();
     },
+    hold(on) {
+      isHeld = on;
+      setTimer();
+      turn();
+    },
+    hasDue: () => !isQuiet(),
     async idle() {
       await nextTurn();
       turn();

@@ -38,6 +38,25 @@ describe("controller loop", () => {
     expect(controller.seen).toEqual(["before", "after"]);
   });
 
+  it("says while it is held whether a change concerns a controller, and works on it when it is held no more", async () => {
+    const cluster = createFakeCluster();
+    const controller = { ...recorder(), keysOf: ({ key }: { key: { name: string } }) => (key.name === "nobodys" ? [] : [key.name]) };
+    const loop = createControllerLoop({ controllers: [controller], context: contextOf(cluster) });
+    loop.start();
+    await loop.idle();
+    loop.hold(true);
+    await cluster.client.create(configMaps, configMap("nobodys"));
+    expect(loop.hasDue()).toBe(false);
+    await cluster.client.create(configMaps, configMap("a"));
+    expect(loop.hasDue()).toBe(true);
+    await new Promise(setImmediate);
+    expect(controller.seen).toEqual([]);
+    loop.hold(false);
+    await loop.idle();
+    expect(controller.seen).toEqual(["a"]);
+    expect(loop.hasDue()).toBe(false);
+  });
+
   it("never reconciles a key twice at once, and again when it changed meanwhile", async () => {
     const cluster = createFakeCluster();
     const release: (() => void)[] = [];

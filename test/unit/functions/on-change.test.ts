@@ -18,6 +18,9 @@ const controller = (replicas: number) => ({
 
 interface Made {
   readonly id: string;
+  readonly token: string;
+  /** Of the namespace `default`. */
+  readonly path: string;
   readonly credential: string;
   readonly pods: (fn: Instance) => Promise<(string | undefined)[]>;
 }
@@ -31,7 +34,7 @@ async function clusterWithWork(bed: Bed, fn: Instance, replicas: number, tenant 
   const created = await fn.cluster("POST", `${path}/replicationcontrollers`, token, controller(replicas));
   expect(created.status).toBe(201);
   return {
-    id,
+    ...{ id, token, path },
     credential: joined.json().credential,
     async pods(by) {
       const list = (await by.cluster("GET", `${path}/pods`, token)).json();
@@ -110,6 +113,63 @@ describe("a batch of the stream", () => {
     bed.table.reads = [];
     await fn.onChange(echo);
     expect(bed.table.reads).toEqual([]);
+  });
+});
+
+describe("a write that comes to an instance with the cluster in memory", () => {
+  const lookedAtLease = (bed: Bed): boolean => bed.table.reads.some((pk) => pk.endsWith("#loops#records"));
+  const configMap = (name: string, metadata: object = {}) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, ...metadata } });
+
+  async function warm() {
+    const bed = createFunctionBed();
+    const fn = bed.instance();
+    const made = await clusterWithWork(bed, fn, 1);
+    await drainStream(bed, fn);
+    const write = async (method: string, path: string, body: object): Promise<void> => {
+      const answer = await fn.cluster(method, `${made.path}/${path}`, made.token, body);
+      expect(answer.status).toBeLessThan(300);
+      bed.table.reads = [];
+      await fn.onChange(bed.table.stream.splice(0));
+    };
+    return { bed, fn, made, write };
+  }
+
+  test("takes no lease when it concerns no controller, no pod to be placed and no node; what concerns one is done afterwards all the same", async () => {
+    const { bed, fn, made, write } = await warm();
+    await write("POST", "configmaps", configMap("a"));
+    expect(lookedAtLease(bed)).toBe(false);
+    await write("PATCH", "configmaps/a", { data: { key: "value" } });
+    expect(lookedAtLease(bed)).toBe(false);
+    await write("PATCH", "replicationcontrollers/web", { spec: { replicas: 3 } });
+    await drainStream(bed, fn);
+    expect(await made.pods(fn)).toEqual(placed(3));
+    expect(bed.logged).toEqual([]);
+  });
+
+  test("wakes the loops for an object whose owner is gone, of whatever kind", async () => {
+    const { bed, fn, made, write } = await warm();
+    const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "no-such", uid: "7d7bd4a4-45a5-4ea4-a6a9-6bd3a8b0c9a2" }];
+    await write("POST", "configmaps", configMap("orphan", { ownerReferences }));
+    expect(lookedAtLease(bed)).toBe(true);
+    await drainStream(bed, fn);
+    expect((await fn.cluster("GET", `${made.path}/configmaps/orphan`, made.token)).status).toBe(404);
+  });
+
+  test("wakes them for what a quota counts", async () => {
+    const { bed, fn, made, write } = await warm();
+    await write("POST", "resourcequotas", {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name: "few" },
+      spec: { hard: { "count/configmaps": "9" } },
+    });
+    await drainStream(bed, fn);
+    const used = async () =>
+      (await fn.cluster("GET", `${made.path}/resourcequotas/few`, made.token)).json().status.used["count/configmaps"];
+    const before = Number(await used());
+    await write("POST", "configmaps", configMap("counted"));
+    await drainStream(bed, fn);
+    expect(Number(await used())).toBe(before + 1);
   });
 });
 

@@ -66,6 +66,8 @@ describe("the deletion of a cluster of the embedded host", () => {
         schedule() {},
         stop: () => Promise.resolve(),
         idle: () => Promise.resolve(),
+        hold() {},
+        hasDue: () => false,
         nextDue: () => undefined,
         atRest: true,
       }),
