@@ -51,7 +51,7 @@ describe("the partitions that functions may reach", () => {
     expect((await send("GET", "/api/v1/namespaces/default/configmaps")).status).toBe(200);
     expect((await send("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion=1")).status).toBe(200);
     // Long enough for what was counted to be written.
-    shiftMs = 6 * 60_000;
+    shiftMs = 16 * 60_000;
     expect((await send("DELETE", "/api/v1/namespaces/default/configmaps/one")).status).toBe(200);
     expect(bed.logged).toEqual([]);
     expect([...reached.own].filter((partition) => partition.includes("usage")).length).toBeGreaterThan(1);
