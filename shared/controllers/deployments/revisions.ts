@@ -27,12 +27,21 @@ export function intAnnotation({ metadata }: KubernetesObject, name: string): num
   return text !== undefined && /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
 }
 
-export function maxRevision(replicaSets: readonly ReplicaSet[]): number {
-  return replicaSets.reduce((most, each) => Math.max(most, intAnnotation(each, revisionAnnotation) ?? 0), 0);
+/** Revisions are 64-bit whole numbers, which clients may set as they like. 0: absent or none. */
+function revisionOf({ metadata }: KubernetesObject): bigint {
+  const text = metadata.annotations?.[revisionAnnotation];
+  return text !== undefined && /^-?[0-9]{1,19}$/.test(text) ? BigInt(text) : 0n;
+}
+
+export function maxRevision(replicaSets: readonly ReplicaSet[]): bigint {
+  let most = 0n;
+  for (const revision of replicaSets.map(revisionOf)) if (revision > most) most = revision;
+  return most;
 }
 
 export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
-  return (intAnnotation(a, revisionAnnotation) ?? 0) - (intAnnotation(b, revisionAnnotation) ?? 0) || byCreation(a, b);
+  const [left, right] = [revisionOf(a), revisionOf(b)];
+  return left === right ? byCreation(a, b) : left < right ? -1 : 1;
 }
 
 /** The oldest replica set whose template is the deployment's, its hash label aside (`FindNewReplicaSet`). */
@@ -52,13 +61,13 @@ function withoutHash(template: PodTemplateSpec | undefined): PodTemplateSpec | u
  * The annotations of the new replica set: those of the deployment, its revision, and the revisions it had before when it is taken up
  * again, as a roll-back does (`SetNewReplicaSetAnnotations`).
  */
-export function revisedAnnotations(deployment: Deployment, replicaSet: ReplicaSet, revision: number): Record<string, string> {
+export function revisedAnnotations(deployment: Deployment, replicaSet: ReplicaSet, revision: bigint): Record<string, string> {
   const annotations = { ...replicaSet.metadata.annotations };
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) if (!notCopied.has(name)) annotations[name] = value;
   const before = annotations[revisionAnnotation];
   const known = intAnnotation(replicaSet, revisionAnnotation);
   if (before !== undefined && before !== "" && known === undefined) return annotations;
-  if ((known ?? 0) >= revision) return annotations;
+  if (revisionOf(replicaSet) >= revision) return annotations;
   annotations[revisionAnnotation] = String(revision);
   if (before !== undefined) {
     const history = extendedHistory(annotations[revisionHistoryAnnotation] ?? "", before);

@@ -65,7 +65,7 @@ export function setCondition({ deployment, context }: Rollout, type: string, sta
 /** Brings the existing new replica set's annotations and minReadySeconds up to date, and the deployment's revision with them. */
 async function syncRevision(rollout: Rollout, newSet: ReplicaSet): Promise<void> {
   const { deployment, oldSets } = rollout;
-  const annotations = revisedAnnotations(deployment, newSet, maxRevision(oldSets) + 1);
+  const annotations = revisedAnnotations(deployment, newSet, maxRevision(oldSets) + 1n);
   const minReadySeconds = deployment.spec?.minReadySeconds ?? 0;
   if (!deepEqual(annotations, newSet.metadata.annotations ?? {}) || (newSet.spec?.minReadySeconds ?? 0) !== minReadySeconds) {
     const next = cloneJson(newSet);
@@ -158,7 +158,7 @@ function newReplicaSet({ deployment, oldSets }: Rollout): ReplicaSet {
       template: { ...template, metadata: { ...template.metadata, labels } },
     },
   };
-  const annotations = revisedAnnotations(deployment, wanted, maxRevision(oldSets) + 1);
+  const annotations = revisedAnnotations(deployment, wanted, maxRevision(oldSets) + 1n);
   wanted.metadata.annotations = { ...annotations, ...sizeAnnotations(replicasOf(deployment), maxSurge(deployment)) };
   if (wanted.spec) wanted.spec.replicas = newReplicaSetSize(deployment, [...oldSets, wanted], 0);
   return wanted;
