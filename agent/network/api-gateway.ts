@@ -4,6 +4,7 @@ import { createServer, Agent as SecureAgent, request as secureRequest } from "no
 import type { Clock } from "../../shared/clock.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import type { ApiProxy } from "./api-proxy.ts";
+import { listenOn } from "./listen-on.ts";
 
 /** The certificate under which a node stands for the API server, and where that is. */
 export interface ApiCertificate {
@@ -108,15 +109,7 @@ export function createApiGateway({ keys, certificate: first, certify, ca, clock,
   renewLater(first ? untilRenewal(first) : 0);
 
   return {
-    listen: (address, port) =>
-      new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(port, address, () => {
-          server.off("error", reject);
-          const bound = server.address();
-          resolve({ port: typeof bound === "object" && bound !== null ? bound.port : port });
-        });
-      }),
+    listen: (address, port) => listenOn(server, address, port),
     close: () =>
       new Promise((resolve) => {
         cancel();

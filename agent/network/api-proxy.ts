@@ -1,6 +1,7 @@
 import { createServer, connect as openConnection, type Socket } from "node:net";
 import type { Clock } from "../../shared/clock.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
+import { listenOn } from "./listen-on.ts";
 
 export interface ApiProxyOptions {
   /** `https://host:port` of the server; only host and port matter, what passes through stays encrypted from end to end. */
@@ -54,15 +55,7 @@ export function createApiProxy({ serverUrl, clock, log }: ApiProxyOptions): ApiP
   });
 
   return {
-    listen: (address, port) =>
-      new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(port, address, () => {
-          server.off("error", reject);
-          const bound = server.address();
-          resolve({ port: typeof bound === "object" && bound !== null ? bound.port : port });
-        });
-      }),
+    listen: (address, port) => listenOn(server, address, port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
