@@ -5,6 +5,12 @@ import type { Log } from "../telemetry/log.ts";
 import type { WebhookCaller } from "./admission/webhooks/caller.ts";
 import type { ResourceCatalog } from "./resource-catalog.ts";
 
+/** Tells that a cluster leaves this process: who holds an answer open ends it in good order, and its client goes on with another process. */
+export interface Ending {
+  /** Also where it has left already. Returns the unsubscriber. */
+  onEnd(listener: () => void): () => void;
+}
+
 /** One cluster as the API machinery works on it. */
 export interface ApiCluster {
   readonly ref: ClusterRef;
@@ -22,6 +28,8 @@ export interface ApiCluster {
   readonly serviceCidr: { readonly first: number; readonly size: number };
   /** Asks admission webhooks. Absent: none can be asked, and their failure policy decides. */
   readonly webhooks?: WebhookCaller;
+  /** Absent: it stays. */
+  readonly ending?: Ending;
 }
 
 let latest = { second: Number.NaN, text: "" };

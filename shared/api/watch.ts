@@ -163,12 +163,12 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     deliver(mirror.changesAfter(resource, seen));
   }
   stops.push(mirror.subscribe(resource, topicOf(within, selection), deliver));
-  stops.push(
-    clock.after(options.timeoutSeconds * 1000, () => {
-      if (options.bookmarks) bookmark(false);
-      end();
-    }),
-  );
+  const finish = (): void => {
+    if (options.bookmarks) bookmark(false);
+    end();
+  };
+  stops.push(clock.after(options.timeoutSeconds * 1000, finish));
+  if (cluster.ending) stops.push(cluster.ending.onEnd(finish));
   if (options.bookmarks) {
     let cancel = (): void => {};
     const again = (): void => {

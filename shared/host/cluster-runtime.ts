@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { WebhookCaller } from "../api/admission/webhooks/caller.ts";
+import type { Ending } from "../api/api-cluster.ts";
 import type { ServedCluster } from "../api/cluster-api.ts";
 import { createClusterTokens } from "../api/cluster-tokens.ts";
 import { createLocalClient } from "../api/local-client.ts";
@@ -62,7 +63,20 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
   const { store, clock, random, tokens, documents, webhooks } = options;
   const log = options.log.with({ cluster: ref.cluster });
   const resources = new ResourceCatalog(mirror, () => clock.now());
-  const cluster = { ref, store, mirror, resources, clock, log, random, uid: randomUUID, serviceCidr, ...(webhooks && { webhooks }) };
+  const ending = createEnding();
+  const cluster = {
+    ref,
+    ending,
+    store,
+    mirror,
+    resources,
+    clock,
+    log,
+    random,
+    uid: randomUUID,
+    serviceCidr,
+    ...(webhooks && { webhooks }),
+  };
   const registry = new Registry(cluster);
   const authorizer = createNodeAuthorizer(mirror, createRbacAuthorizer(mirror));
   return {
@@ -76,8 +90,25 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
     tokens: createClusterTokens(tokens, ref, mirror, clock),
     encoders: new WeakMap(),
     async close() {
+      ending.end();
       authorizer.close();
       mirror.close();
+    },
+  };
+}
+
+function createEnding(): Ending & { end(): void } {
+  const listeners = new Set<() => void>();
+  let ended = false;
+  return {
+    onEnd(listener) {
+      if (ended) queueMicrotask(listener);
+      else listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    end() {
+      ended = true;
+      for (const listener of [...listeners]) listener();
     },
   };
 }
