@@ -14,18 +14,21 @@ import { createUsageWriter } from "../shared/metering/usage-writer.ts";
 import { DynamoStore } from "../shared/store/dynamo/dynamo-store.ts";
 import { objectPath } from "../shared/store/dynamo/keys.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
-import type { ClusterRef } from "../shared/store/store.ts";
+import type { ClusterRef, Store } from "../shared/store/store.ts";
 import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
 import type { WebhookSettings } from "../shared/webhooks/webhooks.ts";
 import type { FunctionPorts } from "./ports.ts";
+
+/** The store over a table that other processes write to as well. */
+export type SharedStore = Store & Pick<DynamoStore, "wake">;
 
 /** What every function stands on. */
 export interface Dependencies extends FunctionPorts {
   readonly installation: Installation;
   /** Everything: the platform's records, and the clusters of all tenants. */
-  readonly store: DynamoStore;
+  readonly store: SharedStore;
   /** What serves one tenant goes through this: it reaches that tenant's clusters and records alone. */
-  readonly storeOf: (tenant: string) => DynamoStore;
+  readonly storeOf: (tenant: string) => SharedStore;
   readonly tokens: TokenIssuer;
   readonly webhooks: WebhookSettings;
   /** How long a node may be silent: three idle polls and some time for clocks that differ, and never less than kube-controller-manager's 40 s. */
@@ -44,16 +47,20 @@ export interface Dependencies extends FunctionPorts {
   readonly settle: () => Promise<void>;
 }
 
-export async function openDependencies(ports: FunctionPorts): Promise<Dependencies> {
+/** `around`: what a host puts between a store and those who use it. */
+export async function openDependencies(
+  ports: FunctionPorts,
+  around: (store: SharedStore) => SharedStore = (store) => store,
+): Promise<Dependencies> {
   const { environment, clock, log, random, uid, table } = ports;
   const common = { clock, random, makeId: uid };
   const secret = await ports.readSecret(environment.secret);
   const installation = await openInstallation(new DynamoStore({ ...common, table }), secret, clock.now());
   const base = createHostBase(installation.caPem, objectPath);
-  const storeOn = (its: Table): DynamoStore => new DynamoStore({ ...common, table: its, sealer: installation.sealer, base });
+  const storeOn = (its: Table): SharedStore => around(new DynamoStore({ ...common, table: its, sealer: installation.sealer, base }));
   const store = storeOn(table);
-  const stores = new WeakMap<Table, DynamoStore>([[table, store]]);
-  const storeOf = (tenant: string): DynamoStore => {
+  const stores = new WeakMap<Table, SharedStore>([[table, store]]);
+  const storeOf = (tenant: string): SharedStore => {
     const its = ports.tableOf(tenant);
     const known = stores.get(its) ?? storeOn(its);
     stores.set(its, known);

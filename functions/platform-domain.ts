@@ -12,8 +12,15 @@ import type { Dependencies } from "./dependencies.ts";
 /** Pods of a cluster that goes get this long to end; then what is left is dropped with it. */
 const drainMs = 60_000;
 
-/** Clusters for what acts on them from outside; each is up to date when it is opened. */
-export function createDirectory({ storeOf, runtimeOptions }: Dependencies): { clusters: ServedClusters; directory: RuntimeDirectory } {
+/** Clusters for what acts on them from outside. */
+export interface ActedOn {
+  /** Nobody asks for them any more, for now. */
+  readonly clusters: Pick<ServedClusters, "rest">;
+  /** Each is up to date when it is opened. */
+  readonly directory: RuntimeDirectory;
+}
+
+export function createDirectory({ storeOf, runtimeOptions }: Dependencies): ActedOn {
   const clusters = new ServedClusters(
     (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref), onEnd),
     (ref) => storeOf(ref.tenant).wake(ref),

@@ -31,7 +31,8 @@ export interface FunctionPorts {
   readonly resolve: (hostname: string) => Promise<readonly { address: string; family: number }[]>;
 }
 
-function awsPorts(variables: Readonly<Record<string, string | undefined>>): FunctionPorts {
+/** @throws Error where the variables are not as they should be */
+export function awsPorts(variables: Readonly<Record<string, string | undefined>>): FunctionPorts {
   const environment = readEnvironment(variables);
   const { table: name, tenantRole, logLevel } = environment;
   // The store repeats by itself what may be repeated.
@@ -67,5 +68,5 @@ function awsPorts(variables: Readonly<Record<string, string | undefined>>): Func
   };
 }
 
-/** Those of this instance. @throws Error where the environment is not as it should be */
+/** Those of this instance. */
 export const lambdaPorts = once(() => awsPorts(process.env));

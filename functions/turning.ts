@@ -37,10 +37,13 @@ export interface TurningOptions {
   readonly tally: boolean;
 }
 
-/** What turns clusters and finishes what the platform's requests began, for the functions that are woken. */
-export function createTurning(dependencies: Dependencies, { tally }: TurningOptions): Turning {
+/**
+ * What turns clusters and finishes what the platform's requests began, for the functions that are woken. `served`: the clusters that the process holds for
+ * others, where it does.
+ */
+export function createTurning(dependencies: Dependencies, { tally }: TurningOptions, served = createDirectory(dependencies)): Turning {
   const { clock, log, store, storeOf, uid, nodeGraceMs, installation, marksOf, runtimeOptions } = dependencies;
-  const { clusters, directory } = createDirectory(dependencies);
+  const { clusters, directory } = served;
   const services: DomainServices = createPlatformServices({
     ...dependencies,
     provisioner: createFunctionProvisioner(dependencies, directory),
