@@ -9,6 +9,7 @@ import { type Dependencies, opener } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
 import { createPartialReads } from "./partial-reads.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { createRequestHeads } from "./request-heads.ts";
 import { endWatchBy, toApiRequest, urlOf } from "./requests.ts";
 
 /** Watches end after this, whatever the client asked: one whose client has gone is not noticed by a function, and costs until it ends. */
@@ -17,28 +18,30 @@ const longestWatchSeconds = 290;
 const longestLogBytes = 5_000_000;
 
 function createClusterApi(dependencies: Dependencies) {
-  const { environment, clock, log, tokens, meter, uid, storeOf, streamsOf, runtimeOptions } = dependencies;
+  const { environment, clock, log, tokens, meter, uid, streamsOf, runtimeOptions } = dependencies;
   const podStreamsOf = (ref: ClusterRef) => {
     const view = () => clusters.peek(ref)?.cluster.mirror;
     return createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes);
   };
-  const clusters: ServedClusters = new ServedClusters(
-    (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref, podStreamsOf(ref)), onEnd),
-    (ref) => storeOf(ref.tenant).wake(ref),
-  );
-  const partly = createPartialReads(dependencies, (ref) => clusters.peek(ref) !== undefined, podStreamsOf);
+  const heads = createRequestHeads();
+  const clusters: ServedClusters = new ServedClusters((ref, onEnd) => {
+    const options = runtimeOptions(ref, podStreamsOf(ref));
+    return openClusterRuntime(ref, { ...options, store: heads.over(options.store) }, onEnd);
+  });
+  const partly = createPartialReads(dependencies, clusters, podStreamsOf);
   const limiter = createRateLimiter(clock, environment.requests);
   const throttle = (tenant: string): number => limiter.take(tenant);
   const directory: ClusterDirectory = { open: (ref) => clusters.open(ref), openPart: partly };
   const surface = createClusterSurface({ directory, tokens, clock, log, requestId: uid, meter, throttle });
-  return { surface, clusters, dependencies };
+  return { surface, heads, clusters, dependencies };
 }
 
 export function createHandler(ports: () => FunctionPorts) {
   const open = opener(createClusterApi, ports);
   return createUrlHandler({
     async serve(event, { untilMs }) {
-      const { surface, dependencies } = await open();
+      const { surface, heads, dependencies } = await open();
+      heads.begin();
       const seconds = Math.min(longestWatchSeconds, (untilMs - dependencies.clock.now()) / 1000 - 1);
       return surface(toApiRequest(event, endWatchBy(urlOf(event), seconds)));
     },

@@ -1,12 +1,10 @@
-import { catchUp } from "../shared/api/list.ts";
 import { putAgenda } from "../shared/host/agenda.ts";
-import { type ClusterRuntime, openClusterRuntime, type RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
+import { openClusterRuntime, type RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
 import { drainCluster, dropPods, nodesWithPods } from "../shared/host/drain-cluster.ts";
 import { ServedClusters } from "../shared/host/served-clusters.ts";
 import { refOf } from "../shared/platform/clusters.ts";
 import type { PlatformNews } from "../shared/platform/news.ts";
 import type { ClusterProvisioner } from "../shared/platform/provisioner.ts";
-import type { ClusterRef } from "../shared/store/store.ts";
 import type { Dependencies } from "./dependencies.ts";
 
 /** Pods of a cluster that goes get this long to end; then what is left is dropped with it. */
@@ -20,20 +18,9 @@ export interface ActedOn {
   readonly directory: RuntimeDirectory;
 }
 
-export function createDirectory({ storeOf, runtimeOptions }: Dependencies): ActedOn {
-  const clusters = new ServedClusters(
-    (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref), onEnd),
-    (ref) => storeOf(ref.tenant).wake(ref),
-  );
-  const directory: RuntimeDirectory = {
-    onEvict: (listener) => clusters.onEvict(listener),
-    async open(ref: ClusterRef): Promise<ClusterRuntime | undefined> {
-      const runtime = await clusters.open(ref);
-      if (runtime) await catchUp(runtime.cluster);
-      return runtime;
-    },
-  };
-  return { clusters, directory };
+export function createDirectory({ runtimeOptions }: Dependencies): ActedOn {
+  const clusters = new ServedClusters((ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref), onEnd));
+  return { clusters, directory: clusters };
 }
 
 /** Machines join by themselves; what a cluster needs of its loops is put on the agenda, and a cluster that goes is drained first. */

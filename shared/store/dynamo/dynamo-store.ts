@@ -139,7 +139,7 @@ export class DynamoStore implements Store {
   head(cluster: ClusterRef): Promise<Head> {
     return this.#edge(cluster, async (open) => {
       const { revision, floor } = await this.#head(open.facts);
-      if (open.tail.isBehind(revision)) open.tail.wake();
+      open.tail.heardOf(revision);
       return { revision, floor };
     });
   }

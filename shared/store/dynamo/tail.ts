@@ -41,6 +41,9 @@ export class Tail {
   #failed = 0;
   #polling = false;
   #again = false;
+  /** Followers that are reading up, and the highest revision that was heard of meanwhile: what they have read may be older. */
+  #joining = 0;
+  #heardOf = 0;
   #cancel: (() => void) | undefined;
 
   constructor(
@@ -62,9 +65,10 @@ export class Tail {
     return this.#followers.size > 0;
   }
 
-  /** Whoever knows of this revision need not wait for the next look. */
-  isBehind(revision: number): boolean {
-    return this.followed && this.#position < revision;
+  /** Somebody knows of this revision: followers need not wait for the next look. */
+  heardOf(revision: number): void {
+    this.#heardOf = Math.max(this.#heardOf, revision);
+    if (this.followed && this.#position < revision) this.wake();
   }
 
   follow(after: number, onEntries: OnEntries, onEnd: OnEnd): () => void {
@@ -80,7 +84,10 @@ export class Tail {
 
   /** Something may have come. */
   wake(): void {
-    if (!this.followed) return;
+    if (!this.followed) {
+      if (this.#joining > 0) this.#heardOf = Number.POSITIVE_INFINITY;
+      return;
+    }
     this.#intervalMs = this.#timings.busyMs;
     if (this.#polling) this.#again = true;
     else void this.#poll();
@@ -105,6 +112,7 @@ export class Tail {
 
   /** Reads a follower up to where the others are. */
   async #join(follower: Follower): Promise<void> {
+    if (this.#joining++ === 0) this.#heardOf = 0;
     try {
       while (!follower.stopped) {
         const head = await this.#readHead();
@@ -116,8 +124,7 @@ export class Tail {
           this.#position = follower.position;
         }
         if (follower.position >= this.#position) {
-          this.#followers.add(follower);
-          this.wake();
+          this.#follow(follower, head);
           return;
         }
         const { entries, through } = await this.#reader.readSettled(head, follower.position, pageEntries);
@@ -125,16 +132,30 @@ export class Tail {
       }
     } catch (error) {
       if (!follower.stopped) follower.onEnd(this.#toStoreError(error));
+    } finally {
+      this.#joining--;
     }
   }
 
-  async #poll(): Promise<void> {
+  /** The head that was just read is the first look, unless more has been heard of since. */
+  #follow(follower: Follower, head: HeadRow): void {
+    const isFirst = !this.followed;
+    this.#followers.add(follower);
+    if (!isFirst || this.#polling || this.#heardOf > head.revision) {
+      this.wake();
+      return;
+    }
+    this.#intervalMs = this.#timings.busyMs;
+    void this.#poll(head);
+  }
+
+  async #poll(known?: HeadRow): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#polling = true;
     let delayMs: number;
     try {
-      delayMs = await this.#look();
+      delayMs = await this.#look(known);
       this.#failed = 0;
     } catch (error) {
       const reason = this.#toStoreError(error);
@@ -151,9 +172,9 @@ export class Tail {
   }
 
   /** Takes what has come; answers when to look again. */
-  async #look(): Promise<number> {
+  async #look(known: HeadRow | undefined): Promise<number> {
     const before = this.#position;
-    const head = await this.#readHead();
+    const head = known ?? (await this.#readHead());
     const at = this.#position;
     if (head.revision <= at && at >= head.floor) return this.#grow(before);
     const page = await this.#reader.read(head, at, pageEntries);

@@ -73,6 +73,37 @@ describe("a function that does not hold the cluster", () => {
     expect(reads()).toContain("#/secrets");
     bed.table.reads = [];
     await other.cluster("GET", `${path}/configmaps/c0`, token);
-    expect(new Set(reads())).toEqual(new Set(["#head"]));
+    expect(reads()).toEqual(["#head"]);
+  });
+});
+
+describe("a function that holds the cluster", () => {
+  test("answers a get by reading the head alone, once, whatever was written elsewhere", async () => {
+    const { bed, cold, fn, path, token } = await clusterWithObjects(2);
+    const { other, reads } = await cold();
+    await other.cluster("POST", `${path}/configmaps`, token, configMap("own"));
+    bed.table.reads = [];
+    expect((await other.cluster("GET", `${path}/configmaps/own`, token)).status).toBe(200);
+    expect(reads()).toEqual(["#head"]);
+    await fn.cluster("PATCH", `${path}/configmaps/own`, token, { data: { name: "changed" } });
+    expect((await other.cluster("GET", `${path}/configmaps/own`, token)).json().data).toEqual({ name: "changed" });
+  });
+
+  test("refuses who lost a role by another function's hand, be it for the first time since", async () => {
+    const { cold, fn, path, token, root } = await clusterWithObjects(1);
+    const bindings = `${root}/apis/rbac.authorization.k8s.io/v1/clusterrolebindings`;
+    const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
+    const user = (await fn.cluster("POST", `${path}/serviceaccounts/default/token`, token, request)).json().status.token;
+    const binding = {
+      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "editors" } },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
+      subjects: [{ kind: "ServiceAccount", name: "default", namespace: "default" }],
+    };
+    await fn.cluster("POST", bindings, token, binding);
+    const { other } = await cold();
+    expect((await other.cluster("POST", `${path}/configmaps`, user, configMap("mine"))).status).toBe(201);
+    await fn.cluster("DELETE", `${bindings}/editors`, token);
+    expect((await other.cluster("GET", `${path}/configmaps/mine`, user)).status).toBe(403);
+    expect((await other.cluster("POST", `${path}/configmaps`, user, configMap("more"))).status).toBe(403);
   });
 });
