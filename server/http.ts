@@ -1,15 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Duplex, Writable } from "node:stream";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import { getRequestListener } from "@hono/node-server";
 import type { ApiRequest } from "../shared/api/request-info.ts";
 import { type ApiResponse, isStream, type Sink, type StreamBody } from "../shared/api/response.ts";
 import { isClusterPath } from "../shared/api/surface.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
+import { SegmentedGzip } from "./segmented-gzip.ts";
 
-const compress = promisify(gzip);
 /** kube-apiserver compresses answers from this size on, at the fastest level. */
 const compressFromBytes = 128 * 1024;
 /** Large answers go out in pieces of about this size: they are joined and encrypted in the cache, and others are served in between. */
@@ -29,7 +27,7 @@ export interface HttpOptions {
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
 export function createHttpServer({ key, cert, clusterApi, fetch, onError }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
-  const framing = createFraming();
+  const parts: Parts = { framing: createFraming(), gzip: new SegmentedGzip() };
   const underWay = new WeakMap<Duplex, ServerResponse>();
   const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
     underWay.set(request.socket, response);
@@ -38,7 +36,7 @@ export function createHttpServer({ key, cert, clusterApi, fetch, onError }: Http
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
     };
-    if (isClusterPath(request.url ?? "/")) serve(clusterApi, framing, request, response).catch(fail);
+    if (isClusterPath(request.url ?? "/")) serve(clusterApi, parts, request, response).catch(fail);
     else void rest(request, response);
   });
   server.keepAliveTimeout = keepAliveMs;
@@ -55,9 +53,15 @@ export function createHttpServer({ key, cert, clusterApi, fetch, onError }: Http
   return server;
 }
 
+/** What all answers of a server share. */
+interface Parts {
+  readonly framing: Framing;
+  readonly gzip: SegmentedGzip;
+}
+
 async function serve(
   clusterApi: HttpOptions["clusterApi"],
-  framing: Framing,
+  { framing, gzip }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -65,7 +69,7 @@ async function serve(
   if (response.destroyed) return;
   const { body } = answer;
   if (isStream(body)) stream(answer, body, response, framing);
-  else await send(answer, body, request, response);
+  else await send(answer, body, gzip, request, response);
 }
 
 class IncomingRequest implements ApiRequest {
@@ -100,6 +104,7 @@ class IncomingRequest implements ApiRequest {
 async function send(
   answer: ApiResponse,
   body: Buffer | readonly Buffer[],
+  gzip: SegmentedGzip,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -108,7 +113,7 @@ async function send(
   if (length < compressFromBytes) return whole(answer, joined(chunks), request, response);
   if (/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
     const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
-    return whole({ ...answer, headers }, await compress(joined(chunks), { level: 1 }), request, response);
+    return whole({ ...answer, headers }, await gzip.compress(chunks), request, response);
   }
   response.writeHead(answer.status, { ...answer.headers, "content-length": length });
   if (request.method !== "HEAD") await writePieces(chunks, response);
