@@ -5,13 +5,10 @@ import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { openTurnedCluster, type TurnedCluster } from "../shared/host/turned-cluster.ts";
 import { createTurner, type Turner, type TurnerOptions } from "../shared/host/turner.ts";
-import { nodes } from "../shared/kubernetes/known-resources.ts";
-import type { Node } from "../shared/kubernetes/types.ts";
 import { tallyCluster } from "../shared/metering/pod-tally.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
 import { isPlatformError } from "../shared/platform/problem.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
-import { objectOf } from "../shared/store/view.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
 
@@ -19,12 +16,13 @@ const historyEveryMs = 30 * 60_000;
 /** Clusters kept in memory: between wake-ups, and between the minutes of the schedule, which meters what they hold. */
 const keptByStream = 50;
 const keptBySchedule = 500;
-const poolLabel = "coracle.dev/pool";
 
 export interface Turning {
   readonly turner: Turner;
   readonly services: DomainServices;
   readonly dependencies: Dependencies;
+  /** What clusters hold is metered here. */
+  readonly tallies: boolean;
   /** What has to be written before the process may be frozen. */
   settle(): Promise<void>;
 }
@@ -63,8 +61,13 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
       loopsOf: (runtime) =>
         createLoops(runtime, {
           ...{ clock, log, random: dependencies.random, caPem: installation.caPem, caKeyPem: installation.caKeyPem, nodeGraceMs },
+          silenceIsTold: true,
           heartbeats: { lastSeen: ({ tenant, pool, nodeName }) => heard.get(`${tenant}/${pool}/${nodeName}`) },
-          onSilence: (node, lastSeenMs) => services.nodes.noteSilence(node, lastSeenMs),
+          async onSilence(node, lastSeenMs) {
+            await services.nodes.noteSilence(node, lastSeenMs);
+            // When it speaks again there is something to look at: it is said to be silent.
+            await marksOf(node.tenant).nodesChanged(node.tenant, node.pool, [node.nodeName]);
+          },
           schedulingPaused: () => Promise.resolve(paused.has(ref.cluster)),
         }),
     });
@@ -75,17 +78,15 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
   };
 
   /** Heartbeats of the cluster's nodes, whether its scheduler rests, and its history. */
-  const prepare: TurnerOptions["prepare"] = async ({ runtime }) => {
-    const { ref, cluster } = runtime;
+  const prepare: TurnerOptions["prepare"] = async (turned) => {
+    const { ref, cluster } = turned.runtime;
     const record = await services.clusters.get(ref.tenant, ref.cluster).catch((error: unknown) => {
       if (isPlatformError(error, "not-found")) return undefined;
       throw error;
     });
     if (!record || record.value.state === "deleting") return "rest";
-    const pools = new Set(cluster.mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
-    for (const pool of pools)
-      if (pool !== undefined)
-        for (const [name, ms] of await services.heartbeats.ofPool(ref.tenant, pool)) heard.set(`${ref.tenant}/${pool}/${name}`, ms);
+    for (const pool of turned.pools)
+      for (const [name, ms] of await services.heartbeats.ofPool(ref.tenant, pool)) heard.set(`${ref.tenant}/${pool}/${name}`, ms);
     if (record.value.schedulingPaused === true) paused.add(ref.cluster);
     else paused.delete(ref.cluster);
     if (clock.now() - (historyMs.get(ref.cluster) ?? 0) > historyEveryMs) {
@@ -111,6 +112,7 @@ export function createTurning(dependencies: Dependencies, { tally }: TurningOpti
     }),
     services,
     dependencies,
+    tallies: tally,
     async settle() {
       clusters.rest();
       await dependencies.settle();

@@ -37,6 +37,8 @@ export interface ControllersOptions {
   readonly heartbeats: NodeHeartbeats;
   /** See `NodeLifecycleOptions`. */
   readonly onSilence?: (nodeName: string, lastSeenMs: number) => Promise<void>;
+  /** See `NodeLifecycleOptions`. */
+  readonly silenceIsTold?: boolean;
   /** Since when heartbeats are heard, in milliseconds since 1970: see `NodeLifecycleOptions`. */
   readonly listeningSinceMs?: number;
   /** How long a node may be silent. Default: 40 s, `--node-monitor-grace-period`. */
@@ -53,7 +55,8 @@ export interface ControllersOptions {
 
 /** One of each, for one cluster: some remember what they saw, so clusters do not share them. The scheduler is not among them. */
 export function createControllers(options: ControllersOptions): Controller[] {
-  const { recorderOf, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, caPem, tokens, certificates, apiServerAddress } = options;
+  const { recorderOf, heartbeats, onSilence, silenceIsTold, listeningSinceMs, nodeGraceMs, caPem, tokens, certificates, apiServerAddress } =
+    options;
   const events = (component: string) => ({ events: recorderOf(component) });
   return [
     createNamespaceController(),
@@ -70,6 +73,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
       heartbeats,
       ...events("node-controller"),
       ...(onSilence && { onSilence }),
+      ...(silenceIsTold !== undefined && { silenceIsTold }),
       ...(listeningSinceMs !== undefined && { listeningSinceMs }),
       ...(nodeGraceMs !== undefined && { graceMs: nodeGraceMs }),
     }),

@@ -17,6 +17,8 @@ export interface ControllerLoop {
   start(): void;
   /** Takes nothing new and resolves when what is under way has ended. The loop can be started again. */
   stop(): Promise<void>;
+  /** Has a controller look at a key, as if something had changed that concerns it. */
+  look(controllerName: string, key: string): void;
   /** While it is held the loop takes no key: changes only say which keys are worth a look. */
   hold(on: boolean): void;
   /** Resolves when nothing is under way and no key of any controller is due now. Not while it is held. */
@@ -176,6 +178,10 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
       unsubscribe();
       setTimer();
       if (!isQuiet()) await new Promise<void>((resolve) => waiters.push(resolve));
+    },
+    look(controllerName, key) {
+      for (const { controller, queue } of lanes) if (controller.name === controllerName) queue.add(key);
+      turn();
     },
     hold(on) {
       held = on;

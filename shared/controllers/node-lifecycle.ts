@@ -22,6 +22,8 @@ export interface NodeLifecycleOptions {
   readonly onSilence?: (nodeName: string, lastSeenMs: number) => Promise<void>;
   readonly heartbeats: NodeHeartbeats;
   readonly events: Pick<EventRecorder, "event">;
+  /** The host looks after heartbeats and tells of a node that has fallen silent by its key: this controller waits for no silence of theirs. */
+  readonly silenceIsTold?: boolean;
   /** Since when this host hears heartbeats (milliseconds since 1970): silence before does not count. Absent: all silence counts. */
   readonly listeningSinceMs?: number;
   /** How long a node may be silent. Default: `--node-monitor-grace-period`. */
@@ -29,7 +31,8 @@ export interface NodeLifecycleOptions {
 }
 
 /** `--node-monitor-grace-period` */
-const defaultGraceMs = 40_000;
+export const nodeMonitorGraceMs = 40_000;
+export const nodeLifecycleName = "node-lifecycle";
 const leaseNamespace = "kube-node-lease";
 const unknownConditions = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] as const;
 /** Labels that older clients read, and those they copy (`labelReconcileInfo`). */
@@ -44,7 +47,7 @@ const parallelPods = 20;
  * A node that has neither heartbeats nor a Lease is taken as its status says. `events` tells as `node-controller`.
  */
 export function createNodeLifecycleController(options: NodeLifecycleOptions): Controller {
-  const { heartbeats, events, onSilence, listeningSinceMs = 0, graceMs = defaultGraceMs } = options;
+  const { heartbeats, events, onSilence, silenceIsTold = false, listeningSinceMs = 0, graceMs = nodeMonitorGraceMs } = options;
   const noted = new Map<string, number>();
   const note = async (name: string, lastSeenMs: number): Promise<void> => {
     if (!onSilence || noted.get(name) === lastSeenMs) return;
@@ -61,7 +64,7 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions): Co
   /** By zone. */
   const lastGivenUpMs = new Map<string, number>();
   return {
-    name: "node-lifecycle",
+    name: nodeLifecycleName,
     allKeys: (view) => view.list(nodes).map(({ key }) => key.name),
     keysOf({ key, type }) {
       if (isOf(nodes, key)) return type === "DELETED" ? [] : [key.name];
@@ -82,7 +85,8 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions): Co
         await note(name, seenMs);
       }
       const dueMs = [await settleTaints(node, lastGivenUpMs, context), await markPods(node, context, events)];
-      if (silentAtMs !== undefined && silentAtMs > clock.now()) dueMs.push(silentAtMs);
+      const isTold = silenceIsTold && seenMs === heartbeats.lastSeen(name);
+      if (silentAtMs !== undefined && silentAtMs > clock.now() && !isTold) dueMs.push(silentAtMs);
       return nextOf(dueMs, clock.now());
     },
   };

@@ -22,14 +22,21 @@ export interface LoopLease {
   readonly token: number;
   /** Up to this revision of the log nothing was left to do when the last holder let go. */
   readonly doneRevision: number;
-  /** What the holder remembered for the next: the sort key of the cluster's agenda item. */
-  readonly agenda: string | undefined;
+  /** What the holder remembered for the next. */
+  readonly notes: LeaseNotes;
   /** Whether the last holder of this process was the last of all. */
   readonly continued: boolean;
   /** More time. `lost`: another one has it by now. */
   renew(): Promise<"held" | "lost">;
   /** `woken`: somebody came in the meantime; the lease is still held, and there may be work. */
-  release(doneRevision: number, agenda: string | undefined): Promise<"released" | "woken" | "lost">;
+  release(doneRevision: number, notes: LeaseNotes): Promise<"released" | "woken" | "lost">;
+}
+
+export interface LeaseNotes {
+  /** The sort key of the cluster's agenda item. */
+  readonly agenda?: string | undefined;
+  /** The pools whose heartbeats are looked after for it. */
+  readonly pools: readonly string[];
 }
 
 export interface LoopLeaseOptions {
@@ -61,6 +68,7 @@ const leaseRecord = z.object({
   wakes: z.number().default(0),
   doneRevision: z.number(),
   agenda: z.string().optional(),
+  pools: z.array(z.string()).default([]),
 });
 type LeaseRecord = z.infer<typeof leaseRecord>;
 
@@ -86,6 +94,7 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
       ...{ holder, token: continued ? last.token : (last?.token ?? 0) + 1, expiresAtMs: nowMs + leaseMs, free: 0, wakes: 0 },
       doneRevision: last?.doneRevision ?? 0,
       ...(last?.agenda !== undefined && { agenda: last.agenda }),
+      pools: last?.pools ?? [],
     };
     const put: RecordOperation = { ...keyOf(ref), kind: "put", expected: found?.version ?? 0, value };
     const bars = Array.from(
@@ -115,7 +124,8 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
       }
     };
     return {
-      ...{ kind: "held", token: first.token, doneRevision: first.doneRevision, agenda: first.agenda, continued },
+      ...{ kind: "held", token: first.token, doneRevision: first.doneRevision, continued },
+      notes: { agenda: first.agenda, pools: first.pools },
       async renew() {
         for (let attempt = 0; attempt < tries; attempt++) {
           const outcome = await write({ ...current, expiresAtMs: clock.now() + leaseMs });
@@ -123,10 +133,11 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
         }
         return "held";
       },
-      async release(doneRevision, agenda) {
+      async release(doneRevision, { agenda, pools }) {
         const { agenda: _, ...rest } = current;
         // What came while it was held was told by a version: this write is conditional on none having come.
-        const outcome = await write({ ...rest, wakes: 0, free: 1, doneRevision, ...(agenda !== undefined && { agenda }) });
+        const notes = { pools: [...pools], ...(agenda !== undefined && { agenda }) };
+        const outcome = await write({ ...rest, wakes: 0, free: 1, doneRevision, ...notes });
         return outcome === "written" ? "released" : outcome;
       },
     };

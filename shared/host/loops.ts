@@ -4,6 +4,7 @@ import { concurrencyOf, createControllers } from "../controllers/all-controllers
 import type { ApiServerAddress } from "../controllers/api-server-endpoints.ts";
 import { createControllerLoop } from "../controllers/controller-loop.ts";
 import { createEventRecorder, type EventRecorder } from "../controllers/event-recorder.ts";
+import { nodeLifecycleName, nodeMonitorGraceMs } from "../controllers/node-lifecycle.ts";
 import { createSchedulerLoop } from "../controllers/scheduling/scheduler-loop.ts";
 import { nodes, pods } from "../kubernetes/known-resources.ts";
 import type { Node } from "../kubernetes/types.ts";
@@ -21,6 +22,8 @@ export interface Loops {
   stop(): Promise<void>;
   /** While they are held the loops write nothing: changes only say what is worth a look. */
   hold(on: boolean): void;
+  /** Where silences are told: looks at the nodes that are silent by now. */
+  lookAtSilent(): void;
   /** Something is under way, or due by then; whatever may be, while the loops have not been started. */
   hasDue(byMs: number): boolean;
   /** Resolves when nothing is under way and nothing is due: what waits for its time is not waited for. */
@@ -43,6 +46,8 @@ export interface LoopsOptions {
   readonly heartbeats: Pick<Heartbeats, "lastSeen">;
   /** A machine of a pool fell silent; told once or more. */
   readonly onSilence?: (node: NodeName, lastSeenMs: number) => Promise<void>;
+  /** Whoever turns the loops reads the heartbeats first, calls `lookAtSilent` and looks after the next silence: the loops do not wait for it. */
+  readonly silenceIsTold?: boolean;
   /** Since when this host hears heartbeats itself. Absent: they were always heard. */
   readonly listeningSinceMs?: number;
   /** How long a node may be silent; absent: as kube-controller-manager has it. */
@@ -55,7 +60,7 @@ const poolLabel = "coracle.dev/pool";
 
 /** The controllers and the scheduler of one cluster, turned by this process. */
 export function createLoops({ ref, cluster, client, tokens, authorizer }: ClusterRuntime, options: LoopsOptions): Loops {
-  const { clock, random, heartbeats, onSilence, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
+  const { clock, random, heartbeats, onSilence, silenceIsTold, listeningSinceMs, nodeGraceMs, apiServerAddress } = options;
   const { mirror } = cluster;
   const log = options.log.with({ cluster: ref.cluster });
   const context = { view: mirror, client, clock, log, random };
@@ -89,6 +94,7 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
       authorizer,
       authority: createClusterAuthority({ caKeyPem: options.caKeyPem, caPem: options.caPem, cluster: ref.cluster }),
     },
+    ...(silenceIsTold !== undefined && { silenceIsTold }),
     ...(listeningSinceMs !== undefined && { listeningSinceMs }),
     ...(nodeGraceMs !== undefined && { nodeGraceMs }),
     ...(apiServerAddress !== undefined && { apiServerAddress }),
@@ -119,6 +125,13 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
     hold(on) {
       loop.hold(on);
       scheduler.hold(on);
+    },
+    lookAtSilent() {
+      for (const { key } of mirror.list(nodes)) {
+        const machine = machineOf(key.name);
+        const seenMs = machine && heartbeats.lastSeen(machine);
+        if (seenMs !== undefined && seenMs + (nodeGraceMs ?? nodeMonitorGraceMs) <= clock.now()) loop.look(nodeLifecycleName, key.name);
+      }
     },
     hasDue: (byMs) => !started || stopped || loop.hasDue() || scheduler.hasDue() || (nextDue() ?? Number.POSITIVE_INFINITY) <= byMs,
     async stop() {

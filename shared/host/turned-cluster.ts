@@ -20,6 +20,8 @@ export interface TurnedCluster {
   end(): void;
   /** A node has something new that it was not told. */
   readonly hasNews: boolean;
+  /** Those that its nodes belong to, in order. */
+  readonly pools: readonly string[];
   /** Tells the nodes that have something new; all of them when this process cannot know which. */
   tellNodes(marks: NodeMarks): Promise<void>;
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export interface TurnedClusterOptions extends ClusterRuntimeOptions {
   readonly loopsOf: (runtime: ClusterRuntime) => Loops;
 }
 
+const poolLabel = "coracle.dev/pool";
 const providerId = /^coracle:\/\/([^/]+)\//;
 
 /** `doneRevision`: up to there nodes have been told. @throws StoreError `NoSuchCluster` */
@@ -68,6 +71,10 @@ export async function openTurnedCluster(
     },
     get hasNews() {
       return touched.size > 0;
+    },
+    get pools() {
+      const pools = new Set(mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
+      return [...pools].filter((pool) => pool !== undefined).sort();
     },
     async tellNodes(marks) {
       const told = [...touched];

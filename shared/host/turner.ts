@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
+import { listenNoMore, listenTo } from "./listening.ts";
 import type { LoopLease, LoopLeases } from "./loop-lease.ts";
 import type { NodeMarks } from "./node-marks.ts";
 import type { TurnedCluster } from "./turned-cluster.ts";
@@ -18,6 +19,8 @@ export type TurnOutcome = "done" | "busy" | "late" | "gone";
 export interface Turner {
   /** Works until nothing is due, at the latest until `untilMs`. `revision`: the cluster may have changed up to there; 0: look, whatever is known. */
   turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome>;
+  /** Has the cluster in memory as it is now, for those who count what it holds. It is turned where it was not in memory, else not. */
+  keepUp(ref: ClusterRef, untilMs: number): Promise<TurnOutcome>;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,7 @@ export function createTurner(options: TurnerOptions): Turner {
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
     if (lease.kind === "busy") return "busy";
     if (lease.kind === "done") return "done";
+    const heardMs = clock.now();
     let turned: TurnedCluster;
     try {
       turned = await opened(ref, lease);
@@ -68,7 +72,7 @@ export function createTurner(options: TurnerOptions): Turner {
     turned.fence.token = lease.token;
     const stopRenewing = keepRenewing(lease, turned);
     try {
-      return await work(turned, lease, untilMs);
+      return await work(turned, lease, heardMs, untilMs);
     } finally {
       stopRenewing();
       turned.loops.hold(true);
@@ -141,23 +145,26 @@ export function createTurner(options: TurnerOptions): Turner {
     return () => cancel();
   }
 
-  async function work(turned: TurnedCluster, lease: LoopLease, untilMs: number): Promise<TurnOutcome> {
+  /** `heardMs`: heartbeats are read after it. */
+  async function work(turned: TurnedCluster, lease: LoopLease, heardMs: number, untilMs: number): Promise<TurnOutcome> {
     const { ref, cluster } = turned.runtime;
     const { store } = cluster;
-    let agenda = lease.agenda;
+    let { agenda, pools } = lease.notes;
     for (;;) {
       const quiet = await settle(turned, untilMs);
       // Whoever has the lease now does all of this.
       if (turned.over) return "busy";
       await turned.tellNodes(options.marksOf(ref.tenant));
       agenda = await noteNext(ref, agenda, quiet === "late" ? clock.now() : quiet === "rest" ? undefined : turned.loops.nextDue());
-      const outcome = await lease.release(quiet === "late" ? lease.doneRevision : cluster.mirror.revision, agenda);
+      pools = await listen(ref, pools, quiet === "rest" ? [] : turned.pools, heardMs);
+      const notes = { agenda, pools };
+      const outcome = await lease.release(quiet === "late" ? lease.doneRevision : cluster.mirror.revision, notes);
       if (outcome === "lost") {
         turned.end();
         return "busy";
       }
       if (outcome === "woken" && quiet !== "late") continue;
-      if (outcome === "woken") await lease.release(lease.doneRevision, agenda);
+      if (outcome === "woken") await lease.release(lease.doneRevision, notes);
       if (quiet === "late") return "late";
       doneRevisions.set(scopeOf(ref), cluster.mirror.revision);
       return quiet === "rest" ? "gone" : "done";
@@ -171,6 +178,7 @@ export function createTurner(options: TurnerOptions): Turner {
         return "rest";
       }
       loops.start();
+      loops.lookAtSilent();
       loops.hold(false);
       const waitUntil = Math.min(until, clock.now() + patienceMs);
       for (;;) {
@@ -180,6 +188,13 @@ export function createTurner(options: TurnerOptions): Turner {
         await first(until, [sleep(due - clock.now() + 1), ended]);
       }
     }
+  }
+
+  /** Has the heartbeats of the cluster's machines looked after. */
+  async function listen(ref: ClusterRef, known: readonly string[], pools: readonly string[], heardMs: number): Promise<readonly string[]> {
+    if (pools.length === known.length && pools.every((pool, index) => pool === known[index])) return known;
+    await options.store.writeRecords([pools.length === 0 ? listenNoMore(ref) : listenTo(ref, pools, heardMs)]);
+    return pools;
   }
 
   async function first(untilMs: number, others: readonly Promise<unknown>[]): Promise<"late" | "in time"> {
@@ -208,19 +223,40 @@ export function createTurner(options: TurnerOptions): Turner {
     return sort;
   }
 
+  async function keepUp(ref: ClusterRef, untilMs: number): Promise<TurnOutcome> {
+    const turned = clusters.get(scopeOf(ref));
+    if (!turned || turned.over) return turn(ref, 0, untilMs);
+    const { store, mirror } = turned.runtime.cluster;
+    try {
+      const { revision } = await store.head(ref);
+      if (mirror.revision >= revision) return "done";
+      mirror.resume();
+      return (await first(untilMs, [mirror.reached(revision), turned.ended])) === "late" ? "late" : "done";
+    } catch (error) {
+      await discard(ref);
+      if (!isStoreError(error, "NoSuchCluster")) throw error;
+      return "gone";
+    } finally {
+      mirror.suspend();
+    }
+  }
+
+  /** One after another: two would think the lease theirs, and one let the mirror rest on which the other stands. */
+  async function inTurn(ref: ClusterRef, run: () => Promise<TurnOutcome>): Promise<TurnOutcome> {
+    const scope = scopeOf(ref);
+    const before = running.get(scope) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(run);
+    running.set(scope, mine);
+    try {
+      return await mine;
+    } finally {
+      if (running.get(scope) === mine) running.delete(scope);
+    }
+  }
+
   return {
-    async turn(ref, revision, untilMs) {
-      const scope = scopeOf(ref);
-      // One after another: both would think the lease theirs.
-      const before = running.get(scope) ?? Promise.resolve();
-      const mine = before.catch(() => {}).then(() => turn(ref, revision, untilMs));
-      running.set(scope, mine);
-      try {
-        return await mine;
-      } finally {
-        if (running.get(scope) === mine) running.delete(scope);
-      }
-    },
+    turn: (ref, revision, untilMs) => inTurn(ref, () => turn(ref, revision, untilMs)),
+    keepUp: (ref, untilMs) => inTurn(ref, () => keepUp(ref, untilMs)),
     async close() {
       for (const { runtime } of [...clusters.values()]) await discard(runtime.ref);
     },

@@ -25,6 +25,7 @@ const wakes = new Set(["ADDED", "MODIFIED", "DELETED"]);
 class StreamedTable extends MemoryTable {
   readonly stream: StreamRecord[] = [];
   reads: string[] = [];
+  writes = 0;
   #sequence = 0;
 
   override async get(...args: Parameters<Table["get"]>) {
@@ -40,11 +41,13 @@ class StreamedTable extends MemoryTable {
     return super.query(...args);
   }
   override async write(write: Write): Promise<Item | undefined> {
+    this.writes++;
     const answer = await super.write(write);
     this.#tell([write]);
     return answer;
   }
   override async writeTogether(writes: readonly Write[], token: string): Promise<void> {
+    this.writes++;
     await super.writeTogether(writes, token);
     this.#tell(writes);
   }

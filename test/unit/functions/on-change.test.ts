@@ -240,7 +240,7 @@ describe("a reconciler", () => {
     expect(await pods(fn)).toEqual(placed(2));
     bed.table.reads = [];
     await fn.reconcile();
-    expect(bed.table.reads.filter((pk) => pk.includes("#log#") || pk.endsWith("#head"))).toEqual([]);
+    expect(bed.table.reads.filter((pk) => pk.includes("#log#") || pk.endsWith("#loops#records"))).toEqual([]);
   });
 });
 

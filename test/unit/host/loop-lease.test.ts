@@ -7,6 +7,7 @@ import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
 
 const ref = { tenant: "acme", cluster: "dev" };
+const none = { pools: [] };
 const key = { group: "", resource: "configmaps", namespace: "default", name: "one" };
 const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one", namespace: "default" } };
 
@@ -39,15 +40,15 @@ describe("the lease of a cluster's loops", () => {
   test("is not let go while somebody came in the meantime: the holder hears of it", async () => {
     const lease = await held("a");
     await leases("b").acquire(ref, 5);
-    expect(await lease.release(4, undefined)).toBe("woken");
-    expect(await lease.release(5, undefined)).toBe("released");
+    expect(await lease.release(4, none)).toBe("woken");
+    expect(await lease.release(5, none)).toBe("released");
   });
 
   test("says what is done, so that whoever comes for that does not take it", async () => {
-    await (await held("a")).release(7, "agenda");
+    await (await held("a")).release(7, { agenda: "agenda", pools: ["p"] });
     expect(await leases("b").acquire(ref, 7)).toEqual({ kind: "done" });
     const next = await leases("b").acquire(ref, 8);
-    expect(next).toMatchObject({ kind: "held", doneRevision: 7, agenda: "agenda", continued: false });
+    expect(next).toMatchObject({ kind: "held", doneRevision: 7, notes: { agenda: "agenda", pools: ["p"] }, continued: false });
   });
 
   test("goes to another when its time is over; the former holder can neither renew nor release it", async () => {
@@ -56,7 +57,7 @@ describe("the lease of a cluster's loops", () => {
     const next = await held("b");
     expect(next.token).toBe(former.token + 1);
     expect(await former.renew()).toBe("lost");
-    expect(await former.release(9, undefined)).toBe("lost");
+    expect(await former.release(9, none)).toBe("lost");
   });
 
   test("stays with a holder that renews it", async () => {
@@ -70,7 +71,7 @@ describe("the lease of a cluster's loops", () => {
 
   test("keeps its token while the same process takes it again, and its fences need no writing", async () => {
     const first = await held("a");
-    await first.release(1, undefined);
+    await first.release(1, none);
     const again = await leases("a").acquire(ref, 2);
     expect(again).toMatchObject({ token: first.token, continued: true });
   });

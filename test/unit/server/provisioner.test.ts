@@ -67,6 +67,7 @@ describe("the deletion of a cluster of the embedded host", () => {
         stop: () => Promise.resolve(),
         idle: () => Promise.resolve(),
         hold() {},
+        lookAtSilent() {},
         hasDue: () => false,
         nextDue: () => undefined,
         atRest: true,
