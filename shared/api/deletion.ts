@@ -42,7 +42,7 @@ export async function deleteObject(
     const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
     const gone = isFree(next);
     if (context.dryRun) return { object, gone };
-    if (!gone && sameDeletion(next, live.object)) return { object: live, gone };
+    if (!gone && sameDeletion(next, live.object) && (await registry.lasts(live))) return { object: live, gone };
     const entry = gone ? await registry.remove(definition, live, next) : await registry.replace(definition, live, next);
     if (entry) return { object: entry, gone };
     if (options.resourceVersion !== undefined || attempt >= attempts) throw conflict(served.group, served.resource, name);

@@ -153,8 +153,9 @@ export class Registry {
       const before = definition.custom ? readCustom(definition, live.object) : live.object;
       const { next, attributes } = await this.#next(served, definition, before, live, change, context, options);
       if (isUnchanged(next, before)) {
-        await this.cluster.store.commit(this.cluster.ref, []);
-        return live;
+        if (await this.lasts(live)) return live;
+        if (attempt >= attempts) throw conflict(served.group, served.resource, name);
+        continue;
       }
       const operation = isFinished(next, live.object)
         ? ({ kind: "delete", key, expected: live.revision, object: storedForm(definition, next) } as const)
@@ -182,6 +183,15 @@ export class Registry {
     const { store, mirror, ref } = this.cluster;
     const [found] = await store.latest(ref, [key], ({ namespace, name }) => mirror.get(key, namespace, name));
     return found;
+  }
+
+  /** Whether `live`, as `latest` had it, is durable, and so may be shown without a commit that stands on it. */
+  async lasts(live: StoredObject): Promise<boolean> {
+    const { store, mirror, ref } = this.cluster;
+    await store.commit(ref, []);
+    const { key, revision } = live;
+    if (mirror.get(key, key.namespace, key.name)?.revision === revision) return true;
+    return (await this.latest(key))?.revision === revision;
   }
 
   /** Removes `live` from the store, with what hangs on it. Answers undefined when it changed meanwhile. */

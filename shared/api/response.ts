@@ -114,6 +114,8 @@ export function toStatusError(error: unknown, request?: ResourceRequest): Status
         ...details,
         retryAfterSeconds: 1,
       });
+    case "DiskFull":
+      return new StatusError("ServiceUnavailable", "the server's disk is full: nothing was written", { ...details, retryAfterSeconds: 1 });
     case "TooManyOperations":
     case "Unavailable":
       return new StatusError("ServiceUnavailable", "the server is currently unable to handle the request", {

@@ -157,6 +157,8 @@ export type StoreErrorCode =
   | "TooManyOperations"
   | "NoSuchCluster"
   | "Throttled"
+  /** Nothing of it was written, nor will be. Reads go on, and so do writes once there is room. */
+  | "DiskFull"
   | "Unavailable";
 
 /** The only error that leaves a store. */

@@ -63,7 +63,6 @@ async function play(scene: Scene, backend: Backend, hosts: readonly Host[], allD
   await allDone;
   peace();
   backend.healthy = true;
-  if (plan.diskTransactions !== undefined) for (const host of hosts) host.crash();
   for (const host of hosts) host.start();
   await world.sleep(1000 + longestPauseMs(plan));
   await audit(scene, backend, hosts);
@@ -91,13 +90,12 @@ function disturb({ plan, world }: Scene, backend: Backend, hosts: readonly Host[
       if (host?.running) host.process.stepClock(byMs);
     });
   }
-  if (plan.diskTransactions !== undefined) at(3000, () => hosts[0]?.crash());
-  if (plan.diskTransactions !== undefined) {
-    at(4000, () => {
-      backend.healthy = true;
-      hosts[0]?.start();
-    });
-  }
+  // There is room again, and nobody is started anew for it; and once more.
+  if (plan.diskTransactions !== undefined)
+    for (const [index, atMs] of [300, 600, 900, 2000, 2500].entries())
+      at(atMs, () => {
+        backend.healthy = index % 2 === 0;
+      });
   const { night } = plan;
   if (night) {
     const longMs = night.hours * hourMs;

@@ -13,6 +13,7 @@ export const scale: readonly Patch[] = [
   { file: "shared/store/dynamo/tail.ts", from: "pageEntries = 1000", to: "pageEntries = 11" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "catchUpEntries = 1000", to: "catchUpEntries = 7" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "dropChunk = 5000", to: "dropChunk = 5" },
+  { file: "shared/store/lmdb/group-commit.ts", from: "fullGroup = 16", to: "fullGroup = 2" },
   // Names from the seed, so that a history replays.
   {
     file: "shared/host/cluster-runtime.ts",

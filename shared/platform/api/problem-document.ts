@@ -23,6 +23,9 @@ export function toPlatformError(error: unknown): PlatformError {
   if (isStoreError(error, "Throttled") || isStoreError(error, "Unavailable")) {
     return new PlatformError("unavailable", "The store cannot answer now: try again.", { retryAfterSeconds: 1 });
   }
+  if (isStoreError(error, "DiskFull")) {
+    return new PlatformError("unavailable", "The server's disk is full: nothing was written.", { retryAfterSeconds: 1 });
+  }
   if (isStoreError(error, "RevisionConflict")) {
     return new PlatformError("unavailable", "Too many writers changed the resource at once: try again.", { retryAfterSeconds: 1 });
   }

@@ -19,9 +19,11 @@ import {
   StoreError,
 } from "../store.ts";
 import { LazyEntry, LazyObject, serialize } from "../stored-entry.ts";
+import { Chain } from "./chain.ts";
 import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { RecordTable, type RecordWrite } from "./record-table.ts";
+import { explainRefusal } from "./refusal.ts";
 
 export interface LmdbStoreOptions {
   /** Folder of the database; made when absent. One process at a time. */
@@ -61,8 +63,16 @@ function toEntry(operation: Operation, revision: number): LazyEntry {
 function toState(cluster: ClusterRef, head: HeadRow): ClusterState {
   const { revision, floor, createdAtMs } = head;
   const known = { scope: scopeOf(cluster), cluster, createdAtMs, base: undefined, floor, dropped: false };
-  return { ...known, assigned: revision, durable: revision, pending: new Map(), followers: new Set() };
+  return { ...known, assigned: revision, written: revision, durable: revision, pending: new Map(), followers: new Set() };
 }
+
+/** Newest state of an object whose commit is not on disk yet; `undefined`: deleted. */
+interface Pending {
+  readonly revision: number;
+  readonly stored: StoredObject | undefined;
+}
+
+const isDeleted = (pending: Pending | undefined): boolean => pending !== undefined && pending.stored === undefined;
 
 /** What this process knows of a cluster beyond the files: the revisions it handed out and what is on its way to the disk. */
 interface ClusterState {
@@ -70,14 +80,15 @@ interface ClusterState {
   readonly cluster: ClusterRef;
   readonly createdAtMs: number;
   base: ReadonlyMap<string, StoredObject> | undefined;
-  /** The last revision handed out. */
+  /** The last revision handed out. One that was not written is not handed out again: somebody may have built upon it. */
   assigned: number;
+  /** The last revision given to LMDB. */
+  written: number;
   /** The last revision on disk; readers see no further. */
   durable: number;
   floor: number;
   dropped: boolean;
-  /** Newest state of objects whose commit is not on disk yet; `undefined`: deleted. */
-  readonly pending: Map<string, { revision: number; stored: StoredObject | undefined }>;
+  readonly pending: Map<string, Pending>;
   readonly followers: Set<Follower>;
 }
 
@@ -101,6 +112,7 @@ interface Flight {
  */
 export class LmdbStore implements Store {
   readonly limits = limits;
+  readonly #path: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #heads: Database<HeadRow, string>;
   readonly #objects: Database<Buffer, string>;
@@ -113,6 +125,7 @@ export class LmdbStore implements Store {
   readonly #group: GroupCommit<Flight>;
 
   constructor(options: LmdbStoreOptions) {
+    this.#path = options.path;
     this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false, ...groupedWrites });
     // LMDB makes its files readable by everyone.
     for (const file of ["data.mdb", "lock.mdb"]) chmodSync(join(options.path, file), 0o600);
@@ -125,8 +138,11 @@ export class LmdbStore implements Store {
     this.#now = options.now;
     this.#group = new GroupCommit({
       root: this.#root,
+      chain: new Chain(this.#root),
       write: (flights) => this.#write(flights),
       landed: (flights) => this.#landed(flights),
+      lost: () => this.#lost(),
+      explain: (cause) => explainRefusal(this.#path, cause),
     });
   }
 
@@ -153,8 +169,11 @@ export class LmdbStore implements Store {
   ): Promise<(StoredObject | undefined)[]> {
     this.#refuseIfFailed();
     const state = this.#cluster(cluster);
-    return keys.map((key) => {
-      const path = objectPath(key);
+    const paths = keys.map(objectPath);
+    // That a key is absent is told without a commit behind it.
+    if (paths.some((path) => isDeleted(state.pending.get(path)))) await this.#settled();
+    return keys.map((key, index) => {
+      const path = paths[index] ?? "";
       const pending = state.pending.get(path);
       if (pending) return pending.stored;
       const copy = known?.(key);
@@ -182,7 +201,7 @@ export class LmdbStore implements Store {
     }
     const objects = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
     const revision = this.#heads.get(state.scope)?.revision ?? state.durable;
-    await this.commit(cluster, []);
+    await this.#settled();
     return { revision, objects };
   }
 
@@ -230,6 +249,7 @@ export class LmdbStore implements Store {
         this.#log,
       );
     } catch (cause) {
+      if (isStoreError(cause)) throw cause;
       throw new StoreError("Unavailable", "the log was not shortened", { cause });
     }
   }
@@ -266,21 +286,17 @@ export class LmdbStore implements Store {
       () => this.#log.getKeys({ start: [scope, 0], end: [scope, Number.MAX_SAFE_INTEGER], limit: dropChunk }),
       this.#log,
     );
-    await this.#heads.remove(scope);
+    await this.#lasting(this.#heads.remove(scope));
     await this.#root.flushed;
     this.#clusters.delete(scope);
   }
 
-  async getRecords(keys: readonly RecordKey[]): Promise<(StoredRecord | undefined)[]> {
-    const found = keys.map((key) => this.#records.get(key));
-    await this.#barrier();
-    return found;
+  getRecords(keys: readonly RecordKey[]): Promise<(StoredRecord | undefined)[]> {
+    return this.#readRecords((newest) => keys.map((key) => this.#records.get(key, newest)));
   }
 
-  async queryRecords(partition: string, range: { from?: string; to?: string; limit?: number } = {}): Promise<StoredRecord[]> {
-    const found = this.#records.query(partition, range);
-    await this.#barrier();
-    return found;
+  queryRecords(partition: string, range: { from?: string; to?: string; limit?: number } = {}): Promise<StoredRecord[]> {
+    return this.#readRecords((newest) => this.#records.query(partition, range, newest));
   }
 
   writeRecords(operations: readonly RecordOperation[]): Promise<number[]> {
@@ -295,8 +311,9 @@ export class LmdbStore implements Store {
   }
 
   async close(): Promise<void> {
-    await this.#barrier();
-    await this.#root.close();
+    await this.#settled();
+    // lmdb would wait for the sync of a transaction that it gave up. The files need no closing.
+    if (!this.#group.failed && !this.#group.refused) await this.#root.close();
   }
 
   #cluster(cluster: ClusterRef): ClusterState {
@@ -363,11 +380,12 @@ export class LmdbStore implements Store {
       }
       this.#records.write(records);
     }
-    for (const { scope, assigned, floor, createdAtMs } of heads) void this.#heads.put(scope, { revision: assigned, floor, createdAtMs });
+    for (const { scope, written, floor, createdAtMs } of heads) void this.#heads.put(scope, { revision: written, floor, createdAtMs });
   }
 
   #writeEntry(state: ClusterState, { path, entry }: Placed): void {
     const key = joinKey(state.scope, path);
+    state.written = entry.revision;
     void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(key, path, entry));
     // A newer state of the object goes into the same transaction.
     if (state.pending.get(path)?.revision !== entry.revision) return;
@@ -394,6 +412,16 @@ export class LmdbStore implements Store {
     }
   }
 
+  /** Back to what is on disk. */
+  #lost(): void {
+    this.#records.lost();
+    for (const [scope, state] of this.#clusters) {
+      state.pending.clear();
+      state.written = state.durable;
+      if (!state.dropped && this.#heads.get(scope) === undefined) this.#clusters.delete(scope);
+    }
+  }
+
   /** What waited for a write that never came is neither there nor absent: it is not to be shown, nor to be checked against. */
   #refuseIfFailed(): void {
     if (this.#group.failed) throw this.#group.failed;
@@ -410,6 +438,26 @@ export class LmdbStore implements Store {
     await this.#launch(undefined, [], []);
   }
 
+  /** Whatever lies in LMDB by now is on disk; whether what was on its way is too. */
+  async #settled(): Promise<boolean> {
+    try {
+      await this.#barrier();
+      return true;
+    } catch {
+      this.#refuseIfFailed();
+      return false;
+    }
+  }
+
+  /** The newest records, unless they cannot be written: then those that were. */
+  async #readRecords<T>(read: (newest: boolean) => T): Promise<T> {
+    const newest = read(true);
+    if (await this.#settled()) return newest;
+    const written = read(false);
+    await this.#settled();
+    return written;
+  }
+
   #read(state: ClusterState, after: number, limit: number): { entries: LogEntry[]; through: number } {
     if (after < state.floor) throw new StoreError("Compacted", `revision ${after} is below the floor ${state.floor}`);
     const entries: LogEntry[] = [];
@@ -419,13 +467,24 @@ export class LmdbStore implements Store {
     return { entries, through: entries.length < limit ? Math.max(after, state.durable) : (entries.at(-1)?.revision ?? after) };
   }
 
+  /** A write beside the groups. */
+  async #lasting(write: Promise<boolean>): Promise<void> {
+    try {
+      await write;
+    } catch (cause) {
+      throw await explainRefusal(this.#path, cause);
+    }
+  }
+
   async #removeKeys<K extends string | [string, number]>(next: () => Iterable<K>, database: Database<Buffer, K>): Promise<void> {
     for (;;) {
       const keys = [...next()];
       if (keys.length === 0) return;
-      await this.#root.batch(() => {
-        for (const key of keys) void database.remove(key);
-      });
+      await this.#lasting(
+        this.#root.batch(() => {
+          for (const key of keys) void database.remove(key);
+        }),
+      );
     }
   }
 }

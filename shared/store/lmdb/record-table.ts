@@ -29,18 +29,20 @@ export class RecordTable {
     this.#table = root.openDB<Row, string>({ name: "records", encoding: "json" });
   }
 
-  get(key: RecordKey): StoredRecord | undefined {
-    const row = this.#current(pathOf(key));
+  /** `newest`: with what is on its way to the disk. */
+  get(key: RecordKey, newest: boolean): StoredRecord | undefined {
+    const path = pathOf(key);
+    const row = newest ? this.#current(path) : this.#table.get(path);
     return row && { partition: key.partition, sort: key.sort, ...row };
   }
 
-  query(partition: string, range: { from?: string; to?: string; limit?: number }): StoredRecord[] {
+  query(partition: string, range: { from?: string; to?: string; limit?: number }, newest: boolean): StoredRecord[] {
     const start = joinKey(partition, range.from ?? "");
     const end = range.to === undefined ? endOfPrefix(partition) : joinKey(partition, range.to);
     const limit = range.limit ?? defaultLimit;
     const rows = new Map<string, Row | undefined>();
     for (const { key, value } of this.#table.getRange({ start, end, limit: limit + this.#pending.size })) rows.set(key, value);
-    for (const [path, { row }] of this.#pending) if (path >= start && path < end) rows.set(path, row);
+    if (newest) for (const [path, { row }] of this.#pending) if (path >= start && path < end) rows.set(path, row);
     const found: StoredRecord[] = [];
     for (const [path, row] of rows) if (row) found.push({ partition, sort: path.slice(partition.length + 1), ...row });
     return found.sort((a, b) => (a.sort < b.sort ? -1 : 1)).slice(0, limit);
@@ -93,6 +95,11 @@ export class RecordTable {
       const pending = this.#pending.get(path);
       if (pending && --pending.writes === 0) this.#pending.delete(path);
     }
+  }
+
+  /** What is on its way never comes. */
+  lost(): void {
+    this.#pending.clear();
   }
 
   #current(path: string): Row | undefined {

@@ -31,7 +31,7 @@ export function* checkWrites({ calls, truth }: Judged): Generator<Violation> {
           };
         else if (said.revision !== first + index) yield { rule: "a commit's revisions are consecutive", story };
       }
-    } else if (call.outcome?.kind === "conflict") {
+    } else if (call.outcome?.kind === "conflict" || call.outcome?.code === "DiskFull") {
       if (present > 0) yield { rule: "a refused write is not done", story };
     } else if (present > 0 && present < call.operations.length) yield { rule: "a write is done whole or not at all", story };
     else if (present > 0) {

@@ -1,5 +1,5 @@
 import type { SimulatedProcess } from "../process.ts";
-import type { DiskKey, DiskValue, DiskWrite, SimulatedDisk } from "./disk.ts";
+import { type DiskKey, type DiskValue, type DiskWrite, orderOf, type SimulatedDisk } from "./disk.ts";
 
 /**
  * Stands for the package `lmdb` in a simulation, with what `LmdbStore` uses of it: writes of a batch become visible together some time after the call,
@@ -17,8 +17,16 @@ export function mount(path: string, what: Mount): void {
   mounts.set(path, what);
 }
 
+/** That the version of a key is this one when the transaction is written; `undefined`: that the key is absent. */
+interface Link {
+  readonly database: string;
+  readonly key: DiskKey;
+  readonly version: number | undefined;
+}
+
 interface Waiting {
   readonly writes: readonly DiskWrite[];
+  readonly link: Link | undefined;
   readonly resolve: (done: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -32,7 +40,7 @@ export function open({ path }: { path: string }): SimulatedEnvironment {
 class SimulatedEnvironment {
   readonly mount: Mount;
   #batch: DiskWrite[] | undefined;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #committing = false;
   #syncing: Promise<void> | undefined;
 
@@ -44,7 +52,7 @@ class SimulatedEnvironment {
     return new SimulatedDatabase(this, name, encoding === "json");
   }
 
-  batch(action: () => void): Promise<boolean> {
+  batch(action: () => void, link?: Link): Promise<boolean> {
     const writes: DiskWrite[] = [];
     this.#batch = writes;
     try {
@@ -52,8 +60,11 @@ class SimulatedEnvironment {
     } finally {
       this.#batch = undefined;
     }
-    return this.#commit(writes);
+    return this.#commit(writes, link);
   }
+
+  /** Every read here sees what is written. */
+  resetReadTxn(): void {}
 
   get flushed(): Promise<boolean> {
     return this.#flush().then(() => true);
@@ -69,35 +80,47 @@ class SimulatedEnvironment {
     return Promise.resolve(true);
   }
 
-  #commit(writes: readonly DiskWrite[]): Promise<boolean> {
+  #commit(writes: readonly DiskWrite[], link?: Link): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ writes, resolve, reject });
+      this.#waiting.push({ writes, link, resolve, reject });
       if (!this.#committing) this.#commitSoon();
     });
   }
 
-  /** What waits by then becomes one transaction. */
+  /** What waits by then becomes one transaction, or some of it. */
   #commitSoon(): void {
     const { process, disk } = this.mount;
     this.#committing = true;
     process.after(process.random.between(0.05, 2), () => {
-      const together = this.#waiting;
-      this.#waiting = [];
+      const count = process.random.chance(0.5) ? this.#waiting.length : 1 + process.random.below(this.#waiting.length);
+      const together = this.#waiting.splice(0, count);
       this.#committing = false;
+      const written: DiskWrite[] = [];
+      const kept = together.map(({ writes, link }) => {
+        const holds = !link || this.#holds(link, written);
+        if (holds) written.push(...writes);
+        return holds;
+      });
       try {
-        disk.append(together.flatMap(({ writes }) => writes));
+        disk.append(written);
       } catch (error) {
         for (const { reject } of together) reject(error);
-        return;
       }
-      for (const { resolve } of together) resolve(true);
+      // Nothing is heard any more by those that were rejected.
+      for (const [index, { resolve }] of together.entries()) resolve(kept[index] ?? false);
       if (this.#waiting.length > 0) this.#commitSoon();
     });
   }
 
+  #holds({ database, key, version }: Link, before: readonly DiskWrite[]): boolean {
+    const own = before.findLast((write) => write.database === database && orderOf(write.key) === orderOf(key));
+    return versionOf(own ? own.value : this.mount.disk.table(database).get(key)) === version;
+  }
+
   /** Of all that was written by now, whether or not it is committed. */
   async #flush(): Promise<void> {
-    if (this.#waiting.length > 0) await new Promise<unknown>((resolve) => this.#waiting.push({ writes: [], resolve, reject: resolve }));
+    if (this.#waiting.length > 0)
+      await new Promise<unknown>((resolve) => this.#waiting.push({ writes: [], link: undefined, resolve, reject: resolve }));
     const target = this.mount.disk.length;
     while (this.#syncing) await this.#syncing;
     this.#syncing = this.#sync(target);
@@ -124,12 +147,25 @@ class SimulatedDatabase {
     this.#isJson = isJson;
   }
 
-  put(key: DiskKey, value: unknown): Promise<boolean> {
+  /** A table has versions or values. */
+  put(key: DiskKey, value: unknown, version?: number): Promise<boolean> {
     return this.#environment.write({
       database: this.#name,
       key,
-      value: Buffer.isBuffer(value) ? Buffer.from(value) : JSON.stringify(value),
+      value: version !== undefined ? String(version) : Buffer.isBuffer(value) ? Buffer.from(value) : JSON.stringify(value),
     });
+  }
+
+  ifNoExists(key: DiskKey, action: () => void): Promise<boolean> {
+    return this.#environment.batch(action, { database: this.#name, key, version: undefined });
+  }
+
+  ifVersion(key: DiskKey, version: number, action: () => void): Promise<boolean> {
+    return this.#environment.batch(action, { database: this.#name, key, version });
+  }
+
+  getEntry(key: DiskKey): { version: number | undefined } {
+    return { version: versionOf(this.#table.get(key)) };
   }
 
   remove(key: DiskKey): Promise<boolean> {
@@ -165,6 +201,8 @@ class SimulatedDatabase {
     return this.#isJson && typeof value === "string" ? (JSON.parse(value) as unknown) : value;
   }
 }
+
+const versionOf = (value: DiskValue | undefined): number | undefined => (typeof value === "string" ? Number(value) : undefined);
 
 interface RangeOptions {
   readonly start: DiskKey;

@@ -133,7 +133,12 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "acknowledged-before-sync",
     story: "a commit is acknowledged when LMDB shows it, not when it is on the disk",
-    patches: [{ file: "shared/store/lmdb/group-commit.ts", from: "      .then(() => synced)\n", to: "" }],
+    patches: [{ file: "shared/store/lmdb/group-commit.ts", from: "isLinked && synced", to: "isLinked" }],
+  },
+  {
+    name: "shown-though-lost",
+    story: "what a full disk refused is still taken for written",
+    patches: [{ file: "shared/store/lmdb/lmdb-store.ts", from: "      state.pending.clear();\n", to: "" }],
   },
   {
     name: "last-entry-not-read",

@@ -110,11 +110,13 @@ describe("the platform API", () => {
       const failures = [
         [new Error("the password is hunter2"), 500],
         [new StoreError("Throttled", "slow down"), 503],
+        [new StoreError("DiskFull", "slow down"), 503],
       ] as const;
       for (const [error, status] of failures) {
         bench.faults.queryRecords = error;
         const answer = await bench.call("GET", "/v1/clusters");
         expect(answer.status).toBe(status);
+        expect(answer.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
         expect(await answer.text()).not.toMatch(/hunter2|slow down/);
       }
     });

@@ -1,23 +1,47 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { GroupCommit } from "../../../shared/store/lmdb/group-commit.ts";
-import { isStoreError } from "../../../shared/store/store.ts";
+import { StoreError } from "../../../shared/store/store.ts";
 
-/** LMDB as this module sees it: transactions that are committed and synced when the test says so. */
+/** LMDB as this module sees it: transactions that are committed and synced when the test says so, or refused. */
 function createFakeRoot() {
   const syncs: { resolve: () => void; promise: Promise<boolean> }[] = [];
-  let refusal: Error | undefined;
+  const refused: (() => void)[] = [];
+  let isFull = false;
+  let link = 0;
+  let lastWritten = 0;
   return {
     syncs,
-    refuse(error: Error) {
-      refusal = error;
+    /** From now on transactions are refused, when `refused` is called. */
+    set isFull(full: boolean) {
+      isFull = full;
+    },
+    refused,
+    /** It wrote what it said it did not. */
+    set lastWritten(last: number) {
+      lastWritten = last;
+    },
+    chain: {
+      end: 0,
+      append(write: () => void) {
+        write();
+        const mine = ++link;
+        if (isFull) {
+          const { promise, reject } = Promise.withResolvers<boolean>();
+          refused.push(() => reject(new Error("No space left on device")));
+          return { link: mine, isWritten: promise };
+        }
+        const isLinked = refused.length === 0;
+        if (isLinked) lastWritten = mine;
+        return { link: mine, isWritten: Promise.resolve(isLinked) };
+      },
+      mend(after: number) {
+        refused.length = 0;
+        return after === lastWritten;
+      },
     },
     root: {
-      async batch(write: () => void) {
-        write();
-        if (refusal) throw refusal;
-        return true;
-      },
+      batch: async () => true,
       get flushed(): Promise<boolean> {
         const { promise, resolve } = Promise.withResolvers<boolean>();
         syncs.push({ promise, resolve: () => resolve(true) });
@@ -32,14 +56,21 @@ describe("writes that share transactions", () => {
   let written: number[][];
   let landed: number[];
   let acknowledged: number[];
+  let losses: number;
   let group: GroupCommit<number>;
   beforeEach(() => {
     fake = createFakeRoot();
     [written, landed, acknowledged] = [[], [], []];
+    losses = 0;
     group = new GroupCommit({
       root: fake.root,
+      chain: fake.chain,
       write: (items) => void written.push([...items]),
       landed: (items) => void landed.push(...items),
+      lost: () => {
+        losses++;
+      },
+      explain: async (cause) => new StoreError("DiskFull", "full", { cause }),
     });
   });
   const add = (...items: number[]): Promise<unknown> =>
@@ -91,15 +122,48 @@ describe("writes that share transactions", () => {
     expect([landed, acknowledged]).toEqual([upTo(32), upTo(32)]);
   });
 
-  it("all fail from the first refused one on: they may have been checked against it", async () => {
-    fake.refuse(new Error("No space left on device"));
-    const refused = Promise.allSettled([group.add(1), group.add(2)]);
-    await nextTurn();
-    const outcomes = [...(await refused), ...(await Promise.allSettled([group.add(3)]))];
-    expect(outcomes.map((outcome) => outcome.status === "rejected" && isStoreError(outcome.reason, "Unavailable"))).toEqual(
-      outcomes.map(() => true),
+  const outcomesOf = async (promises: readonly Promise<unknown>[]): Promise<unknown[]> =>
+    (await Promise.allSettled(promises)).map((outcome) =>
+      outcome.status === "fulfilled" ? "landed" : (outcome.reason as StoreError).code,
     );
-    expect(outcomes).toHaveLength(3);
-    expect([landed, acknowledged]).toEqual([[], []]);
+
+  it("all fail from the first refused one on, because they may have been checked against it; what comes then is written", async () => {
+    fake.isFull = true;
+    const full = upTo(16).map((item) => group.add(item));
+    fake.isFull = false;
+    const after = upTo(16, 16).map((item) => group.add(item));
+    const waiting = [group.add(99)];
+    fake.refused[0]?.();
+    expect(new Set(await outcomesOf([...full, ...after, ...waiting]))).toEqual(new Set(["DiskFull"]));
+    expect([landed, losses, group.refused, group.failed, group.idle]).toEqual([[], 1, true, undefined, true]);
+    const later = add(100);
+    await nextTurn();
+    for (const { resolve } of fake.syncs) resolve();
+    await later;
+    expect([landed, written.at(-1), group.refused]).toEqual([[100], [100], false]);
+  });
+
+  it("land where they were begun before the refused one", async () => {
+    const before = upTo(16).map((item) => group.add(item));
+    fake.isFull = true;
+    const full = upTo(16, 16).map((item) => group.add(item));
+    fake.refused[0]?.();
+    await nextTurn();
+    expect(losses).toBe(0);
+    fake.syncs[0]?.resolve();
+    expect(new Set(await outcomesOf(before))).toEqual(new Set(["landed"]));
+    expect(new Set(await outcomesOf(full))).toEqual(new Set(["DiskFull"]));
+    expect([landed, losses]).toEqual([upTo(16), 1]);
+  });
+
+  it("are all refused for good when LMDB holds what it said it had not written", async () => {
+    fake.isFull = true;
+    const full = group.add(1);
+    await nextTurn();
+    fake.lastWritten = 1;
+    fake.refused[0]?.();
+    expect(await outcomesOf([full, group.add(2)])).toEqual(["Unavailable", "Unavailable"]);
+    expect(await outcomesOf([group.add(3)])).toEqual(["Unavailable"]);
+    expect([landed, losses, group.failed?.code]).toEqual([[], 0, "Unavailable"]);
   });
 });
