@@ -73,7 +73,7 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
     const pending = validate?.(cluster, attributes);
     if (pending) await pending;
   }
-  if (cluster.mirror.count(validatingAdmissionPolicyBindings) > 0) validateByPolicies(cluster, attributes);
+  if (cluster.mirror.count(validatingAdmissionPolicyBindings) > 0) await validateByPolicies(cluster, attributes);
   if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
 }
 

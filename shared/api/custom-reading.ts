@@ -1,11 +1,16 @@
 import type { KubernetesObject } from "../kubernetes/object.ts";
-import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import type { ResourceDefinition } from "../kubernetes/resources.ts";
 import type { StoredObject } from "../store/store.ts";
+import { LazyEntry, LazyObject } from "../store/stored-entry.ts";
+
+/** What a webhook made of a stored object: it is in the version that was asked for, and nothing is left to be done. */
+export class ConvertedObject extends LazyObject {}
+export class ConvertedEntry extends LazyEntry {}
 
 /**
  * A stored object of a custom resource as the version shows it: with its apiVersion and the defaults of its schema, without what that does
- * not know. Objects change their form when their definition changes, so it is made at reading; once for each that is stored.
+ * not know. Objects change their form when their definition changes, so it is made at reading; once for each that is stored. Where a webhook
+ * converts, it was asked before (`ConvertedObjects`).
  */
 export class CustomReader {
   readonly #definition: ResourceDefinition;
@@ -26,28 +31,11 @@ export class CustomReader {
   }
 }
 
-/** Whether a stored object needs no look: it was written under the definition as it is now, in its only version. */
+/** Whether a stored object needs no look: it was written under the definition as it is now, in its only version, or was converted. */
 export const isAsStored = ({ custom }: ResourceDefinition, stored: StoredObject): boolean =>
-  custom?.single === true && stored.revision > custom.definedAt;
+  (custom?.single === true && stored.revision > custom.definedAt) || stored instanceof ConvertedObject || stored instanceof ConvertedEntry;
 
-/** A fresh copy. @throws StatusError where only a webhook could convert it */
-export function readCustom(definition: ResourceDefinition, object: KubernetesObject): KubernetesObject {
-  const { custom } = definition;
-  if (!custom) return object;
-  const apiVersion = apiVersionOf(definition);
-  if (custom.webhook && object.apiVersion !== apiVersion) throw unconverted(definition, object.apiVersion ?? "");
-  return custom.read(object);
-}
-
-/** The object as it is stored, in the storage version. @throws StatusError where only a webhook could convert it */
-export function storedForm(definition: ResourceDefinition, object: KubernetesObject): KubernetesObject {
-  const { custom } = definition;
-  if (!custom || object.apiVersion === custom.storedApiVersion) return object;
-  if (custom.webhook) throw unconverted(definition, object.apiVersion ?? "");
-  return { ...object, apiVersion: custom.storedApiVersion };
-}
-
-function unconverted(definition: ResourceDefinition, from: string): StatusError {
-  const text = `conversion webhook for ${from}, Kind=${definition.kind} failed: this server calls no conversion webhooks`;
-  return new StatusError("InternalError", `Internal error occurred: ${text}`, { causes: [{ message: text }] });
+/** A fresh copy of an object that needs no webhook. */
+export function readCustom({ custom }: ResourceDefinition, object: KubernetesObject): KubernetesObject {
+  return custom ? custom.read(object) : object;
 }

@@ -6,6 +6,7 @@ import { LazyObject } from "../store/stored-entry.ts";
 import type { AdmissionContext } from "./admission/attributes.ts";
 import { admitRequest } from "./admission.ts";
 import { timestamp } from "./api-cluster.ts";
+import { needsWebhook, showFresh } from "./conversion/converted-objects.ts";
 import type { DeleteOptions } from "./object-client.ts";
 import { keyOf, type Registry } from "./registry.ts";
 import { conflict, notFound } from "./response.ts";
@@ -37,7 +38,8 @@ export async function deleteObject(
     if (!live) throw notFound(served.group, served.resource, name);
     checkPreconditions(served, live, options);
     const attributes = { served, definition, schema: undefined, subresource: "", namespace: live.key.namespace, name, context };
-    await admitRequest(registry.cluster, { ...attributes, operation: "DELETE", oldObject: live.object });
+    const shown = needsWebhook(definition) ? await showFresh(registry.cluster, definition, live) : live;
+    await admitRequest(registry.cluster, { ...attributes, operation: "DELETE", oldObject: shown.object });
     const next = marked(definition, live.object, options, registry.cluster.clock.now());
     const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
     const gone = isFree(next);

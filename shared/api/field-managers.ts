@@ -6,7 +6,7 @@ import { parentManagers, scaleManagers } from "../kubernetes/managed-fields/scal
 import { type ConvertForManager, sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
 import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
-import { replicasPathOf } from "../kubernetes/scale.ts";
+import { replicasPathsOf } from "../kubernetes/scale.ts";
 import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import type { ManagedFieldsEntry, Scale } from "../kubernetes/types.ts";
@@ -51,8 +51,22 @@ const versionsOfKind: Readonly<Record<string, readonly string[]>> = {
   Event: ["v1", "events.k8s.io/v1"],
 };
 
+/** An object before and after a write in the versions, by `apiVersion`, in which others wrote it. A version that is missing cannot be shown any more. */
+export interface ManagerViews {
+  readonly versions: ReadonlyMap<string, { readonly live: JsonObject; readonly next: JsonObject }>;
+  readonly schemaOf: (apiVersion: string) => KindSchema | undefined;
+}
+
 /** How the object looks to managers that wrote it in another version. */
-function conversionFor(definition: ResourceDefinition): { convert?: ConvertForManager } {
+function conversionFor(definition: ResourceDefinition, views?: ManagerViews): { convert?: ConvertForManager } {
+  if (views) {
+    return {
+      convert(_object, apiVersion, which) {
+        const found = views.versions.get(apiVersion)?.[which];
+        return found && { object: found, schema: views.schemaOf(apiVersion)?.fields };
+      },
+    };
+  }
   const versions = definition.custom ? undefined : versionsOfKind[definition.kind];
   if (versions === undefined) return {};
   return {
@@ -76,7 +90,12 @@ export function emptyObject(schema: KindSchema | undefined, definition: Resource
 }
 
 /** Sets `metadata.managedFields` of `next` to what they are after the write. `live` is undefined for a create. */
-export function recordManagers(write: ManagedWrite, live: KubernetesObject | undefined, next: KubernetesObject): void {
+export function recordManagers(
+  write: ManagedWrite,
+  live: KubernetesObject | undefined,
+  next: KubernetesObject,
+  views?: ManagerViews,
+): void {
   const { manager, subresource, timeIso } = write;
   const definition = write.served ?? write.definition;
   const schema = definition === write.definition ? write.schema : schemaOfVersion(definition);
@@ -91,7 +110,7 @@ export function recordManagers(write: ManagedWrite, live: KubernetesObject | und
     timeIso,
     managers: live?.metadata.managedFields,
     ignored: ignoredPaths(write),
-    ...conversionFor(definition),
+    ...conversionFor(definition, views),
   });
   setManagers(next, managers);
 }
@@ -102,7 +121,7 @@ export function recordManagers(write: ManagedWrite, live: KubernetesObject | und
  */
 export function managersAfterScale(write: ManagedWrite, live: KubernetesObject, liveScale: Scale, nextScale: Scale): ManagedFieldsEntry[] {
   const apiVersion = apiVersionOf(write.definition);
-  const paths = { [apiVersion]: replicasPathOf(write.definition) };
+  const paths = replicasPathsOf(write.definition);
   const schema = kindSchema("autoscaling", "v1", "Scale");
   const managers = scaleManagers(live.metadata.managedFields, paths);
   const { manager, subresource, timeIso } = write;
@@ -128,7 +147,7 @@ export function applyScale(
   force: boolean,
 ): { replicas: number; managers: ManagedFieldsEntry[] } {
   const parent = apiVersionOf(write.definition);
-  const paths = { [parent]: replicasPathOf(write.definition) };
+  const paths = replicasPathsOf(write.definition);
   const schema = kindSchema("autoscaling", "v1", "Scale");
   const { manager, subresource, timeIso } = write;
   const { object, managers } = applyConfiguration({
@@ -158,6 +177,7 @@ export function applyManaged(
   live: KubernetesObject | undefined,
   config: KubernetesObject,
   force: boolean,
+  views?: ManagerViews,
 ): AppliedObject {
   const { definition, schema, manager, subresource, timeIso } = write;
   const empty = asRecord(emptyObject(schema, definition));
@@ -173,7 +193,7 @@ export function applyManaged(
     managers: live?.metadata.managedFields,
     force,
     ignored: ignoredPaths(write),
-    ...conversionFor(definition),
+    ...conversionFor(definition, views),
   });
   const object = cloneJson(applied.object);
   schema?.prune(object);

@@ -3,6 +3,7 @@ import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { ApiCluster } from "./api-cluster.ts";
+import { needsWebhook } from "./conversion/converted-objects.ts";
 import { ExpiredListError } from "./response.ts";
 import type { Selection } from "./selection.ts";
 
@@ -91,10 +92,15 @@ export async function listObjects(
   const candidates = exact === undefined ? direct(cluster, resource, within, selection) : mirror.listAt(resource, within, exact);
   if (!candidates || tooLate) throw expired(token && { ...token, revision: -1 });
   const limit = options.resourceVersion === "0" && !token ? 0 : options.limit;
-  if (limit === 0 && !token && selection.all) return { items: candidates, revision, continueToken: undefined, remaining: undefined };
-  const result = page(candidates, selection, { start: token?.start ?? "", revision, begunAtMs }, limit);
+  const converts = needsWebhook(definition);
+  // Only the asked version has the fields that a selector speaks of; else what is on the page is converted.
+  const known = converts && !selection.all ? await cluster.resources.converted.show(cluster, definition, candidates) : candidates;
+  const whole = limit === 0 && !token && selection.all;
+  const result = whole
+    ? { items: candidates, revision, continueToken: undefined, remaining: undefined }
+    : page(known, selection, { start: token?.start ?? "", revision, begunAtMs }, limit);
   if (result.continueToken !== undefined && revision === mirror.revision) mirror.keepList(resource, within);
-  return result;
+  return converts ? { ...result, items: await cluster.resources.converted.show(cluster, definition, result.items) } : result;
 }
 
 function page(candidates: readonly StoredObject[], selection: Selection, from: ContinueToken, limit: number): ListResult {

@@ -19,7 +19,9 @@ import { QuotaGate } from "./admission/quota-gate.ts";
 import { mutateAdmitted, validateAdmitted } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import { companionsOfCreate, companionsOfDelete, companionsOfUpdate } from "./companions.ts";
-import { readCustom, storedForm } from "./custom-reading.ts";
+import { needsWebhook, showFresh, storedForm } from "./conversion/converted-objects.ts";
+import { viewsForManagers } from "./conversion/manager-views.ts";
+import { readCustom } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { alreadyExists, conflict, notFound, noVersion } from "./response.ts";
 import { type Body, type Preparing, type Strategy, strategyOf } from "./strategy.ts";
@@ -43,9 +45,9 @@ export interface WriteContext {
 export type UpdateSubresource = "status" | "finalize" | "scale" | "resize" | "ephemeralcontainers" | "approval" | "binding" | undefined;
 
 /** The next state made from a copy of the live one; with the managers of its fields where they follow from it (server-side apply). */
-export type ChangeObject = (
-  live: Body,
-) => KubernetesObject | { readonly object: KubernetesObject; readonly managers: ManagedFieldsEntry[] };
+export type ChangeObject = (live: Body) => ChangedObject | Promise<ChangedObject>;
+
+type ChangedObject = KubernetesObject | { readonly object: KubernetesObject; readonly managers: ManagedFieldsEntry[] };
 
 export interface UpdateOptions {
   readonly subresource?: UpdateSubresource;
@@ -112,16 +114,13 @@ export class Registry {
       const attributes: AdmissionAttributes = { ...place, operation: "CREATE", name: key.name, object: next };
       await validateAdmitted(this.cluster, attributes);
       const companions = allocated ?? (await companionsOfCreate(this.cluster, definition, next, context.dryRun));
+      const object = definition.custom ? await storedForm(this.cluster, definition, next) : next;
       if (context.dryRun) {
         await this.#quotas.check(this.cluster, attributes);
-        return this.#dryCreate(key, next);
+        return this.#dryCreate(key, object);
       }
       try {
-        const [entry] = await this.#commitCharged(
-          { kind: "put", key, expected: 0, object: storedForm(definition, next) },
-          companions,
-          attributes,
-        );
+        const [entry] = await this.#commitCharged({ kind: "put", key, expected: 0, object }, companions, attributes);
         if (entry) return entry;
       } catch (error) {
         if (!isStoreError(error, "RevisionConflict")) throw error;
@@ -150,23 +149,24 @@ export class Registry {
       const live = await this.latest(key);
       if (!live) throw notFound(served.group, served.resource, name);
       checkPreconditions(served, live, options);
-      const before = definition.custom ? readCustom(definition, live.object) : live.object;
+      const before = definition.custom ? await this.#customBefore(definition, live) : live.object;
       const { next, attributes } = await this.#next(served, definition, before, live, change, context, options);
       if (isUnchanged(next, before)) {
         if (await this.lasts(live)) return live;
         if (attempt >= attempts) throw conflict(served.group, served.resource, name);
         continue;
       }
+      const kept = definition.custom ? await storedForm(this.cluster, definition, next) : next;
       const operation = isFinished(next, live.object)
-        ? ({ kind: "delete", key, expected: live.revision, object: storedForm(definition, next) } as const)
-        : this.#put(definition, live, storedForm(definition, next));
+        ? ({ kind: "delete", key, expected: live.revision, object: kept } as const)
+        : this.#put(definition, live, kept);
       const companions =
         operation.kind === "delete"
           ? companionsOfDelete(this.cluster, definition, next)
           : await companionsOfUpdate(this.cluster, definition, next, live.object);
       if (context.dryRun) {
         await this.#quotas.check(this.cluster, attributes);
-        return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(next)), next);
+        return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(kept)), kept);
       }
       try {
         const [entry] = await this.#commitCharged(operation, companions, attributes);
@@ -176,6 +176,11 @@ export class Registry {
         if (options.resourceVersion !== undefined || attempt >= attempts) throw conflict(served.group, served.resource, name);
       }
     }
+  }
+
+  async #customBefore(definition: ResourceDefinition, live: StoredObject): Promise<Body> {
+    const shown = await showFresh(this.cluster, definition, live);
+    return shown === live ? readCustom(definition, live.object) : shown.object;
   }
 
   /** The newest state, possibly ahead of what readers see. */
@@ -231,7 +236,9 @@ export class Registry {
   }
 
   #put(definition: ResourceDefinition, live: StoredObject, next: KubernetesObject): Operation {
-    const previous = selectableChanged(definition, live.object, next) ? { previous: live } : {};
+    // What a change means for the fields of other versions only their webhook could tell.
+    const keeps = needsWebhook(definition) || selectableChanged(definition, live.object, next);
+    const previous = keeps ? { previous: live } : {};
     return { kind: "put", key: live.key, expected: live.revision, object: next, ...previous };
   }
 
@@ -247,11 +254,13 @@ export class Registry {
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
     const shown = toStorage(definition, served, cloneJson(before));
-    const changed = change(shown);
+    const changing = change(shown);
+    const changed = changing instanceof Promise ? await changing : changing;
     const { object, managers } = "object" in changed ? changed : { object: changed, managers: undefined };
     const next: Body = toStorage(served, definition, object);
     const requested = next.metadata.managedFields;
     next.metadata = keptMetadata(next.metadata, before.metadata);
+    schema?.applyDefaults(asRecord(next));
     if (subresource === "status") {
       const { kind: _kind, apiVersion: _version, metadata: _metadata, ...desired } = cloneJson(before);
       const status = next.status;
@@ -262,11 +271,11 @@ export class Registry {
       strategy.prepareStatus?.(next, before, this.#preparing(context));
     } else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
     else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
-    schema?.applyDefaults(asRecord(next));
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
       if (requested) next.metadata.managedFields = requested;
-      recordManagers(this.#managedWrite(served, definition, schema, context, subresource), before, next);
+      const views = needsWebhook(definition) ? await viewsForManagers(this.cluster, definition, before, next) : undefined;
+      recordManagers(this.#managedWrite(served, definition, schema, context, subresource), before, next, views);
     } else setManagers(next, before.metadata.managedFields ?? []);
     const { namespace, name } = live.key;
     const place = { served, definition, schema, subresource: subresource ?? "", namespace, name, context };

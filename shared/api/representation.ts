@@ -83,7 +83,7 @@ class ObjectEncoder implements Encoder {
   list(result: ListResult): readonly Buffer[] {
     const chunks: Buffer[] = [
       Buffer.from(
-        `{"kind":"${this.#definition.custom?.listKind ?? `${this.#definition.kind}List`}","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(listMeta(result))},"items":[`,
+        `{"kind":"${this.#definition.custom?.listKind ?? `${this.#definition.kind}List`}","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(this.#listMeta(result))},"items":[`,
       ),
     ];
     let first = true;
@@ -97,6 +97,11 @@ class ObjectEncoder implements Encoder {
     }
     chunks.push(endOfList);
     return chunks;
+  }
+
+  /** A list of objects without Go types says that it does not go on. */
+  #listMeta(result: ListResult): Record<string, unknown> {
+    return this.#definition.custom ? { continue: "", ...listMeta(result) } : listMeta(result);
   }
 
   event(type: Change["type"], stored: StoredObject, revision?: number): Buffer {

@@ -14,6 +14,7 @@ import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from "../kubernetes/types.ts";
 import type { Mirror } from "../store/mirror.ts";
 import type { StoredObject } from "../store/store.ts";
+import { ConvertedObjects } from "./conversion/converted-objects.ts";
 
 interface Custom {
   /** Changes whenever anything of the custom resources does. */
@@ -30,6 +31,7 @@ const none: Custom = { version: 0, definitions: [], byResource: new Map(), byCol
  * soon as the mirror shows it and its names are free; nobody waits for a controller. A cluster without definitions pays one comparison.
  */
 export class ResourceCatalog {
+  readonly converted = new ConvertedObjects();
   readonly #mirror: Pick<Mirror, "list" | "changedAt">;
   readonly #nowMs: () => number;
   #custom = none;

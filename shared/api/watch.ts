@@ -1,10 +1,12 @@
 import type { ResourceDefinition } from "../kubernetes/resources.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import { isStatus, StatusError } from "../kubernetes/status-error.ts";
 import { topics } from "../store/mirror.ts";
 import type { LogEntry, StoredObject } from "../store/store.ts";
 import { isStoreError } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import type { ApiCluster } from "./api-cluster.ts";
+import { needsWebhook } from "./conversion/converted-objects.ts";
+import { Turns } from "./conversion/turns.ts";
 import { catchUp, parseResourceVersion, reach } from "./list.ts";
 import type { Encoder } from "./representation.ts";
 import { isTrue } from "./request-info.ts";
@@ -135,10 +137,29 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     close();
     sink.end();
   };
-  const bookmark = (initialEnd: boolean): void => send([encoder.bookmark(mirror.revision, initialEnd)]);
+  /** What cannot be shown is not left out: the watch ends with why, and its client lists. */
+  const fail = (error: unknown): void => {
+    if (!open) return;
+    const known = isStatus(error) ? error : new StatusError("InternalError", "Internal error occurred: objects could not be converted");
+    send([encoder.error(statusBody(known))]);
+    end();
+  };
+  const turns = needsWebhook(definition) ? new Turns(fail) : undefined;
+  const bookmark = (initialEnd: boolean): void => {
+    const line = encoder.bookmark(mirror.revision, initialEnd);
+    if (turns) turns.take(0, async () => send([line]));
+    else send([line]);
+  };
   const concerns = (stored: StoredObject): boolean =>
     (within === undefined || stored.key.namespace === within) && (selection.name === undefined || stored.key.name === selection.name);
   const deliver = (changes: readonly (Change | LogEntry)[]): void => {
+    const mine = turns ? changes.filter(concerns) : changes;
+    if (turns) turns.take(mine.length, async () => deliverShown(await cluster.resources.converted.showChanges(cluster, definition, mine)));
+    else deliverShown(mine);
+  };
+  const deliverState = (stored: readonly StoredObject[]): void =>
+    send(stored.filter((one) => selection.matches(one)).map((one) => encoder.event("ADDED", one)));
+  const deliverShown = (changes: readonly (Change | LogEntry)[]): void => {
     const chunks: Buffer[] = [];
     for (const change of changes) {
       const event = concerns(change) ? eventOf(change, selection, encoder) : undefined;
@@ -154,8 +175,9 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     return close;
   }
   if (origin.kind === "state") {
-    const all = mirror.list(resource, within).filter((stored) => concerns(stored) && selection.matches(stored));
-    send(all.map((stored) => encoder.event("ADDED", stored)));
+    const all = mirror.list(resource, within).filter(concerns);
+    if (turns) turns.take(all.length, async () => deliverState(await cluster.resources.converted.show(cluster, definition, all)));
+    else deliverState(all);
     if (options.sendInitialEvents === true && options.bookmarks) bookmark(true);
   } else {
     deliver(origin.missed.filter(({ key }) => key.group === resource.group && key.resource === resource.resource));
@@ -165,7 +187,8 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
   stops.push(mirror.subscribe(resource, topicOf(within, selection), deliver));
   const finish = (): void => {
     if (options.bookmarks) bookmark(false);
-    end();
+    if (turns) turns.take(0, async () => end());
+    else end();
   };
   stops.push(clock.after(options.timeoutSeconds * 1000, finish));
   if (cluster.ending) stops.push(cluster.ending.onEnd(finish));

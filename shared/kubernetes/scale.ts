@@ -1,7 +1,8 @@
-import { customScaleOf, replicasPath, withCustomReplicas } from "./custom/scale.ts";
+import { customScaleOf, withCustomReplicas } from "./custom/scale.ts";
 import { formatLabelSelector, requirementsOf } from "./label-selector.ts";
+import type { ReplicasPaths } from "./managed-fields/scale-managers.ts";
 import type { KubernetesObject } from "./object.ts";
-import type { ResourceDefinition } from "./resources.ts";
+import { apiVersionOf, type ResourceDefinition } from "./resources.ts";
 import type { LabelSelector, Scale } from "./types.ts";
 
 /** What the four scalable kinds have in common. */
@@ -51,6 +52,6 @@ function selectorOf(spec: Scalable["spec"]): LabelSelector {
   return { ...(spec?.selector as LabelSelector | undefined) };
 }
 
-/** Where an object says how many it wants. */
-export const replicasPathOf = ({ custom }: ResourceDefinition): string[] =>
-  custom?.scale ? replicasPath(custom.scale) : ["spec", "replicas"];
+/** Where an object says how many it wants, by each version of its kind. */
+export const replicasPathsOf = (definition: ResourceDefinition): ReplicasPaths =>
+  definition.custom?.replicasPaths ?? { [apiVersionOf(definition)]: ["spec", "replicas"] };

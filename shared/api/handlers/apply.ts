@@ -6,6 +6,8 @@ import { StatusError } from "../../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry } from "../../kubernetes/types.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
+import { needsWebhook } from "../conversion/converted-objects.ts";
+import { viewsForManagers } from "../conversion/manager-views.ts";
 import {
   bodyLimit,
   decodeObject,
@@ -15,17 +17,21 @@ import {
   parseStrictly,
   type StrictProblems,
 } from "../decode.ts";
-import { applyManaged } from "../field-managers.ts";
+import { applyManaged, type ManagerViews } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldValidation } from "../options.ts";
 import type { UpdateSubresource } from "../registry.ts";
 import { keyOf } from "../registry.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, notFound } from "../response.ts";
-import { encoderFor, respond } from "./read.ts";
-import { checkVersion as checkGiven, checkPlace, writeContext } from "./write.ts";
+import { answer, checkVersion as checkGiven, checkPlace, writeContext } from "./write.ts";
 
 export const applyMediaType = "application/apply-patch+yaml";
+
+interface Applied {
+  readonly object: KubernetesObject;
+  readonly managers: ManagedFieldsEntry[];
+}
 
 /** `PATCH` with `application/apply-patch+yaml`: server-side apply, which creates what is not there. */
 export async function applyOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
@@ -48,24 +54,31 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
     return config;
   };
   const write = { definition, schema, manager, subresource: subresource ?? "", timeIso: timestamp(cluster.clock.now()) };
-  const result = (live: KubernetesObject | undefined): { object: KubernetesObject; managers: ManagedFieldsEntry[] } => {
+  const result = (live: KubernetesObject | undefined, views?: ManagerViews): Applied => {
     const config = read();
     checkVersion(config, live, definition, target.name);
-    const { object, managers } = applyManaged(write, live, config, force);
+    const { object, managers } = applyManaged(write, live, config, force, views);
     checkRepeated(strictProblems, validation, warnings);
     const next = asObject(object);
     next.metadata = { ...next.metadata };
     checkPlace(next, definition.namespaced ? target.namespace : "", target.name);
     return { object: next, managers };
   };
+  /** What is merged tells what there is to convert; what that shows to others tells what remains theirs. */
+  const converting = async (live: KubernetesObject): Promise<Applied> => {
+    const merged = result(live);
+    const views = await viewsForManagers(cluster, definition, live, merged.object);
+    return views ? result(live, views) : merged;
+  };
+  const change = needsWebhook(definition) ? converting : (live: KubernetesObject) => result(live);
   if (!(await registry.latest(keyOf(definition, target.namespace, target.name)))) {
     if (subresource !== undefined) throw notFound(definition.group, definition.resource, target.name);
     const { object, managers } = result(undefined);
     const created = await registry.create(definition, target.namespace, object, { ...context, managers });
-    return respond(201, encoderFor(call, negotiated).object(created), negotiated);
+    return answer(call, negotiated, 201, created);
   }
-  const updated = await registry.update(definition, target.namespace, target.name, result, context, { subresource });
-  return respond(200, encoderFor(call, negotiated).object(updated), negotiated);
+  const updated = await registry.update(definition, target.namespace, target.name, change, context, { subresource });
+  return answer(call, negotiated, 200, updated);
 }
 
 /** The body as the configuration of an object of the kind that is applied to. @throws StatusError `BadRequest` */

@@ -2,6 +2,7 @@ import { stringify as toYaml } from "yaml";
 import { storageResource } from "../../kubernetes/resources.ts";
 import type { StoredObject } from "../../store/store.ts";
 import { type Call, encoderOf } from "../cluster-api.ts";
+import { needsWebhook, showFresh } from "../conversion/converted-objects.ts";
 import { catchUp, listObjects, parseListOptions, parseResourceVersion, reach } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
 import { keyOf } from "../registry.ts";
@@ -43,7 +44,7 @@ export async function findLive({ served: { cluster }, definition, info, target }
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const found = cluster.mirror.get(stored, keyOf(stored, target.namespace, "").namespace, target.name);
   if (!found) throw notFound(definition.group, definition.resource, target.name);
-  return found;
+  return needsWebhook(definition) ? showFresh(cluster, definition, found) : found;
 }
 
 export async function readCollection(call: Call): Promise<ApiResponse> {

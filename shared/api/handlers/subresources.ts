@@ -22,7 +22,7 @@ import { applierOf, applyMediaType, parseConfiguration, refuseManagedFields } fr
 import { readPodLog } from "./pod-log.ts";
 import { encoderFor, findLive, respond } from "./read.ts";
 import { requestToken } from "./tokens.ts";
-import { checkPlace, checkVersion, patchOne, updateOne, writeContext } from "./write.ts";
+import { checkPlace, checkVersion, patchOne, showWritten, updateOne, writeContext } from "./write.ts";
 
 const plainUpdates: Readonly<Record<string, UpdateSubresource>> = {
   status: "status",
@@ -86,7 +86,7 @@ async function handleScale(call: Call): Promise<ApiResponse> {
     context,
     { subresource: "scale" },
   );
-  return document(200, scaleOf(stored, changed.object));
+  return document(200, scaleOf(stored, (await showWritten(call, changed)).object));
 }
 
 const scaleWrite = ({ served }: Call, definition: ResourceDefinition, manager: string): ManagedWrite => ({
@@ -113,7 +113,7 @@ async function applyToScale(call: Call, stored: ResourceDefinition): Promise<Api
     return { object: withReplicas(stored, live, replicas), managers };
   };
   const changed = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource: "scale" });
-  return document(200, scaleOf(stored, changed.object));
+  return document(200, scaleOf(stored, (await showWritten(call, changed)).object));
 }
 
 function negativeScale(name: string, replicas: number): StatusError {

@@ -9,6 +9,7 @@ import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
+import { needsWebhook } from "../conversion/converted-objects.ts";
 import { bodyLimit, decodeObject, decodePatched, expectedOf, parseStrictly } from "../decode.ts";
 import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
@@ -238,6 +239,13 @@ async function ignoreGone(deletion: Promise<unknown>): Promise<void> {
   }
 }
 
-function answer(call: Call, negotiated: Negotiated, status: number, stored: StoredObject): ApiResponse {
-  return respond(status, encoderFor(call, negotiated).object(stored), negotiated);
+/** What was written, as the version that was asked shows it. */
+export async function answer(call: Call, negotiated: Negotiated, status: number, stored: StoredObject): Promise<ApiResponse> {
+  const shown = needsWebhook(call.definition) ? await showWritten(call, stored) : stored;
+  return respond(status, encoderFor(call, negotiated).object(shown), negotiated);
+}
+
+export async function showWritten({ served: { cluster }, definition }: Call, stored: StoredObject): Promise<StoredObject> {
+  const [shown] = await cluster.resources.converted.show(cluster, definition, [stored]);
+  return shown ?? stored;
 }

@@ -1,4 +1,5 @@
 import { once } from "../facts.ts";
+import type { ReplicasPaths } from "../managed-fields/scale-managers.ts";
 import type { KubernetesObject } from "../object.ts";
 import { apiVersionOf, type ResourceDefinition, type SubresourceDefinition } from "../resources.ts";
 import { type KindSchema, kindSchema } from "../schema/kind-schema.ts";
@@ -9,9 +10,11 @@ import type {
   CustomResourceDefinitionVersion,
   CustomResourceSubresourceScale,
   JSONSchemaProps,
+  WebhookClientConfig,
 } from "../types.ts";
 import { customTable } from "./columns.ts";
 import { createCustomKind, readAs } from "./custom-kind.ts";
+import { replicasPath } from "./scale.ts";
 import { compareVersions } from "./version-order.ts";
 
 /** What a custom resource knows beyond any resource's definition. Made when it is first asked for. */
@@ -20,6 +23,8 @@ export interface CustomResource {
   readonly schema: JSONSchemaProps;
   readonly listKind: string;
   readonly scale: CustomResourceSubresourceScale | undefined;
+  /** Of all versions that have a Scale. */
+  readonly replicasPaths: ReplicasPaths;
   readonly table: () => ResourceTable;
   /** There is no other version: what is stored is stored in this one. */
   readonly single: boolean;
@@ -33,8 +38,17 @@ export interface CustomResource {
   readonly deprecation: string | undefined;
   /** The definition is being deleted, and its objects with it: none is made any more. */
   readonly terminating: boolean;
-  /** The other versions are converted by a webhook. */
-  readonly webhook: boolean;
+  /** What turns one version into another; absent: they differ in their name alone. */
+  readonly conversion?: VersionConversion;
+}
+
+/** `spec.conversion` of strategy `Webhook`, and what it converts between. */
+export interface VersionConversion {
+  readonly clientConfig: WebhookClientConfig;
+  /** Of ConversionReview, in the order of preference. */
+  readonly reviewVersions: readonly string[];
+  /** All versions, served or not, by `apiVersion`. */
+  readonly kinds: ReadonlyMap<string, () => KindSchema>;
 }
 
 const allVerbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
@@ -55,50 +69,82 @@ export function definitionsOf(
   const { versions } = definition.spec;
   const storage = versions.find((version) => version.storage) ?? versions[0];
   if (storage === undefined) return [];
+  const kinds = new Map(
+    versions.map((version) => [apiVersionOf({ group: definition.spec.group, version: version.name }), kindOf(definition, version, nowMs)]),
+  );
+  const conversion = conversionOf(definition, kinds);
+  const replicasPaths = Object.fromEntries(
+    versions.flatMap(({ name, subresources }) =>
+      subresources?.scale ? [[apiVersionOf({ group: definition.spec.group, version: name }), replicasPath(subresources.scale)]] : [],
+    ),
+  );
+  const common = { definition, names, storageVersion: storage.name, definedAt, kinds, replicasPaths };
+  const origin: Origin = { ...common, ...(conversion && { conversion }) };
   return versions
     .filter(({ served }) => served)
     .sort((a, b) => compareVersions(a.name, b.name))
-    .map((version) => definitionOf(definition, names, version, storage.name, definedAt, nowMs));
+    .map((version) => definitionOf(origin, version));
 }
 
-function definitionOf(
-  definition: CustomResourceDefinition,
-  names: CustomResourceDefinitionNames,
-  version: CustomResourceDefinitionVersion,
-  storageVersion: string,
-  definedAt: number,
-  nowMs: () => number,
-): ResourceDefinition {
-  const { spec, metadata } = definition;
-  const { group } = spec;
-  const { kind, plural } = names;
-  const namespaced = spec.scope === "Namespaced";
-  const terminating = metadata.deletionTimestamp !== undefined;
-  const schema = version.schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const scale = version.subresources?.scale;
-  const apiVersion = apiVersionOf({ group, version: version.name });
-  const kindOf = once(() => {
-    const meta = kindSchema("", "v1", "ConfigMap")?.node.fields().get("metadata")?.node;
-    if (meta === undefined) throw new Error("the schema of metadata is missing");
+function conversionOf(
+  { spec: { conversion } }: CustomResourceDefinition,
+  kinds: VersionConversion["kinds"],
+): VersionConversion | undefined {
+  const { clientConfig, conversionReviewVersions: reviewVersions = [] } = conversion?.webhook ?? {};
+  return conversion?.strategy === "Webhook" && clientConfig ? { clientConfig, reviewVersions, kinds } : undefined;
+}
+
+const schemaOf = (version: CustomResourceDefinitionVersion): JSONSchemaProps =>
+  version.schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+
+function kindOf({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion, nowMs: () => number): () => KindSchema {
+  return once(() => {
+    const metadata = kindSchema("", "v1", "ConfigMap")?.node.fields().get("metadata")?.node;
+    if (metadata === undefined) throw new Error("the schema of metadata is missing");
     const deadline = () => {
       const end = nowMs() + ruleMilliseconds;
       return () => nowMs() > end;
     };
-    return createCustomKind({ schema, namespaced, scale, metadata: meta, deadline });
+    const namespaced = spec.scope === "Namespaced";
+    return createCustomKind({ schema: schemaOf(version), namespaced, scale: version.subresources?.scale, metadata, deadline });
   });
+}
+
+/** What the versions of a definition have in common. */
+interface Origin {
+  readonly definition: CustomResourceDefinition;
+  readonly names: CustomResourceDefinitionNames;
+  readonly storageVersion: string;
+  readonly definedAt: number;
+  readonly kinds: ReadonlyMap<string, () => KindSchema>;
+  readonly replicasPaths: ReplicasPaths;
+  readonly conversion?: VersionConversion;
+}
+
+function definitionOf(
+  { definition, names, storageVersion, definedAt, kinds, replicasPaths, conversion }: Origin,
+  version: CustomResourceDefinitionVersion,
+): ResourceDefinition {
+  const { spec, metadata } = definition;
+  const { group } = spec;
+  const { kind, plural } = names;
+  const apiVersion = apiVersionOf({ group, version: version.name });
+  const ownKind = kinds.get(apiVersion);
+  if (ownKind === undefined) throw new Error(`${apiVersion} is no version of ${plural}`);
   const custom: CustomResource = {
-    kind: kindOf,
-    schema,
+    kind: ownKind,
+    schema: schemaOf(version),
     listKind: names.listKind ?? `${kind}List`,
-    scale,
+    scale: version.subresources?.scale,
+    replicasPaths,
     table: once(() => customTable(version.additionalPrinterColumns ?? [], plainColumns())),
     single: spec.versions.length === 1,
     definedAt,
-    read: (object) => readAs(kindOf(), apiVersion, object),
+    read: (object) => readAs(ownKind(), apiVersion, object),
     storedApiVersion: apiVersionOf({ group, version: storageVersion }),
     deprecation: version.deprecated === true ? (version.deprecationWarning ?? `${apiVersion} ${kind} is deprecated`) : undefined,
-    terminating,
-    webhook: spec.conversion?.strategy === "Webhook",
+    terminating: metadata.deletionTimestamp !== undefined,
+    ...(conversion && { conversion }),
   };
   return {
     group,
@@ -106,7 +152,7 @@ function definitionOf(
     resource: plural,
     kind,
     singular: names.singular ?? kind.toLowerCase(),
-    namespaced,
+    namespaced: spec.scope === "Namespaced",
     verbs: new Set(allVerbs),
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],

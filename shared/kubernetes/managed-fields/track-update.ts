@@ -6,10 +6,11 @@ import { differenceOfSets, emptySet, type FieldSet, isEmptySet, recursiveDiffere
 import { capUpdateManagers, decodeManagers, encodeManagers, type FieldManager, type Managers, managerId } from "./managers.ts";
 import type { FieldSchema } from "./schema-of.ts";
 
-/** Converts an object of the kind to another version of its group; undefined when that version is not served any more. */
+/** Converts the object before or after the write to another version of its group; undefined when that version is not served any more. */
 export type ConvertForManager = (
   object: JsonObject,
   apiVersion: string,
+  which: "live" | "next",
 ) => { readonly object: JsonObject; readonly schema: FieldSchema | undefined } | undefined;
 
 export interface TrackedWrite {
@@ -120,8 +121,8 @@ function lostAt(
 ): FieldSet | undefined {
   if (convert === undefined) return changes.get(current);
   if (changes.has(apiVersion)) return changes.get(apiVersion);
-  const before = convert(live, apiVersion);
-  const after = convert(next, apiVersion);
+  const before = convert(live, apiVersion, "live");
+  const after = convert(next, apiVersion, "next");
   const found = before && after && lostFields(compareObjects(after.schema, before.object, after.object), ignored);
   changes.set(apiVersion, found);
   return found;

@@ -133,7 +133,7 @@ describe("a custom resource", () => {
     expect((await harness.call("GET", `${boats}/a`)).body.spec).toEqual({ seats: 2, colour: "blue" });
   });
 
-  it("is not converted where only a webhook could", async () => {
+  it("is not converted where only a webhook could, and none can be called", async () => {
     const conversion = {
       strategy: "Webhook",
       webhook: { conversionReviewVersions: ["v1"], clientConfig: { url: "https://example.com/convert" } },

@@ -14,6 +14,7 @@ import type {
 import type { ApiCluster } from "../../api-cluster.ts";
 import { type AdmissionAttributes, denied } from "../attributes.ts";
 import { isExempt, type Matched, matchRequest } from "../matching.ts";
+import { inVersionOf } from "../webhooks/versions.ts";
 import { bindingsOf } from "./bindings.ts";
 import { matchConditions, mostMs } from "./match-conditions.ts";
 import { collectParams, paramResource } from "./params.ts";
@@ -33,10 +34,10 @@ const codes: Partial<Record<StatusReason, number>> = { Forbidden: 403, Unauthori
  * ValidatingAdmissionPolicy: evaluates each policy that matches a request by each of its bindings with each of their parameters. The first
  * refusal is the answer; bindings that only warn warn. @throws StatusError
  */
-export function validateByPolicies(cluster: ApiCluster, attributes: AdmissionAttributes): void {
+export async function validateByPolicies(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   if (isExempt(attributes)) return;
   const denials: Denial[] = [];
-  for (const [policy, bindings] of boundPolicies(cluster)) applyPolicy(cluster, attributes, policy, bindings, denials);
+  for (const [policy, bindings] of boundPolicies(cluster)) await applyPolicy(cluster, attributes, policy, bindings, denials);
   const [first] = denials;
   if (!first) return;
   const by = first.binding === undefined ? "" : ` with binding '${first.binding}'`;
@@ -59,13 +60,13 @@ function boundPolicies({ mirror }: ApiCluster): Map<ValidatingAdmissionPolicy, V
   return bound;
 }
 
-function applyPolicy(
+async function applyPolicy(
   cluster: ApiCluster,
   attributes: AdmissionAttributes,
   { metadata, spec = {} }: ValidatingAdmissionPolicy,
   bindings: readonly ValidatingAdmissionPolicyBinding[],
   denials: Denial[],
-): void {
+): Promise<void> {
   const policy = metadata.name ?? "";
   const misconfigured = (error: unknown, binding?: string): void => {
     if (!(error instanceof Error)) throw error;
@@ -75,6 +76,7 @@ function applyPolicy(
   };
   const matched = tryMatch(cluster, spec.matchConstraints, attributes, misconfigured);
   if (!matched) return;
+  const seen = await inVersionOf(cluster, attributes, matched.resource);
   let params: ReturnType<typeof paramResource> | undefined;
   try {
     params = spec.paramKind && paramResource(cluster, spec.paramKind);
@@ -89,7 +91,7 @@ function applyPolicy(
     let decisions: Decision[];
     try {
       const all = collectParams(cluster, params, bindingSpec?.paramRef, attributes);
-      decisions = all.flatMap((param) => evaluatePolicy(cluster, attributes, matched, spec, param));
+      decisions = all.flatMap((param) => evaluatePolicy(cluster, seen, matched, spec, param));
     } catch (error) {
       if (isStatus(error)) throw error;
       fail(error);

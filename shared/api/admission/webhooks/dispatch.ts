@@ -2,13 +2,13 @@ import { deepEqual } from "../../../kubernetes/deep-equal.ts";
 import { applyJsonPatch } from "../../../kubernetes/json-patch.ts";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
 import { isStatus, StatusError } from "../../../kubernetes/status-error.ts";
-import type { MutatingWebhook } from "../../../kubernetes/types.ts";
+import type { MutatingWebhook, ValidatingWebhook } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { asRecord } from "../../field-managers.ts";
 import type { AdmissionAttributes } from "../attributes.ts";
 import { isExempt } from "../matching.ts";
 import { callWebhook, webhookFailure } from "./call-webhook.ts";
-import { matchHook, mutatingHooks, validatingHooks } from "./hooks.ts";
+import { type MatchedHook, matchHook, mutatingHooks, validatingHooks } from "./hooks.ts";
 import { shownAs, storedFrom } from "./versions.ts";
 
 /** What one request's mutating webhooks did, for a second round (`reinvocationPolicy: IfNeeded`). */
@@ -43,16 +43,17 @@ export async function mutateByWebhooks(
   let changedAtAll = false;
   for (const hook of hooks) {
     if (again && !reinvocation.due.has(hook)) continue;
-    const matched = matchHook(cluster, hook, attributes);
+    const matched = await matchHook(cluster, hook, attributes);
     if (!matched) continue;
-    const shown = shownAs(attributes, matched.resource, attributes.object);
+    const { seen } = matched;
+    const shown = shownAs(seen, matched.resource, seen.object);
     const outcome = await callWebhook(
       cluster,
       hook,
       attributes,
       matched.resource,
       shown,
-      shownAs(attributes, matched.resource, attributes.oldObject),
+      shownAs(seen, matched.resource, seen.oldObject),
       true,
     );
     if (outcome.kind === "denied") throw outcome.error;
@@ -60,8 +61,8 @@ export async function mutateByWebhooks(
       if (hook.failurePolicy !== "Ignore") throw webhookFailure(hook.name, outcome.reason);
       cluster.log.warn("webhook failed, request admitted", { webhook: hook.name, reason: outcome.reason });
     } else if (outcome.patch !== "") {
-      const changed = applyAnswer(attributes, hook.name, outcome.patch, shown, (patched) =>
-        storedFrom(attributes, matched.resource, patched),
+      const changed = await applyAnswer(attributes, hook.name, outcome.patch, shown, (patched) =>
+        storedFrom(cluster, attributes, matched.resource, patched),
       );
       if (changed) reinvocation.changed();
       changedAtAll ||= changed;
@@ -72,20 +73,20 @@ export async function mutateByWebhooks(
 }
 
 /** Replaces what `attributes.object` holds by the patched object: whoever holds it sees the change. */
-function applyAnswer(
+async function applyAnswer(
   { object, schema, subresource }: AdmissionAttributes,
   hook: string,
   patch: string,
   shown: KubernetesObject | undefined,
-  toStored: (patched: KubernetesObject) => KubernetesObject,
-): boolean {
+  toStored: (patched: KubernetesObject) => Promise<KubernetesObject>,
+): Promise<boolean> {
   const internal = (why: string): StatusError =>
     new StatusError("InternalError", `Internal error occurred: ${why}`, { causes: [{ message: why }] });
   if (!object || !shown)
     throw internal(`admission webhook ${JSON.stringify(hook)} attempted to modify the object, which is not supported for this operation`);
   let patched: KubernetesObject;
   try {
-    patched = toStored(applyJsonPatch(shown, JSON.parse(patch)) as KubernetesObject);
+    patched = await toStored(applyJsonPatch(shown, JSON.parse(patch)) as KubernetesObject);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !isStatus(error)) throw error;
     throw internal(error.message);
@@ -125,13 +126,14 @@ function protectedFrom(patched: Record<string, unknown>, before: Record<string, 
 export async function validateByWebhooks(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   const hooks = validatingHooks(cluster);
   if (hooks.length === 0 || isExempt(attributes)) return;
-  const matches = hooks.flatMap((hook) => {
-    const matched = matchHook(cluster, hook, attributes);
-    return matched ? [{ hook, resource: matched.resource }] : [];
-  });
+  const matches: (MatchedHook & { readonly hook: ValidatingWebhook })[] = [];
+  for (const hook of hooks) {
+    const matched = await matchHook(cluster, hook, attributes);
+    if (matched) matches.push({ hook, ...matched });
+  }
   const outcomes = await Promise.all(
-    matches.map(async ({ hook, resource }) => {
-      const [object, oldObject] = [shownAs(attributes, resource, attributes.object), shownAs(attributes, resource, attributes.oldObject)];
+    matches.map(async ({ hook, resource, seen }) => {
+      const [object, oldObject] = [shownAs(seen, resource, seen.object), shownAs(seen, resource, seen.oldObject)];
       return { hook, outcome: await callWebhook(cluster, hook, attributes, resource, object, oldObject, false) };
     }),
   );

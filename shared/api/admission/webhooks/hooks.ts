@@ -10,6 +10,7 @@ import { type AdmissionAttributes, denied } from "../attributes.ts";
 import { type Matched, matchRequest } from "../matching.ts";
 import { bindingsOf } from "../policies/bindings.ts";
 import { compiledConditionsOf, matchConditions } from "../policies/match-conditions.ts";
+import { inVersionOf } from "./versions.ts";
 
 /** In the order of their configurations' names, then as they stand there. */
 export function mutatingHooks({ mirror }: ApiCluster): MutatingWebhook[] {
@@ -22,21 +23,28 @@ export function validatingHooks({ mirror }: ApiCluster): ValidatingWebhook[] {
   return mirror.list(validatingWebhookConfigurations).flatMap(({ object }) => (object as ValidatingWebhookConfiguration).webhooks ?? []);
 }
 
+/** As what a webhook is asked: about which resource, with the objects in its version. */
+export interface MatchedHook extends Matched {
+  readonly seen: AdmissionAttributes;
+}
+
 /**
  * Whether a webhook is to be asked, and as what.
  * @throws StatusError `Forbidden` where its match conditions cannot be told and it has to be asked
  */
-export function matchHook(
+export async function matchHook(
   cluster: ApiCluster,
   hook: MutatingWebhook | ValidatingWebhook,
   attributes: AdmissionAttributes,
-): Matched | undefined {
+): Promise<MatchedHook | undefined> {
   const { rules = [], matchPolicy = "Equivalent", namespaceSelector, objectSelector, matchConditions: conditions } = hook;
   const match = { rules, matchPolicy, ...(namespaceSelector && { namespaceSelector }), ...(objectSelector && { objectSelector }) };
   const matched = matchRequest(cluster, match, attributes);
-  if (!matched || !conditions || conditions.length === 0) return matched;
-  const outcome = matchConditions(cluster, compiledConditionsOf(conditions), bindingsOf(cluster, attributes, matched.resource));
-  if (outcome.kind === "match") return matched;
+  if (!matched) return undefined;
+  const found = { ...matched, seen: await inVersionOf(cluster, attributes, matched.resource) };
+  if (!conditions || conditions.length === 0) return found;
+  const outcome = matchConditions(cluster, compiledConditionsOf(conditions), bindingsOf(cluster, found.seen, matched.resource));
+  if (outcome.kind === "match") return found;
   if (outcome.kind === "error" && hook.failurePolicy !== "Ignore") throw denied(attributes, outcome.message);
   return undefined;
 }

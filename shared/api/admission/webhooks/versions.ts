@@ -4,8 +4,27 @@ import type { KubernetesObject } from "../../../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../../../kubernetes/scale.ts";
 import type { Scale } from "../../../kubernetes/types.ts";
+import type { ApiCluster } from "../../api-cluster.ts";
+import { convertObjects } from "../../conversion/convert-objects.ts";
 import { readCustom } from "../../custom-reading.ts";
 import type { AdmissionAttributes } from "../attributes.ts";
+
+/** The request with its objects in the version of `resource`, where that takes a webhook of the definition; else as it is. @throws UnexplainedError */
+export async function inVersionOf(
+  cluster: ApiCluster,
+  attributes: AdmissionAttributes,
+  resource: ResourceDefinition,
+): Promise<AdmissionAttributes> {
+  const { conversion } = resource.custom ?? {};
+  if (!conversion || attributes.subresource === "scale" || resource.version === attributes.definition.version) return attributes;
+  const convert = async (one: KubernetesObject): Promise<KubernetesObject> => {
+    const [converted] = await convertObjects(cluster, conversion, [one], apiVersionOf(resource));
+    return converted ?? one;
+  };
+  if (attributes.operation === "DELETE") return { ...attributes, oldObject: await convert(attributes.oldObject) };
+  if (attributes.operation === "CREATE") return { ...attributes, object: await convert(attributes.object) };
+  return { ...attributes, object: await convert(attributes.object), oldObject: await convert(attributes.oldObject) };
+}
 
 /** A copy of a request's object as a client of `resource` would see it: in its version, and as a Scale where that is what is written. */
 export function shownAs(
@@ -23,13 +42,17 @@ export function shownAs(
   return resource.custom ? readCustom(resource, copy) : convert(copy, apiVersion, resource);
 }
 
-/** Back into what is stored. */
-export function storedFrom(
+/** Back into the version that the request is worked on in. @throws UnexplainedError */
+export async function storedFrom(
+  cluster: ApiCluster,
   { definition, subresource, object }: AdmissionAttributes,
   resource: ResourceDefinition,
   shown: KubernetesObject,
-): KubernetesObject {
+): Promise<KubernetesObject> {
   if (subresource === "scale") return object ? withReplicas(definition, object, (shown as Scale).spec?.replicas ?? 0) : shown;
   if (resource.version === definition.version && resource.group === definition.group) return shown;
-  return convert(shown, apiVersionOf(resource), definition);
+  const { conversion } = resource.custom ?? {};
+  if (!conversion) return convert(shown, apiVersionOf(resource), definition);
+  const [converted] = await convertObjects(cluster, conversion, [shown], apiVersionOf(definition));
+  return converted ?? shown;
 }
