@@ -11,9 +11,9 @@ import { fromWebResponse, toWebRequest } from "./requests.ts";
 /** Whether a node lives is told by its calls; its object says again what it has only twice a day. */
 const statusRefreshSeconds = 12 * 3600;
 
-function createAgentFunction(dependencies: Dependencies) {
+export function createAgentFunction(dependencies: Dependencies, served = createDirectory(dependencies)) {
   const { busyPollSeconds: pollSeconds, idlePollSeconds } = dependencies.environment;
-  const { clusters, directory } = createDirectory(dependencies);
+  const { clusters, directory } = served;
   const services: DomainServices = createPlatformServices({
     ...dependencies,
     provisioner: createFunctionProvisioner(dependencies, directory),
@@ -33,7 +33,7 @@ function createAgentFunction(dependencies: Dependencies) {
 }
 
 export function createHandler(ports: () => FunctionPorts) {
-  const open = opener(createAgentFunction, ports);
+  const open = opener((dependencies) => createAgentFunction(dependencies), ports);
   return createUrlHandler({
     serve: async (event) => fromWebResponse(await (await open()).app.fetch(toWebRequest(event))),
     settle: async () => (await open()).settle(),

@@ -45,6 +45,8 @@ export interface Dependencies extends FunctionPorts {
   readonly later: (name: string, work: Promise<unknown>) => void;
   /** Waits for all of that, and writes usage when it is time. */
   readonly settle: () => Promise<void>;
+  /** Waits, and writes what is left: the process ends. */
+  readonly finish: () => Promise<void>;
 }
 
 /** `around`: what a host puts between a store and those who use it. */
@@ -77,6 +79,11 @@ export async function openDependencies(
   const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
   let usageWrittenMs = clock.now();
   const underWay = new Set<Promise<unknown>>();
+  const finish = async (): Promise<void> => {
+    while (underWay.size > 0) await Promise.all(underWay);
+    usageWrittenMs = clock.now();
+    await usage.flush();
+  };
   return {
     ...ports,
     ...{ installation, store, storeOf, tokens, meter, version: "0.1.0" },
@@ -103,10 +110,9 @@ export async function openDependencies(
     },
     async settle() {
       while (underWay.size > 0) await Promise.all(underWay);
-      if (clock.now() - usageWrittenMs < environment.usageSeconds * 1000) return;
-      usageWrittenMs = clock.now();
-      await usage.flush();
+      if (clock.now() - usageWrittenMs >= environment.usageSeconds * 1000) await finish();
     },
+    finish,
   };
 }
 

@@ -47,6 +47,18 @@ export const variables = {
   logLevel: "CORACLE_LOG_LEVEL",
 } as const;
 
+/** Variables of `server/` over the table, beside those of the functions. */
+export const containerVariables = {
+  host: "CORACLE_HOST",
+  port: "CORACLE_PORT",
+  /** Which of `cluster`, `platform` and `agent` it serves, with commas. */
+  surfaces: "CORACLE_SURFACES",
+  /** `off`: the table's stream and the clock turn clusters, by functions. */
+  loops: "CORACLE_LOOPS",
+  /** Told to end, it says that it is not ready for so long, and goes on: until no load balancer sends it anything new. */
+  drainSeconds: "CORACLE_DRAIN_SECONDS",
+} as const;
+
 /** Attributes of the table's key, and the one by which DynamoDB deletes what is over. */
 export const tableKeys = { partition: "pk", sort: "sk", ttl: "ttl" } as const;
 

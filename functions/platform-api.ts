@@ -8,16 +8,17 @@ import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platf
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
 
-function createPlatformFunction(dependencies: Dependencies) {
+/** `caPem`: of the server's certificate, where it is not one that everybody trusts. */
+export function createPlatformFunction(dependencies: Dependencies, served = createDirectory(dependencies), caPem?: string) {
   const { environment, store, clock, log, randomBytes, uid, tokens, installation, webhooks, nodeGraceMs, version: program } = dependencies;
-  const { clusters, directory } = createDirectory(dependencies);
+  const { clusters, directory } = served;
   let origin = "";
   const platform: Platform = createPlatform({
     ...{ store, clock, log, randomBytes, uid, tokens, webhooks, nodeGraceMs, version: program },
     provisioner: createFunctionProvisioner(dependencies, directory),
     operations: createNodeOperations(directory, () => platform.pools),
     cursorKey: installation.cursorKey,
-    server: () => ({ url: environment.clusterApiUrl ?? origin, caPem: undefined, kubernetesVersion: version.gitVersion }),
+    server: () => ({ url: environment.clusterApiUrl ?? origin, caPem, kubernetesVersion: version.gitVersion }),
   });
   tellByMarks(platform.news, dependencies);
   const admitOperator = createOperatorDoor(dependencies, platform);
@@ -36,7 +37,7 @@ function createPlatformFunction(dependencies: Dependencies) {
 }
 
 export function createHandler(ports: () => FunctionPorts) {
-  const open = opener(createPlatformFunction, ports);
+  const open = opener((dependencies) => createPlatformFunction(dependencies), ports);
   return createUrlHandler({
     serve: async (event) => fromWebResponse(await (await open()).serve(toWebRequest(event), originOf(event))),
     settle: async () => (await open()).settle(),

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { Clock } from "../shared/clock.ts";
 import { once } from "../shared/kubernetes/facts.ts";
@@ -32,11 +32,11 @@ export interface FunctionPorts {
 }
 
 /** @throws Error where the variables are not as they should be */
-export function awsPorts(variables: Readonly<Record<string, string | undefined>>): FunctionPorts {
+export function awsPorts(variables: Readonly<Record<string, string | undefined>>, client: DynamoDBClientConfig = {}): FunctionPorts {
   const environment = readEnvironment(variables);
   const { table: name, tenantRole, logLevel } = environment;
   // The store repeats by itself what may be repeated.
-  const table = new AwsTable(new DynamoDBClient({ maxAttempts: 1 }), name);
+  const table = new AwsTable(new DynamoDBClient({ ...client, maxAttempts: 1 }), name);
   const log = createJsonLog(
     (line) => process.stdout.write(line),
     () => Date.now(),
@@ -50,7 +50,7 @@ export function awsPorts(variables: Readonly<Record<string, string | undefined>>
     randomBytes,
     uid: randomUUID,
     table,
-    tableOf: tenantRole === undefined ? () => table : tenantSessions({ table: name, role: tenantRole }),
+    tableOf: tenantRole === undefined ? () => table : tenantSessions({ table: name, role: tenantRole, client }),
     async readSecret(id) {
       const { SecretString } = await new SecretsManagerClient({}).send(new GetSecretValueCommand({ SecretId: id }));
       if (SecretString === undefined) throw new Error(`the secret ${id} is no text`);

@@ -1,4 +1,4 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { AwsTable } from "../shared/store/dynamo/aws-table.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
@@ -25,8 +25,14 @@ export const sessionPolicy = (tenant: string) => ({
   ],
 });
 
+export interface TenantSessionsOptions {
+  readonly table: string;
+  readonly role: string;
+  readonly client: DynamoDBClientConfig;
+}
+
 /** The table by tenant, each behind credentials that know no other tenant. They are fetched at the first use and kept until they expire. */
-export function tenantSessions({ table, role }: { readonly table: string; readonly role: string }): (tenant: string) => Table {
+export function tenantSessions({ table, role, client }: TenantSessionsOptions): (tenant: string) => Table {
   const sts = new STSClient({});
   const tables = new Map<string, Table>();
   return (tenant) => {
@@ -51,7 +57,7 @@ export function tenantSessions({ table, role }: { readonly table: string; readon
       };
     };
     // The client remembers what the function answers, and asks anew some minutes before it expires.
-    const made = new AwsTable(new DynamoDBClient({ maxAttempts: 1, credentials }), table);
+    const made = new AwsTable(new DynamoDBClient({ ...client, maxAttempts: 1, credentials }), table);
     tables.set(tenant, made);
     const [oldest] = tables.keys();
     if (tables.size > kept && oldest !== undefined) tables.delete(oldest);

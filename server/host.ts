@@ -1,6 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { type AddressInfo, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createAgentApi } from "../shared/api/agent/agent-api.ts";
@@ -31,6 +30,7 @@ import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
 import { ClusterHost } from "./cluster-host.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { createHttpServer } from "./http.ts";
+import { listen, servedAddresses, urlHost } from "./listening.ts";
 import { createLocalAgents } from "./local-agents.ts";
 import { createLocalProvisioner } from "./provisioner.ts";
 import type { Settings } from "./settings.ts";
@@ -194,17 +194,6 @@ const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({
   node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) },
 });
 
-const everywhere = new Set(["0.0.0.0", "::"]);
-
-/** What the server's certificate must name beyond loopback. */
-function servedAddresses(host: string): string[] {
-  if (!everywhere.has(host)) return [host];
-  const addresses = Object.values(networkInterfaces()).flat();
-  return addresses
-    .flatMap((address) => (address && !address.internal && !address.address.startsWith("fe80:") ? [address.address] : []))
-    .sort();
-}
-
 /**
  * The address that the endpoints of the `kubernetes` Service show: Kubernetes allows no loopback there. Pods get to the server through
  * their agent, whatever stands here.
@@ -212,18 +201,6 @@ function servedAddresses(host: string): string[] {
 function machineAddress(): string | undefined {
   const addresses = Object.values(networkInterfaces()).flat();
   return addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
-}
-
-/** Where this machine's own clients reach it. */
-const urlHost = (host: string): string => (everywhere.has(host) ? "127.0.0.1" : isIPv6(host) ? `[${host}]` : host);
-
-function listen(server: ReturnType<typeof createHttpServer>, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error),
-    );
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
 }
 
 /** The tenant and the cluster that every embedded host has. */

@@ -2,5 +2,6 @@
 import { keepCompiled } from "../shared/compile-cache.mjs";
 
 keepCompiled();
-const { run } = await import("./run.ts");
+// Over the table of an installation where one is named, else over a store of its own.
+const { run } = await (process.env.CORACLE_TABLE ? import("./container/run.ts") : import("./run.ts"));
 await run(process.env);

@@ -2,6 +2,7 @@ import { systemClock } from "../shared/clock.ts";
 import { createJsonLog } from "../shared/telemetry/log.ts";
 import { startHost } from "./host.ts";
 import { readSettings } from "./settings.ts";
+import { endBySignal } from "./signals.ts";
 
 /** Runs the embedded host until it is told to stop. */
 export async function run(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -23,20 +24,7 @@ export async function run(environment: Readonly<Record<string, string | undefine
 State: ${settings.dataDirectory}   API key: ${host.admin}   Stop: Ctrl-C
 `);
     host.startAgents().catch((error: unknown) => log.error("local agents did not start", error));
-    let stopping = false;
-    const stop = (): void => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      host.close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error("shutdown failed", error);
-          process.exit(1);
-        },
-      );
-    };
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
+    endBySignal(() => host.close(), log);
   } catch (error) {
     process.stderr.write(`coracle: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

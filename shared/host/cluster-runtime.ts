@@ -36,6 +36,8 @@ const serviceCidr = { first: 0x0a600000, size: 2 ** 20 } as const;
 export interface ClusterRuntime extends ServedCluster {
   readonly ref: ClusterRef;
   readonly client: ObjectClient;
+  /** Ends its watches in good order, and at once those that begin from now on. All else goes on. */
+  endWatches(): void;
   close(): Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
     podStreams: options.podStreamsOf(ref),
     tokens: createClusterTokens(tokens, ref, mirror, clock),
     encoders: new WeakMap(),
+    endWatches: ending.end,
     async close() {
       ending.end();
       authorizer.close();

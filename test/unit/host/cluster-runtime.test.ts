@@ -1,28 +1,20 @@
-import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { serveCluster } from "../../../shared/api/cluster-api.ts";
-import { Documents } from "../../../shared/api/non-resource.ts";
 import type { ApiRequest } from "../../../shared/api/request-info.ts";
 import { isStream, type StreamBody } from "../../../shared/api/response.ts";
-import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { openClusterRuntime } from "../../../shared/host/cluster-runtime.ts";
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
-import { silentLog } from "../../../shared/telemetry/log.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
+import { runtimeOptions } from "./runtime-fixture.ts";
 
 const ref = { tenant: "t", cluster: "c" };
 
 async function openRuntime() {
   const store = new DynamoStore({ table: new MemoryTable(), clock: systemClock, random: Math.random, makeId: randomUUID });
   await store.createCluster(ref);
-  const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  const options = {
-    ...{ store, clock: systemClock, log: silentLog, random: Math.random, documents: new Documents("127.0.0.1") },
-    tokens: createTokenIssuer({ signingKey, clock: systemClock, uid: randomUUID }),
-    podStreamsOf: () => ({ log: () => Promise.reject(new Error("no logs")) }),
-  };
-  return openClusterRuntime(ref, options, () => {});
+  return openClusterRuntime(ref, runtimeOptions(store, systemClock), () => {});
 }
 
 async function watchOf(runtime: Awaited<ReturnType<typeof openRuntime>>, query: string): Promise<StreamBody> {

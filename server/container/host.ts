@@ -1,0 +1,140 @@
+import { getHeapStatistics } from "node:v8";
+import { createAgentFunction } from "../../functions/agent-api.ts";
+import { openDependencies, type SharedStore } from "../../functions/dependencies.ts";
+import { createPlatformFunction } from "../../functions/platform-api.ts";
+import type { ActedOn } from "../../functions/platform-domain.ts";
+import type { FunctionPorts } from "../../functions/ports.ts";
+import { catchUp } from "../../shared/api/list.ts";
+import { failure, noSuchResource } from "../../shared/api/response.ts";
+import { apiServerDnsNames, apiServerIps, issueServerCertificate } from "../../shared/auth/certificate-authority.ts";
+import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
+import { StatusError } from "../../shared/kubernetes/status-error.ts";
+import { createHttpServer } from "../http.ts";
+import { listen, servedAddresses, urlHost } from "../listening.ts";
+import { createHeldSurface, podStreamsBy } from "./cluster-surface.ts";
+import { createHealth } from "./health.ts";
+import { HeldClusters } from "./held-clusters.ts";
+import { startLoops } from "./loops.ts";
+import { type OwnWrites, tellWrites } from "./own-writes.ts";
+import { repeatedly } from "./repeatedly.ts";
+import type { ContainerSettings, Surface } from "./settings.ts";
+import { sharingSnapshots } from "./shared-snapshots.ts";
+
+export interface Container {
+  /** Where this process is reached by itself. */
+  readonly url: string;
+  /** Of its certificate. */
+  readonly caPem: string;
+  /** Not ready from now on; then watches end with a bookmark, and what is under way ends. */
+  close(): Promise<void>;
+}
+
+/** Nobody hears of writes. */
+const unheard: OwnWrites = { before: () => undefined, committed: () => {}, noted: () => {} };
+const serverCertificateDays = 820;
+/** What is under way when the process ends gets so long. */
+const endingMs = 10_000;
+const settleEveryMs = 30_000;
+const fullHeap = 0.75;
+
+/**
+ * Coracle in one of any number of server processes over a table, beside the functions or alone: the three surfaces on one HTTPS port, and where it is
+ * asked to, the loops, under the same leases as the functions.
+ */
+export async function startContainer(settings: ContainerSettings, ports: FunctionPorts): Promise<Container> {
+  const { clock, log } = ports;
+  let writes = unheard;
+  const quiet = new WeakMap<SharedStore, SharedStore>();
+  const dependencies = await openDependencies(ports, (store) => {
+    const sharing = sharingSnapshots(store, (ref) => held.peek(ref)?.cluster.mirror);
+    const told = tellWrites(sharing, () => writes);
+    quiet.set(told, sharing);
+    return told;
+  });
+  const { installation, storeOf, runtimeOptions } = dependencies;
+  const podStreams = podStreamsBy(dependencies, () => held);
+  const held: HeldClusters = new HeldClusters({
+    open: (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref, podStreams(ref)), onEnd),
+    wake: (ref) => storeOf(ref.tenant).wake(ref),
+    memoryIsShort: heapIsFull,
+    clock,
+  });
+  const served = actingOn(held);
+  const loops = settings.loops ? startLoops(dependencies, served, (store) => quiet.get(store) ?? store) : undefined;
+  if (loops) writes = loops.writes;
+
+  const platform = createPlatformFunction(dependencies, served, dependencies.environment.clusterApiUrl ? undefined : installation.caPem);
+  const agents = createAgentFunction(dependencies, served);
+  const health = createHealth({
+    clock,
+    readTable: () => dependencies.store.getRecords([{ partition: "platform#installation", sort: "keys" }]),
+  });
+  const clusterApi = createHeldSurface(dependencies, held);
+  const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
+  let url = "";
+  let ending = false;
+  const certificate = await issueServerCertificate({
+    ...{ caKeyPem: installation.caKeyPem(), caPem: installation.caPem, notBefore: clock.now(), days: serverCertificateDays },
+    dnsNames: apiServerDnsNames,
+    ips: [...new Set([...apiServerIps, ...servedAddresses(settings.host)])],
+  });
+  const server = createHttpServer({
+    ...{ key: certificate.keyPem, cert: certificate.certificatePem },
+    async clusterApi(request) {
+      const answer = await health.answer(request);
+      if (answer) return answer;
+      if (ending) return failure(new StatusError("ServiceUnavailable", "this server ends: ask again", { retryAfterSeconds: 1 }));
+      return serves("cluster") ? clusterApi(request) : failure(noSuchResource());
+    },
+    async fetch(request) {
+      if (ending) return new Response("503 Service Unavailable\n", { status: 503, headers: { "retry-after": "1" } });
+      const isAgents = new URL(request.url).pathname.startsWith("/agent/");
+      if (!serves(isAgents ? "agent" : "platform")) return new Response("404 Not Found\n", { status: 404 });
+      return isAgents ? agents.app.fetch(request) : platform.serve(request, url);
+    },
+    onError: (error) => log.error("an answer could not be sent", error),
+  });
+  url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
+  const stopSettling = repeatedly(dependencies, settleEveryMs, () => dependencies.settle());
+
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+  return {
+    url,
+    caPem: installation.caPem,
+    async close() {
+      health.end();
+      await sleep(settings.drainSeconds * 1000);
+      ending = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      held.endWatches();
+      const stopIdling = repeatedly(dependencies, 50, async () => server.closeIdleConnections());
+      await Promise.race([Promise.all([closed, loops?.stop()]), sleep(endingMs)]);
+      stopIdling();
+      stopSettling();
+      server.closeAllConnections();
+      await loops?.close();
+      await held.close();
+      await Promise.all([platform.settle(), agents.settle()]);
+      await dependencies.finish();
+      await dependencies.store.close();
+    },
+  };
+}
+
+/** Clusters held for whoever asks, up to date for who acts on them. */
+const actingOn = (held: HeldClusters): ActedOn => ({
+  clusters: { rest: () => {} },
+  directory: {
+    onEvict: (listener) => held.onEvict(listener),
+    async open(ref) {
+      const runtime = await held.open(ref);
+      if (runtime) await catchUp(runtime.cluster);
+      return runtime;
+    },
+  },
+});
+
+function heapIsFull(): boolean {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used > fullHeap * limit;
+}

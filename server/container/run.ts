@@ -1,0 +1,18 @@
+import { endBySignal } from "../signals.ts";
+import { startContainer } from "./host.ts";
+import { containerPorts } from "./ports.ts";
+import { readContainerSettings } from "./settings.ts";
+
+/** Runs a server process over a table until it is told to stop. */
+export async function run(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  try {
+    const settings = readContainerSettings(environment);
+    const ports = containerPorts(environment);
+    const container = await startContainer(settings, ports);
+    process.stdout.write(`Coracle is ready on ${container.url} (${process.uptime().toFixed(1)} s)\n`);
+    endBySignal(() => container.close(), ports.log);
+  } catch (error) {
+    process.stderr.write(`coracle: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ConfigMap, Pod } from "../../../../shared/kubernetes/types.ts";
+import { untilTrue } from "../../../e2e/eventually.ts";
+import type { HttpClient } from "../../../e2e/http.ts";
+import { createFunctionBed, drainStream } from "../../functions/function-bed.ts";
+import { machine } from "../../functions/machine.ts";
+import { answered, createCluster, createContainerBed, type Process } from "./container-bed.ts";
+
+const configMap = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
+const list = "/api/v1/namespaces/default/configmaps";
+const watch = `${list}?watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name!%3Dkube-root-ca.crt`;
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: ConfigMap;
+}
+
+function watching(client: HttpClient, path: string): { events: WatchEvent[]; ended: Promise<void> } {
+  const events: WatchEvent[] = [];
+  const read = async (): Promise<void> => {
+    for await (const line of client.lines(path)) events.push(JSON.parse(line));
+  };
+  return { events, ended: read() };
+}
+
+describe("several server processes over one table", () => {
+  const servers = createContainerBed();
+  let one: Process;
+  let two: Process;
+  let made: Awaited<ReturnType<typeof createCluster>>;
+  beforeAll(async () => {
+    [one, two] = await Promise.all([servers.start(), servers.start()]);
+    made = await createCluster(servers, one);
+  });
+  afterAll(() => servers.stop());
+
+  it("show each other's writes, in one order", async () => {
+    const seen = watching(two.as(made.token), `${made.path}${watch}&resourceVersion=1`);
+    const writer = one.as(made.token);
+    for (const name of ["a", "b", "c"]) answered(await writer.send(`${made.path}${list}`, { method: "POST", body: configMap(name) }), 201);
+    await untilTrue("the watch shows them", async () => seen.events.length === 3);
+    expect(seen.events.map(({ object }) => object.metadata.name)).toEqual(["a", "b", "c"]);
+    expect((await two.as(made.token).send(`${made.path}${list}/c`)).status).toBe(200);
+  });
+
+  it("place the pods of a controller, whoever is asked for it", async () => {
+    const joined = answered(
+      await two.as("none").send("/agent/v1/join", { method: "POST", body: { token: made.joinToken, node: machine("n1") } }),
+      201,
+    ).json<{ credential: string }>();
+    answered(await two.as(joined.credential).send("/agent/v1/sync", { method: "POST", body: { marks: {} } }), 200);
+    const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main", image: "x" }] } };
+    const controller = { apiVersion: "v1", kind: "ReplicationController", metadata: { name: "web" } };
+    const spec = { replicas: 3, selector: { app: "web" }, template };
+    const path = `${made.path}/api/v1/namespaces/default`;
+    answered(await one.as(made.token).send(`${path}/replicationcontrollers`, { method: "POST", body: { ...controller, spec } }), 201);
+    await untilTrue("the pods are bound", async () => {
+      const { items } = (await two.as(made.token).send(`${path}/pods`)).json<{ items: Pod[] }>();
+      return items.length === 3 && items.every((pod) => pod.spec?.nodeName === "n1");
+    });
+  });
+
+  it("finish what the platform API began", async () => {
+    const platform = one.as(made.key);
+    const { id } = answered(await platform.send("/v1/clusters", { method: "POST", body: { name: "brief" } }), 201).json<{ id: string }>();
+    answered(await platform.send(`/v1/clusters/${id}`, { method: "DELETE" }), 202);
+    await untilTrue("the cluster has gone", async () => (await platform.send(`/v1/clusters/${id}`)).status === 404);
+  });
+
+  it("say nothing of errors", () => {
+    expect(servers.bed.logged).toEqual([]);
+  });
+});
+
+describe("a server process that is told to end", () => {
+  it("is not ready any more, ends its watches with a bookmark, and finishes what is under way", async () => {
+    const servers = createContainerBed();
+    const [one, two] = await Promise.all([servers.start(), servers.start()]);
+    const made = await createCluster(servers, one);
+    const client = one.as(made.token);
+    expect((await client.send("/readyz", { token: "none" })).status).toBe(200);
+    const seen = watching(client, `${made.path}${watch}&resourceVersion=1`);
+    answered(await client.send(`${made.path}${list}`, { method: "POST", body: configMap("a") }), 201);
+    await untilTrue("the watch shows it", async () => seen.events.length === 1);
+    const writes = Array.from({ length: 20 }, (_, index) =>
+      client.send(`${made.path}${list}`, { method: "POST", body: configMap(`w${index}`) }).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    );
+    await untilTrue("some are there", async () => seen.events.length > 3);
+    await one.close();
+    await seen.ended;
+    const last = seen.events.at(-1);
+    expect(last?.type).toBe("BOOKMARK");
+    const outcomes = await Promise.all(writes);
+    expect(outcomes.filter((status) => status !== 201 && status !== 503 && status !== 0)).toEqual([]);
+    const goesOn = watching(two.as(made.token), `${made.path}${watch}&resourceVersion=${last?.object.metadata.resourceVersion}`);
+    answered(await two.as(made.token).send(`${made.path}${list}`, { method: "POST", body: configMap("z") }), 201);
+    await untilTrue("it goes on elsewhere", async () => goesOn.events.at(-1)?.object.metadata.name === "z");
+    const { items } = (await two.as(made.token).send(`${made.path}${list}`)).json<{ items: ConfigMap[] }>();
+    const stored = items.map(({ metadata }) => metadata.name).filter((name) => name !== "kube-root-ca.crt");
+    const shown = [...seen.events, ...goesOn.events].filter(({ type }) => type === "ADDED").map(({ object }) => object.metadata.name);
+    expect(shown.sort()).toEqual(stored.sort());
+    await servers.stop();
+  });
+});
+
+describe("server processes beside the functions", () => {
+  const bed = createFunctionBed({ variables: { CORACLE_CLUSTER_API_URL: "" } });
+  const servers = createContainerBed(bed);
+  afterAll(() => servers.stop());
+
+  it("serve what the functions made, and leave the loops to them where they are told to", async () => {
+    const server = await servers.start({ CORACLE_LOOPS: "off", CORACLE_SURFACES: "cluster" });
+    const functions = bed.instance();
+    const { createCluster: createByFunctions } = await import("../../functions/function-bed.ts");
+    const made = await createByFunctions(bed, functions);
+    const client = server.as(made.credentials.token);
+    const path = `/clusters/${made.id}`;
+    const seen = watching(client, `${path}${watch}&resourceVersion=1`);
+    const pods = `${path}/api/v1/namespaces/default/pods`;
+    const joined = (await functions.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    await functions.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} });
+    await drainStream(bed, functions);
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "main", image: "x" }] } };
+    answered(await client.send(pods, { method: "POST", body: pod }), 201);
+    const nodeOf = async () => (await client.send(`${pods}/p`)).json<Pod>().spec?.nodeName;
+    expect(await nodeOf()).toBeUndefined();
+    await drainStream(bed, functions);
+    expect(await nodeOf()).toBe("n1");
+    await functions.cluster("POST", `${path}${list}`, made.credentials.token, configMap("by-function"));
+    await untilTrue("the watch shows it", async () => seen.events.some(({ object }) => object.metadata.name === "by-function"));
+    expect((await client.send("/v1/clusters", { token: made.key })).status).toBe(404);
+    expect((await client.send("/agent/v1/sync", { method: "POST", body: {}, token: joined.credential })).status).toBe(404);
+  });
+});

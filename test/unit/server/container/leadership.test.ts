@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { createLeadership, type Led } from "../../../../server/container/leadership.ts";
+import { DynamoStore } from "../../../../shared/store/dynamo/dynamo-store.ts";
+import { silentLog } from "../../../../shared/telemetry/log.ts";
+import { createFakeClock } from "../../controllers/fake-clock.ts";
+import { MemoryTable } from "../../store/dynamo/memory-table.ts";
+
+function schedule() {
+  const table = new MemoryTable();
+  const time = createFakeClock();
+  const told: string[] = [];
+  /** A process whose timers stand still while it is frozen. */
+  const join = (name: string) => {
+    let frozen = false;
+    const asleep: (() => void)[] = [];
+    const clock = {
+      now: time.now,
+      after: (ms: number, run: () => void) => time.after(ms, () => (frozen ? void asleep.push(run) : run())),
+    };
+    const store = new DynamoStore({ table, clock, random: Math.random, makeId: randomUUID });
+    const say = (what: string) => async (): Promise<void> => void told.push(`${name} ${what}`);
+    const lead = (): Led => ({ round: say("round"), confirmed: say("confirmed"), close: say("closed") });
+    const leadership = createLeadership({ store, clock, log: silentLog, holder: name, lead });
+    leadership.start();
+    return {
+      ...leadership,
+      freeze: () => {
+        frozen = true;
+      },
+      thaw: () => {
+        frozen = false;
+        for (const run of asleep.splice(0)) run();
+      },
+    };
+  };
+  const pass = async (seconds: number): Promise<string[]> => {
+    told.length = 0;
+    for (let second = 0; second < seconds; second++) {
+      time.advance(1000);
+      for (let settling = 0; settling < 20; settling++) await turn();
+    }
+    return [...new Set(told)];
+  };
+  return { join, pass };
+}
+
+describe("the schedule of several processes", () => {
+  it("is one process's, which is sure of it every few seconds", async () => {
+    const { join, pass } = schedule();
+    join("a");
+    await pass(1);
+    join("b");
+    expect(await pass(60)).toEqual(["a round", "a confirmed"]);
+  });
+
+  it("goes on at once with another when its process ends, and after its time when that dies", async () => {
+    const { join, pass } = schedule();
+    const a = join("a");
+    await pass(1);
+    const b = join("b");
+    await pass(20);
+    await a.stop();
+    expect(await pass(20)).toContain("b round");
+    b.freeze();
+    join("c");
+    expect(await pass(60)).toEqual(["c round", "c confirmed"]);
+  });
+
+  it("is dropped by a process that was frozen past its time before it confirms anything", async () => {
+    const { join, pass } = schedule();
+    const a = join("a");
+    await pass(15);
+    a.freeze();
+    join("b");
+    await pass(60);
+    a.thaw();
+    const told = await pass(30);
+    expect(told.filter((each) => each.startsWith("a"))).toEqual(["a closed"]);
+  });
+});
