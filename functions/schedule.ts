@@ -11,7 +11,9 @@ import type { Turning } from "./turning.ts";
 const atOnce = 16;
 
 export interface Schedule {
-  /** Turns the clusters that are due, and those of which a machine has fallen silent. */
+  /** Turns the clusters that are due. */
+  agenda(untilMs: number, left?: readonly Left[]): Promise<void>;
+  /** That, and those of which a machine has fallen silent. */
   due(untilMs: number, left?: readonly Left[]): Promise<void>;
   /** That, what the platform's requests left, and what a lost wake-up left. */
   round(untilMs: number): Promise<void>;
@@ -30,15 +32,23 @@ export function createSchedule(turning: Turning): Schedule {
     });
     for (const failure of failures) log.error("cluster not followed", failure);
   };
-  const due: Schedule["due"] = async (untilMs, left = []) => {
-    const [items, { silenced, others }] = await Promise.all([dueAgenda(store, clock.now()), silence.look()]);
+  const agenda: Schedule["agenda"] = async (untilMs, left = []) => {
+    const items = await dueAgenda(store, clock.now());
     const wanted = [...items, ...left].map((item) => ({ ...item, revision: 0 }));
-    const [turned, heard] = await Promise.all([turnMany(turning, wanted, untilMs), turnMany(turning, silenced, untilMs)]);
-    for (const { key, outcome } of turned) if (key && outcome !== "lost") await store.writeRecords([dropAgenda(key)]);
-    await silence.noted(heard);
+    for (const { key, outcome } of await turnMany(turning, wanted, untilMs))
+      if (key && outcome !== "lost") await store.writeRecords([dropAgenda(key)]);
+  };
+  const silences = async (untilMs: number): Promise<readonly ListenedTo[]> => {
+    const { silenced, others } = await silence.look();
+    await silence.noted(await turnMany(turning, silenced, untilMs));
+    return others;
+  };
+  const due: Schedule["due"] = async (untilMs, left) => {
+    const [others] = await Promise.all([silences(untilMs), agenda(untilMs, left)]);
     if (turning.tallies) await keepUp(others, untilMs);
   };
   return {
+    agenda,
     due,
     async round(untilMs) {
       const work = Promise.all([finishPlatformWork(turning, untilMs), sendWebhooks(turning)]);

@@ -25,7 +25,7 @@ export function createHeldSurface(dependencies: Dependencies, held: HeldClusters
   const limiter = createRateLimiter(clock, environment.requests);
   const openPart = createPartialReads(
     dependencies,
-    (ref) => held.peek(ref) !== undefined,
+    { peek: (ref) => held.peek(ref), look: (ref) => held.open(ref) },
     podStreamsBy(dependencies, () => held),
   );
   return createClusterSurface({

@@ -4,8 +4,6 @@ import { type ClusterRef, isStoreError } from "../../shared/store/store.ts";
 
 export interface HeldClustersOptions {
   readonly open: (ref: ClusterRef, onEnd: () => void) => Promise<ClusterRuntime>;
-  /** A cluster that rested is asked for again, and its log may have moved. */
-  readonly wake: (ref: ClusterRef) => void;
   readonly clock: Clock;
   /** What can be made anew has to leave the memory. */
   readonly memoryIsShort: () => boolean;
@@ -41,21 +39,24 @@ export class HeldClusters implements RuntimeDirectory {
     this.#cancelSweep = options.clock.after(sweepMs, () => this.#sweep());
   }
 
+  /** With all that was acknowledged before now: also who may do what is judged by that. */
   async open(ref: ClusterRef): Promise<ClusterRuntime | undefined> {
     const scope = scopeOf(ref);
     const entry = this.#entries.get(scope) ?? this.#opened(ref);
     this.#entries.delete(scope);
     this.#entries.set(scope, entry);
     entry.usedAtMs = this.#options.clock.now();
-    if (entry.runtime) {
-      if (entry.resting) this.#rise(entry.runtime, entry);
-      return entry.runtime;
-    }
     try {
-      return await entry.opening;
+      const runtime = entry.runtime ?? (await entry.opening);
+      const { store, mirror } = runtime.cluster;
+      if (entry.resting) mirror.resume();
+      entry.resting = false;
+      await mirror.reached((await store.head(ref)).revision);
+      return runtime;
     } catch (error) {
-      if (isStoreError(error, "NoSuchCluster")) return undefined;
-      throw error;
+      if (!isStoreError(error, "NoSuchCluster")) throw error;
+      this.#forget(ref, entry);
+      return undefined;
     }
   }
 
@@ -101,17 +102,12 @@ export class HeldClusters implements RuntimeDirectory {
     return entry;
   }
 
-  #rise({ ref, cluster }: ClusterRuntime, entry: Entry): void {
-    entry.resting = false;
-    cluster.mirror.resume();
-    this.#options.wake(ref);
-  }
-
   #drop(ref: ClusterRef, entry: Entry): void {
     if (this.#entries.get(scopeOf(ref)) === entry) this.#entries.delete(scopeOf(ref));
   }
 
   #forget(ref: ClusterRef, entry: Entry): void {
+    if (this.#entries.get(scopeOf(ref)) !== entry) return;
     this.#drop(ref, entry);
     for (const listener of [...this.#listeners]) listener(ref);
     void entry.opening.then(

@@ -4,7 +4,6 @@ import { openDependencies, type SharedStore } from "../../functions/dependencies
 import { createPlatformFunction } from "../../functions/platform-api.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
-import { catchUp } from "../../shared/api/list.ts";
 import { failure, noSuchResource } from "../../shared/api/response.ts";
 import { apiServerDnsNames, apiServerIps, issueServerCertificate } from "../../shared/auth/certificate-authority.ts";
 import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
@@ -14,6 +13,7 @@ import { listen, servedAddresses, urlHost } from "../listening.ts";
 import { createHeldSurface, podStreamsBy } from "./cluster-surface.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
+import { joiningHeads } from "./joining-heads.ts";
 import { startLoops } from "./loops.ts";
 import { type OwnWrites, tellWrites } from "./own-writes.ts";
 import { repeatedly } from "./repeatedly.ts";
@@ -51,15 +51,17 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     quiet.set(told, sharing);
     return told;
   });
-  const { installation, storeOf, runtimeOptions } = dependencies;
+  const { installation, runtimeOptions } = dependencies;
   const podStreams = podStreamsBy(dependencies, () => held);
   const held: HeldClusters = new HeldClusters({
-    open: (ref, onEnd) => openClusterRuntime(ref, runtimeOptions(ref, podStreams(ref)), onEnd),
-    wake: (ref) => storeOf(ref.tenant).wake(ref),
+    open(ref, onEnd) {
+      const options = runtimeOptions(ref, podStreams(ref));
+      return openClusterRuntime(ref, { ...options, store: joiningHeads(options.store, ref) }, onEnd);
+    },
     memoryIsShort: heapIsFull,
     clock,
   });
-  const served = actingOn(held);
+  const served: ActedOn = { clusters: { rest: () => {} }, directory: held };
   const loops = settings.loops ? startLoops(dependencies, served, (store) => quiet.get(store) ?? store) : undefined;
   if (loops) writes = loops.writes;
 
@@ -120,19 +122,6 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     },
   };
 }
-
-/** Clusters held for whoever asks, up to date for who acts on them. */
-const actingOn = (held: HeldClusters): ActedOn => ({
-  clusters: { rest: () => {} },
-  directory: {
-    onEvict: (listener) => held.onEvict(listener),
-    async open(ref) {
-      const runtime = await held.open(ref);
-      if (runtime) await catchUp(runtime.cluster);
-      return runtime;
-    },
-  },
-});
 
 function heapIsFull(): boolean {
   const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();

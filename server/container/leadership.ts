@@ -88,7 +88,7 @@ export function createLeadership({ store, clock, log, holder, lead }: Leadership
       const { lease, led } = leading;
       if ((await lease.renew()) === "held") await led.confirmed();
       await led.close();
-      await lease.release(0, undefined);
+      await lease.release(0, { pools: [] });
     },
   };
 }

@@ -27,7 +27,7 @@ export function createLedSchedule(dependencies: Dependencies, served: ActedOn): 
   return {
     async round() {
       const nowMs = clock.now();
-      if (nowMs - fullRoundAtMs < fullRoundMs) return schedule.due(nowMs + longestMs);
+      if (nowMs - fullRoundAtMs < fullRoundMs) return schedule.agenda(nowMs + longestMs);
       fullRoundAtMs = nowMs;
       await schedule.round(nowMs + longestMs);
       if (nowMs - daysClosedAtMs < hourMs) return;

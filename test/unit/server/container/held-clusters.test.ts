@@ -32,7 +32,6 @@ async function hold({ memoryIsShort = false } = {}) {
       openings++;
       return openClusterRuntime(ref, runtimeOptions(store, clock), onEnd);
     },
-    wake: (ref) => store.wake(ref),
     memoryIsShort: () => memoryIsShort,
     clock,
   });
