@@ -13,7 +13,7 @@ it(`finds no violation in ${histories} histories`, async () => {
 it("plays a seed the same way every time", async () => {
   const digestOf = async (seed: string): Promise<string | undefined> =>
     / digest ([0-9a-f]+)/.exec((await simulate("--seed", seed, "--histories", "1", "--replay")).output)?.[1];
-  for (const seed of ["3", "10", "1333"]) {
+  for (const seed of ["3", "10", "1340"]) {
     const digest = await digestOf(seed);
     expect(digest).toBeDefined();
     expect(await digestOf(seed)).toBe(digest);

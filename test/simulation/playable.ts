@@ -8,7 +8,7 @@ import { runHistory } from "./run-history.ts";
 import type { Playable } from "./shrink.ts";
 
 /** Every so many seeds a whole cluster plays; they take some thirty times as long as histories of the store. */
-const clusterEvery = 40;
+const clusterEvery = 20;
 
 export const playableOf = (seed: number): Playable => (seed % clusterEvery === 0 ? ofCluster(clusterPlanOf(seed)) : ofStore(planOf(seed)));
 

@@ -3,7 +3,19 @@ import { noFaults } from "../dynamo/table-client.ts";
 import type { ClusterPlan } from "./cluster-plan.ts";
 
 /** Everything that can still be left out of a cluster's history. */
-export function clusterCutsOf({ steps, crashes, pauses, agentStops, faults, clocks, stream, slowShare }: ClusterPlan): Cut[] {
+export function clusterCutsOf({
+  steps,
+  crashes,
+  pauses,
+  agentStops,
+  faults,
+  clocks,
+  stream,
+  slowShare,
+  rivals,
+  crowded,
+  freezes,
+}: ClusterPlan): Cut[] {
   return [
     ...(steps > 1 ? ["steps"] : []),
     ...crashes.map(({ atMs }) => `crash:${Math.floor(atMs)}`),
@@ -12,6 +24,9 @@ export function clusterCutsOf({ steps, crashes, pauses, agentStops, faults, cloc
     ...Object.entries(faults).flatMap(([kind, share]) => (share > 0 ? [`fault:${kind}`] : [])),
     ...(clocks.some(({ offsetMs }) => offsetMs !== 0) ? ["clocks"] : []),
     ...(stream ? ["stream"] : []),
+    ...freezes.map((_, index) => `freeze:${index}`),
+    ...(rivals > 0 ? ["rivals"] : []),
+    ...(crowded ? ["crowd"] : []),
     ...(slowShare > 0 ? ["slow"] : []),
   ];
 }
@@ -36,6 +51,12 @@ export function cutCluster(plan: ClusterPlan, name: Cut): ClusterPlan {
       return { ...plan, clocks: plan.clocks.map(() => ({ offsetMs: 0, drift: 0 })) };
     case "stream":
       return { ...plan, stream: false };
+    case "freeze":
+      return { ...plan, freezes: plan.freezes.filter((_, index) => index !== Number(what)) };
+    case "rivals":
+      return { ...plan, rivals: plan.rivals - 1 };
+    case "crowd":
+      return { ...plan, crowded: false };
     case "slow":
       return { ...plan, slowShare: 0 };
     default:

@@ -1,4 +1,4 @@
-import type { ObjectClient } from "../../../shared/api/object-client.ts";
+import type { Binding, ObjectClient } from "../../../shared/api/object-client.ts";
 import { nodes, pods, replicaSets } from "../../../shared/kubernetes/known-resources.ts";
 import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
 import { isStatus } from "../../../shared/kubernetes/status-error.ts";
@@ -42,14 +42,15 @@ const template = {
 };
 
 /** Makes, scales and deletes, on whichever server answers. */
-export async function want(client: ObjectClient, random: Random, most: number): Promise<void> {
+export async function want(client: ObjectClient, random: Random, least: number, most: number): Promise<void> {
   const name = `s${random.below(2)}`;
+  const replicas = least + random.below(most + 1 - least);
   const set = {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
     metadata: { name, namespace: "default" },
     spec: {
-      replicas: 1 + random.below(most),
+      replicas: Math.max(1, replicas),
       selector: { matchLabels: { app: name } },
       template: { ...template, metadata: { labels: { app: name } } },
     },
@@ -57,7 +58,7 @@ export async function want(client: ObjectClient, random: Random, most: number): 
   const made = await tried(client.create(replicaSets, set));
   if (made) return;
   if (random.chance(0.15)) await tried(client.delete(replicaSets, "default", name, { propagationPolicy: "Background" }));
-  else await tried(client.patch(replicaSets, "default", name, { type: "merge", body: { spec: { replicas: random.below(most + 1) } } }));
+  else await tried(client.patch(replicaSets, "default", name, { type: "merge", body: { spec: { replicas } } }));
 }
 
 /** Takes one of the pods away that the server shows. */
@@ -68,8 +69,18 @@ export async function disturbPods({ api }: Server, random: Random): Promise<void
   await tried(api.client.delete(pods, key.namespace, key.name, { gracePeriodSeconds: 0 }));
 }
 
+/** What a second scheduler binds: all that was unbound when it looked, to one machine or another, whether there is room or not. */
+export function unbound({ api }: Server, random: Random, machines: number): Binding[] {
+  const shown = api?.cluster.mirror.list(pods, "default") ?? [];
+  return shown.flatMap((stored) => {
+    const { metadata, spec } = objectOf<Pod>(stored);
+    const { namespace, name } = stored.key;
+    return spec?.nodeName ? [] : [{ namespace, name, uid: metadata.uid ?? "", nodeName: machineName(random.below(machines)) }];
+  });
+}
+
 /** What an agent says of its machine's pods: that they run, that one has ended, and that those are gone which were to go. */
-export async function attend({ api }: Server, machine: string, random: Random): Promise<void> {
+export async function attend({ api }: Server, machine: string, random: Random, ending: number): Promise<void> {
   if (!api) return;
   for (const stored of api.cluster.mirror.podsOnNode(machine)) {
     const pod = objectOf<Pod>(stored);
@@ -78,7 +89,7 @@ export async function attend({ api }: Server, machine: string, random: Random): 
       await tried(api.client.delete(pods, namespace, name, { gracePeriodSeconds: 0, ...(pod.metadata.uid && { uid: pod.metadata.uid }) }));
     else {
       const phase = pod.status?.phase === "Running" ? "Succeeded" : "Running";
-      if (phase === "Succeeded" ? random.chance(0.02) : pod.status?.phase === "Pending")
+      if (phase === "Succeeded" ? random.chance(ending) : pod.status?.phase === "Pending")
         await tried(
           api.client.patch(
             pods,

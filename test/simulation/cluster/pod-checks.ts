@@ -12,11 +12,14 @@ export interface PodChange {
   readonly ended: boolean;
 }
 
-/** A pod is bound once and never moves; what is bound to a machine fits it at every revision. */
+/**
+ * A pod is bound once and never moves; what is bound to a machine fits it at every moment. `changes` come in the order in which the table decided them: that
+ * is the log's for each pod, but a binding may lie in the log just below the end of another pod whose room it takes.
+ */
 export function* checkPods(changes: readonly PodChange[], room: number): Generator<Violation> {
   const bound = new Map<string, string>();
   const lying = new Map<string, Set<string>>();
-  for (const { revision, type, name, uid, node, ended } of [...changes].sort((a, b) => a.revision - b.revision)) {
+  for (const { revision, type, name, uid, node, ended } of changes) {
     const before = bound.get(uid);
     if (before !== undefined && node !== before)
       yield { rule: "a pod is bound once", story: `${name} (${uid}) was on ${before} and at ${revision} is on ${node || "none"}` };

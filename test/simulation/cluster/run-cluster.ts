@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import type { Binding } from "../../../shared/api/object-client.ts";
 import { createHostBase } from "../../../shared/host/base.ts";
 import { pods, replicaSets } from "../../../shared/kubernetes/known-resources.ts";
 import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
 import type { Pod, ReplicaSet } from "../../../shared/kubernetes/types.ts";
 import { clusterPartitions } from "../../../shared/store/cluster-records.ts";
 import { objectPath } from "../../../shared/store/dynamo/keys.ts";
+import type { Store } from "../../../shared/store/store.ts";
 import { objectOf } from "../../../shared/store/view.ts";
 import type { Backend } from "../bench.ts";
 import { createDynamoBackend } from "../dynamo/dynamo-backend.ts";
@@ -15,15 +17,18 @@ import { createRandom, type Random } from "../random.ts";
 import { staged } from "../staged.ts";
 import { World } from "../world.ts";
 import type { ClusterPlan } from "./cluster-plan.ts";
-import { attend, disturbPods, joinMachine, machineName, want } from "./people.ts";
+import { attend, disturbPods, joinMachine, machineName, tried, unbound, want } from "./people.ts";
 import { checkClaims, checkFences, checkPods, type PodChange } from "./pod-checks.ts";
 import { type FencedCommit, Server } from "./server.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const mostHappenings = 150_000;
+/** After everything was put right, what is wanted is there within this. */
 const settleMs = 70_000;
-/** So long of it machines still report. */
-const agentsMs = 45_000;
+const lookMs = 3000;
+/** What a holder that was frozen at the beginning held is free by then. */
+const leaseEndMs = 31_000;
+const lateSteps = 4;
 
 interface Scene {
   readonly plan: ClusterPlan;
@@ -34,6 +39,8 @@ interface Scene {
   readonly changes: PodChange[];
   readonly fenced: FencedCommit[];
   readonly violations: Violation[];
+  /** From then on pods run on, nobody disturbs, and the cluster settles. */
+  calm: boolean;
   /** From then on nobody acts but the loops. */
   over: boolean;
 }
@@ -53,6 +60,7 @@ export async function runCluster(
     random: createRandom(plan.seed, "people"),
     fenced: [],
     violations: [],
+    calm: false,
     over: false,
   };
   const crash = await staged(world, play(scene), mostHappenings);
@@ -68,7 +76,7 @@ const changeOf = ({ revision, type }: SeenEntry, { metadata, spec, status }: Pod
 });
 
 async function play(scene: Scene): Promise<void> {
-  const { plan, world, backend, random } = scene;
+  const { plan, world, backend } = scene;
   backend.healthy = true;
   const founder = new SimulatedProcess("founder", world, createRandom(plan.seed, "founder"));
   await backend.openStore(founder).createCluster(cluster);
@@ -79,28 +87,60 @@ async function play(scene: Scene): Promise<void> {
   const away = new Set<number>();
   const peace = disturb(scene, away);
   for (let index = 0; index < plan.machines; index++) void agent(scene, index, away);
-  for (let step = 0; step < plan.steps; step++) {
-    await world.sleep(random.between(100, 1200));
-    const most = plan.machines * plan.room + 1;
-    await onSome(scene, (server) =>
-      random.chance(0.3) ? disturbPods(server, random) : server.api && want(server.api.client, random, most),
-    );
+  for (let index = 0; index < plan.rivals; index++) void rival(scene);
+  const begunMs = world.nowMs;
+  await disturbances(scene, plan.steps);
+  if (stopsMs(plan) > 0) {
+    // Others have work when who was frozen comes back.
+    await world.sleep(begunMs + leaseEndMs - world.nowMs);
+    await disturbances(scene, lateSteps);
   }
   peace();
   away.clear();
   backend.healthy = true;
+  scene.calm = true;
   for (let index = 0; index < plan.servers; index++) start(scene, index, 99);
-  await world.sleep(agentsMs);
+  // What was stopped goes on before anybody looks.
+  await world.sleep(Math.max(lookMs, stopsMs(plan)));
+  const untilMs = world.nowMs + settleMs;
+  const auditor = backend.openStore(new SimulatedProcess("auditor", world, createRandom(plan.seed, "auditor")));
+  let problem = await unsettled(auditor, plan);
+  for (; problem && world.nowMs < untilMs; problem = await unsettled(auditor, plan)) await world.sleep(lookMs);
   scene.over = true;
-  await world.sleep(settleMs - agentsMs);
-  await audit(scene);
+  await world.sleep(lookMs);
+  if (problem) scene.violations.push({ rule: "what is wanted comes to be", story: problem });
+  scene.violations.push(...checkClaims(scene.changes, await committed(auditor)));
 }
 
-function start({ plan, world, backend, servers, fenced }: Scene, index: number, run: number): void {
+async function disturbances(scene: Scene, steps: number): Promise<void> {
+  const { plan, world, random } = scene;
+  const room = plan.machines * plan.room;
+  const [least, most] = plan.crowded ? [room, room + 3] : [0, Math.max(1, Math.floor((room * 2) / 3))];
+  for (let step = 0; step < steps; step++) {
+    await world.sleep(random.between(100, 1200));
+    await onSome(scene, (server) =>
+      random.chance(0.3) ? disturbPods(server, random) : server.api && want(server.api.client, random, least, most),
+    );
+  }
+}
+
+/** The longest that somebody is stopped. */
+const stopsMs = ({ pauses, freezes }: ClusterPlan): number => Math.max(0, ...[...pauses, ...freezes].map(({ forMs }) => forMs));
+
+function start(scene: Scene, index: number, run: number): void {
+  const { plan, world, backend, servers, fenced } = scene;
   if (servers[index]) return;
   const name = `s${index}.${run}`;
   const process = new SimulatedProcess(name, world, createRandom(plan.seed, name), plan.clocks[index]);
-  servers[index] = new Server(process, backend.openStore(process), (commit) => fenced.push(commit));
+  const freezes = plan.freezes.filter(({ server }) => server === index);
+  let commits = 0;
+  servers[index] = new Server(process, backend.openStore(process), {
+    before() {
+      commits++;
+      if (!scene.calm) for (const { commit, forMs } of freezes) if (commit === commits) process.pause(forMs);
+    },
+    landed: (commit) => fenced.push(commit),
+  });
 }
 
 /** A client waits for an answer as long as clients do, then asks another server. */
@@ -114,7 +154,22 @@ async function onSome({ servers, world, random }: Scene, ask: (server: Server) =
 async function agent(scene: Scene, index: number, away: ReadonlySet<number>): Promise<void> {
   while (!scene.over) {
     await scene.world.sleep(scene.random.between(200, 900));
-    if (!away.has(index)) await onSome(scene, (server) => attend(server, machineName(index), scene.random));
+    if (!away.has(index))
+      await onSome(scene, (server) => attend(server, machineName(index), scene.random, scene.calm ? 0 : scene.plan.ending));
+  }
+}
+
+/** A scheduler that is always behind: it binds what it saw unbound when it looked the last time. */
+async function rival(scene: Scene): Promise<void> {
+  const { plan, world, random } = scene;
+  let seen: Binding[] = [];
+  while (!scene.calm) {
+    await world.sleep(random.between(50, 600));
+    await onSome(scene, async (server) => {
+      const late = seen;
+      seen = unbound(server, random, plan.machines);
+      if (server.api && late.length > 0) await tried(server.api.client.bind(late));
+    });
   }
 }
 
@@ -144,10 +199,8 @@ function disturb(scene: Scene, away: Set<number>): () => void {
   };
 }
 
-/** When all is well again: what is wanted is there as far as there is room, and the books are right. */
-async function audit({ plan, world, backend, changes, violations }: Scene): Promise<void> {
-  const auditor = new SimulatedProcess("auditor", world, createRandom(plan.seed, "auditor"));
-  const store = backend.openStore(auditor);
+/** When all is well again, what is wanted is there as far as there is room: answers what is not as it should be. */
+async function unsettled(store: Store, plan: ClusterPlan): Promise<string | undefined> {
   const { objects } = await store.snapshot(cluster);
   const of = (resource: string) => objects.filter(({ key }) => key.resource === resource);
   const wanted = of(replicaSets.resource).reduce((sum, stored) => sum + (objectOf<ReplicaSet>(stored).spec?.replicas ?? 0), 0);
@@ -155,12 +208,11 @@ async function audit({ plan, world, backend, changes, violations }: Scene): Prom
     const { spec, status } = objectOf<Pod>(stored);
     return (spec?.nodeName ?? "") !== "" && status?.phase !== "Succeeded";
   }).length;
-  const right = Math.min(wanted, plan.machines * plan.room);
-  if (bound !== right)
-    violations.push({
-      rule: "what is wanted comes to be",
-      story: `${wanted} pods are wanted, there is room for ${plan.machines * plan.room}, ${bound} are bound`,
-    });
+  const room = plan.machines * plan.room;
+  return bound === Math.min(wanted, room) ? undefined : `${wanted} pods are wanted, there is room for ${room}, ${bound} are bound`;
+}
+
+async function committed(store: Store): Promise<Map<string, number>> {
   const records = await store.queryRecords(clusterPartitions.poollessCommitments(cluster));
-  violations.push(...checkClaims(changes, new Map(records.map(({ sort, value }) => [sort, Number(value.cpu ?? 0)]))));
+  return new Map(records.map(({ sort, value }) => [sort, Number(value.cpu ?? 0)]));
 }

@@ -21,6 +21,12 @@ export interface FencedCommit {
   readonly revision: number;
 }
 
+export interface LoopsTap {
+  /** The loops are about to send a commit. */
+  readonly before: () => void;
+  readonly landed: (commit: FencedCommit) => void;
+}
+
 const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const turnMs = 12_000;
 
@@ -30,11 +36,11 @@ export class Server {
   readonly store: Store;
   api: ClusterRuntime | undefined;
 
-  constructor(process: SimulatedProcess, store: Store, onFenced: (commit: FencedCommit) => void) {
+  constructor(process: SimulatedProcess, store: Store, tap: LoopsTap) {
     this.process = process;
     this.store = store;
     void this.#serve();
-    void this.#turn(onFenced);
+    void this.#turn(tap);
   }
 
   get #options(): ClusterRuntimeOptions {
@@ -64,16 +70,17 @@ export class Server {
     }
   }
 
-  async #turn(onFenced: (commit: FencedCommit) => void): Promise<void> {
+  async #turn(tap: LoopsTap): Promise<void> {
     const { process, store } = this;
     const { clock, random } = process;
     let token = 0;
     const watched = overStore(store, {
       async commit(ref, operations, records = []) {
         const asHolder = token;
+        tap.before();
         const entries = await store.commit(ref, operations, records);
         const revision = entries.at(-1)?.revision;
-        if (revision !== undefined) onFenced({ process: process.name, token: asHolder, revision });
+        if (revision !== undefined) tap.landed({ process: process.name, token: asHolder, revision });
         return entries;
       },
     });
