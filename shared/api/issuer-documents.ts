@@ -6,6 +6,8 @@ const configurationPath = "/.well-known/openid-configuration";
 const keysPath = "/openid/v1/jwks";
 const hostName = /^[a-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/i;
 
+export const isIssuerPath = (path: string): boolean => path === keysPath || path === configurationPath;
+
 /**
  * What others verify service account tokens with (KEP-1393, OpenID Connect Discovery 1.0): the issuer's name and its public keys. They are the same
  * for every cluster and say nothing of any, so whoever asks at the root gets them. `base`: the path below which the cluster was asked.

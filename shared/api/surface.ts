@@ -10,7 +10,7 @@ import type { Meter } from "../metering/meter.ts";
 import type { ClusterRef } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { attributesOf, type ServedCluster, serveCluster } from "./cluster-api.ts";
-import { issuerDocument } from "./issuer-documents.ts";
+import { isIssuerPath, issuerDocument } from "./issuer-documents.ts";
 import { metered } from "./metered.ts";
 import { Documents } from "./non-resource.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
@@ -67,12 +67,18 @@ export function createClusterSurface({
     const found = await directory.findSecret?.(clusterId, bootstrapSecretKey(bootstrap.id));
     return found && verifyBootstrapToken(bootstrap, found.secret, found.cluster, clock.now());
   };
-  const identify = async (request: ApiRequest, clusterId: string | undefined): Promise<VerifiedToken | "none" | "bad"> => {
+  const verify = async (clusterId: string | undefined, token: string): Promise<VerifiedToken | "bad"> =>
+    (await tokens.verifyToken(token)) ?? (await identifyBootstrap(clusterId, token)) ?? "bad";
+  /** At once for a token that was seen before. */
+  const identify = (
+    request: ApiRequest,
+    clusterId: string | undefined,
+  ): VerifiedToken | "none" | "bad" | Promise<VerifiedToken | "bad"> => {
     const header = request.header("authorization");
     if (header === undefined || header === "") return "none";
     const token = /^Bearer +(\S+)\s*$/i.exec(header)?.[1];
     if (token === undefined) return "bad";
-    return tokens.cachedToken(token) ?? (await tokens.verifyToken(token)) ?? (await identifyBootstrap(clusterId, token)) ?? "bad";
+    return tokens.cachedToken(token) ?? verify(clusterId, token);
   };
   const onUnknown =
     (request: ApiRequest) =>
@@ -82,24 +88,28 @@ export function createClusterSurface({
   return async (request) => {
     const { id, url } = split(request.url);
     const below = id === undefined ? request : new RequestBelow(request, url);
-    const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(url.split("?")[0] ?? "") : undefined;
+    const mark = url.indexOf("?");
+    const path = mark < 0 ? url : url.slice(0, mark);
+    const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(path) : undefined;
     if (health) return health;
     try {
-      const path = url.split("?")[0] ?? "";
       const issuer = () => issuerDocument(path, request.url.slice(0, request.url.length - url.length), request, tokens);
-      const published = id === undefined ? await issuer() : undefined;
+      const asksIssuer = isIssuerPath(path);
+      const published = asksIssuer && id === undefined ? await issuer() : undefined;
       if (published) return published;
-      const verified = await identify(request, id);
+      const identified = identify(request, id);
+      const verified = identified instanceof Promise ? await identified : identified;
       if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
       if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
       if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());
       const waitSeconds = throttle?.(verified.cluster.tenant) ?? 0;
       if (waitSeconds > 0) return failure(tooManyRequests(waitSeconds));
-      const served = (await directory.openPart?.(verified, below)) ?? (await directory.open(verified.cluster));
+      const part = directory.openPart && (await directory.openPart(verified, below));
+      const served = part ?? (await directory.open(verified.cluster));
       if (!served) return failure(noSuchResource());
       const user = served.tokens.accept(verified);
       if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));
-      const asked = await issuer();
+      const asked = asksIssuer ? await issuer() : undefined;
       if (asked) return asked;
       const answer = await serveCluster(served, below, user, onUnknown(request));
       return meter ? metered(meter, verified.cluster, request.method, answer) : answer;

@@ -43,6 +43,7 @@ export function actingUser(
 }
 
 function wantedOf(headers: readonly (readonly [string, string])[]): Wanted | undefined {
+  if (headers.length === 0) return undefined;
   const valuesOf = (name: string): string[] => headers.flatMap(([header, value]) => (header === name && value !== "" ? [value] : []));
   const [username] = valuesOf("impersonate-user");
   const groups = valuesOf("impersonate-group");
