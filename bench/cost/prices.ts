@@ -1,5 +1,5 @@
 /**
- * On-demand prices in us-east-1, in US dollars, as published on 2026-11-26 at the latest (docs/cost.md names the pages). Without free tiers, savings plans and taxes.
+ * On-demand prices in us-east-1, in US dollars, as published on 2026-11-26 at the latest (docs/cost.md says where each was read). Without free tiers, savings plans and taxes.
  */
 export const prices = {
   /** DynamoDB standard tables, a million request units. */
