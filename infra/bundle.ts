@@ -26,6 +26,49 @@ const zodByUse: Plugin = {
   },
 };
 
+/** Packages of which most cold starts call nothing. */
+const seldom = ["re2js", "yaml", "protobufjs/minimal.js"] as const;
+const fileOf = (name: string): string => `${name.replace(/[^a-z0-9]/g, "-")}.cjs`;
+
+/** Stands for an export of a package that is read from its own file when it is first used, be it called, constructed or looked into. */
+const standIn = (file: string) => `import { createRequire } from "node:module";
+let loaded;
+const load = () => (loaded ??= createRequire(import.meta.url)("./${file}"));
+const standIn = (pick) => new Proxy(function () {}, {
+  get: (_, key) => Reflect.get(pick(load()), key),
+  apply: (_, self, args) => Reflect.apply(pick(load()), self, args),
+  construct: (_, args) => Reflect.construct(pick(load()), args),
+});`;
+
+/** Puts these packages into files beside the bundle. The code that uses them does not know. */
+const seldomUsed: Plugin = {
+  name: "seldom-used",
+  setup({ onResolve, onLoad, onEnd, initialOptions: { outdir = "" } }) {
+    const used = new Set<string>();
+    const filter = new RegExp(`^(${seldom.join("|")})$`);
+    onResolve({ filter }, ({ path }) => ({ path, namespace: "seldom-used", sideEffects: false }));
+    onLoad({ filter: /./, namespace: "seldom-used" }, async ({ path }) => {
+      used.add(path);
+      const names = Object.keys(await import(path)).filter((name) => name !== "module.exports");
+      const exported = names.map((name) =>
+        name === "default"
+          ? "export default /* @__PURE__ */ standIn((all) => all.default ?? all);"
+          : `export const ${name} = /* @__PURE__ */ standIn((all) => all.${name});`,
+      );
+      return { contents: [standIn(fileOf(path)), ...exported].join("\n") };
+    });
+    onEnd(async () => {
+      for (const path of used)
+        await build({
+          entryPoints: [path],
+          absWorkingDir: root,
+          outfile: join(outdir, fileOf(path)),
+          ...{ bundle: true, minify: true, platform: "node", target: "node24", format: "cjs", logLevel: "error" },
+        });
+    });
+  },
+};
+
 /**
  * Bundles every entry point of `functions/` into a folder each under `target`: `index.mjs`, minified, with the facts beside it that it reads, and in files of
  * their own what is imported only when it is needed. Answers what esbuild says of each.
@@ -50,7 +93,7 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
       format: "esm",
       mainFields: ["module", "main"],
       banner: { js: banner },
-      plugins: [zodByUse],
+      plugins: [zodByUse, seldomUsed],
       logLevel: "warning",
     });
     copyFacts(join(folder, "facts"));
