@@ -8,10 +8,11 @@ import type { DomainServices } from "../shared/platform/platform-services.ts";
 import { certifier } from "./certifier.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { createNodeChanges, issuePodToken } from "./node-changes.ts";
+import { createStreamsOf } from "./streams.ts";
 
 /** What the agent API stands on where each call may meet another process. */
 export function createAgentPorts(dependencies: Dependencies, services: DomainServices, directory: RuntimeDirectory): AgentApiPorts {
-  const { clock, log, uid: newId, meter, streamsOf } = dependencies;
+  const { clock, log, uid: newId, meter } = dependencies;
   // What other processes wrote makes this one forget what it knew; it must not be told on as if it were this one's doing.
   const news = createPlatformNews();
   const { changes, spokeBefore, authenticate } = createNodeChanges(dependencies, { pool: () => pool, news, directory });
@@ -25,5 +26,14 @@ export function createAgentPorts(dependencies: Dependencies, services: DomainSer
     },
   };
   const tokens = issuePodToken(dependencies);
-  return { ...certifier(dependencies), pool, changes, tokens, streams: createStreamsOfAll(streamsOf), clock, log, newId };
+  return {
+    ...certifier(dependencies),
+    pool,
+    changes,
+    tokens,
+    streams: createStreamsOfAll(createStreamsOf(dependencies)),
+    clock,
+    log,
+    newId,
+  };
 }

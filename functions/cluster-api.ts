@@ -11,6 +11,7 @@ import { createPartialReads } from "./partial-reads.ts";
 import { type FunctionPorts, lambdaPorts } from "./ports.ts";
 import { createRequestHeads } from "./request-heads.ts";
 import { endWatchBy, toApiRequest, urlOf } from "./requests.ts";
+import { createStreamsOf } from "./streams.ts";
 
 /** Watches end after this, whatever the client asked: one whose client has gone is not noticed by a function, and costs until it ends. */
 const longestWatchSeconds = 290;
@@ -18,7 +19,8 @@ const longestWatchSeconds = 290;
 const longestLogBytes = 5_000_000;
 
 function createClusterApi(dependencies: Dependencies) {
-  const { environment, clock, log, tokens, meter, uid, streamsOf, runtimeOptions } = dependencies;
+  const { environment, clock, log, tokens, meter, uid, runtimeOptions } = dependencies;
+  const streamsOf = createStreamsOf(dependencies);
   const podStreamsOf = (ref: ClusterRef) => {
     const view = () => clusters.peek(ref)?.cluster.mirror;
     return createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes);

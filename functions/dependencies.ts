@@ -7,7 +7,6 @@ import type { ClusterRuntimeOptions } from "../shared/host/cluster-runtime.ts";
 import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { type Installation, openInstallation } from "../shared/host/installation.ts";
 import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
-import { createRecordStreams } from "../shared/host/record-streams.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { createMeter, type Meter } from "../shared/metering/meter.ts";
 import { createUsageWriter } from "../shared/metering/usage-writer.ts";
@@ -39,8 +38,6 @@ export interface Dependencies extends FunctionPorts {
   /** The options of a cluster served for its tenant. */
   readonly runtimeOptions: (ref: ClusterRef, podStreams?: PodStreams) => ClusterRuntimeOptions;
   readonly marksOf: (tenant: string) => NodeMarks;
-  /** How callers of the cluster API and agents meet. */
-  readonly streamsOf: (tenant: string) => ReturnType<typeof createRecordStreams>;
   /** Work that an answer does not wait for, but the end of the invocation does. A failure is logged. */
   readonly later: (name: string, work: Promise<unknown>) => void;
   /** Waits for all of that, and writes usage when it is time. */
@@ -95,8 +92,6 @@ export async function openDependencies(
       transport: createHttpTransport({ allowPrivate, resolve: ports.resolve }),
     },
     marksOf: (tenant) => createNodeMarks(storeOf(tenant)),
-    streamsOf: (tenant) =>
-      createRecordStreams({ store: storeOf(tenant), tenant, marks: createNodeMarks(storeOf(tenant)), clock, newId: uid }),
     runtimeOptions: ({ tenant }, podStreams = noStreams) => ({
       ...{ store: storeOf(tenant), clock, log, random, tokens, documents },
       podStreamsOf: () => podStreams,

@@ -1,5 +1,6 @@
 import type { Dependencies } from "../../functions/dependencies.ts";
 import { createPartialReads } from "../../functions/partial-reads.ts";
+import { createStreamsOf } from "../../functions/streams.ts";
 import type { PodStreams } from "../../shared/api/pod-streams.ts";
 import { createClusterSurface } from "../../shared/api/surface.ts";
 import { createPodStreams } from "../../shared/host/pod-streams.ts";
@@ -12,12 +13,13 @@ import type { HeldClusters } from "./held-clusters.ts";
 const longestLogBytes = 5_000_000;
 
 /** Logs by way of records: the agent calls whatever process it meets. */
-export const podStreamsBy =
-  ({ streamsOf, clock }: Pick<Dependencies, "streamsOf" | "clock">, held: () => HeldClusters) =>
-  (ref: ClusterRef): PodStreams => {
+export function podStreamsBy(dependencies: Dependencies, held: () => HeldClusters): (ref: ClusterRef) => PodStreams {
+  const streamsOf = createStreamsOf(dependencies);
+  return (ref) => {
     const view = () => held().peek(ref)?.cluster.mirror;
-    return createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes);
+    return createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, dependencies.clock, longestLogBytes);
   };
+}
 
 /** The Kubernetes API from clusters held in memory; the first reads of others come from the table. */
 export function createHeldSurface(dependencies: Dependencies, held: HeldClusters) {
