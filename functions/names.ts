@@ -57,6 +57,8 @@ export const containerVariables = {
   loops: "CORACLE_LOOPS",
   /** Told to end, it says that it is not ready for so long, and goes on: until no load balancer sends it anything new. */
   drainSeconds: "CORACLE_DRAIN_SECONDS",
+  /** A file that it writes the certificate of its authority to, for clients. */
+  caFile: "CORACLE_CA_FILE",
 } as const;
 
 /** Attributes of the table's key, and the one by which DynamoDB deletes what is over. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 const times = Number(process.argv[2] ?? 10);
 const kills = process.argv[3] ?? "20";
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
-const files = ["durability", "repeated-kills", "full-disk"].map((name) => `test/e2e/${name}.test.ts`);
+const files = ["durability", "repeated-kills", "killed-servers", "full-disk"].map((name) => `test/e2e/${name}.test.ts`);
 for (let time = 1; time <= times; time++) {
   const { status } = spawnSync(process.execPath, [vitest, "run", "--project", "e2e", "--retry", "0", "--no-file-parallelism", ...files], {
     stdio: "inherit",

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { endBySignal } from "../signals.ts";
 import { startContainer } from "./host.ts";
 import { containerPorts } from "./ports.ts";
@@ -9,6 +10,7 @@ export async function run(environment: Readonly<Record<string, string | undefine
     const settings = readContainerSettings(environment);
     const ports = containerPorts(environment);
     const container = await startContainer(settings, ports);
+    if (settings.caFile !== undefined) writeFileSync(settings.caFile, container.caPem);
     process.stdout.write(`Coracle is ready on ${container.url} (${process.uptime().toFixed(1)} s)\n`);
     endBySignal(() => container.close(), ports.log);
   } catch (error) {

@@ -14,6 +14,7 @@ const shape = z.object({
     .pipe(z.array(z.enum(surfaces)).min(1)),
   [variables.loops]: z.enum(["on", "off"]).default("on"),
   [variables.drainSeconds]: z.coerce.number().min(0).max(110).default(0),
+  [variables.caFile]: z.string().optional(),
 });
 
 /** What a server process over a table has to know beside what the functions do (`functions/environment.ts`). */
@@ -27,6 +28,8 @@ export interface ContainerSettings {
   readonly loops: boolean;
   /** Between "not ready" and the end. */
   readonly drainSeconds: number;
+  /** Where the certificate of its authority is written to. */
+  readonly caFile: string | undefined;
 }
 
 /** The message of the error names the variable. Empty ones count as absent. @throws Error */
@@ -41,5 +44,6 @@ export function readContainerSettings(environment: Readonly<Record<string, strin
     surfaces: new Set(data[variables.surfaces]),
     loops: data[variables.loops] === "on",
     drainSeconds: data[variables.drainSeconds],
+    caFile: data[variables.caFile],
   };
 }

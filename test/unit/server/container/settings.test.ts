@@ -5,11 +5,11 @@ describe("settings of a server process over a table", () => {
   it("serve everything on loopback and turn clusters, unless told otherwise", () => {
     const { surfaces, ...others } = readContainerSettings({ CORACLE_PORT: "" });
     expect([...surfaces]).toEqual(["cluster", "platform", "agent"]);
-    expect(others).toEqual({ host: "127.0.0.1", port: 7443, loops: true, drainSeconds: 0 });
+    expect(others).toEqual({ host: "127.0.0.1", port: 7443, loops: true, drainSeconds: 0, caFile: undefined });
   });
 
   it("come as text", () => {
-    const settings = readContainerSettings({
+    const { caFile, ...settings } = readContainerSettings({
       ...{
         CORACLE_HOST: "0.0.0.0",
         CORACLE_PORT: "443",

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { operatorApiKey } from "../../shared/auth/api-key.ts";
+import { createTable } from "../../shared/store/dynamo/create-table.ts";
+import { type DynamoEmulator, startDynamoDbLocal } from "../contract/dynamodb-local.ts";
+import { createHttp, type HttpAnswer, type HttpClient } from "./http.ts";
+
+export interface TableServer {
+  readonly url: string;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** On the same port, after `kill`. */
+  restart(): Promise<void>;
+}
+
+export interface TableServers {
+  readonly servers: readonly TableServer[];
+  /** A client of each server, by its index. */
+  clients(base: string, token: string): readonly HttpClient[];
+  readonly operatorKey: string;
+  /** What all of them wrote. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+const table = "coracle";
+const readyWithinMs = 60_000;
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Server processes as `npm start` runs them over one table of DynamoDB Local, which lies in `folder`. */
+export async function startTableServers(folder: string, count: number): Promise<TableServers> {
+  const home = await mkdtemp(join(tmpdir(), "coracle-servers-"));
+  const emulator = await startDynamoDbLocal(folder);
+  const children = new Set<ChildProcess>();
+  const opened: HttpClient[] = [];
+  let output = "";
+  const stop = async (): Promise<void> => {
+    for (const client of opened) client.close();
+    for (const child of children) child.kill("SIGKILL");
+    await emulator.stop();
+    await rm(home, { recursive: true, force: true });
+  };
+
+  try {
+    await makeTable(emulator);
+    const operatorSecret = randomBytes(16).toString("hex");
+    await writeFile(join(home, "secret"), randomBytes(32).toString("hex"));
+    await writeFile(join(home, "operator"), operatorSecret);
+    const environment = {
+      ...{ AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" },
+      ...{ AWS_ENDPOINT_URL_DYNAMODB: emulator.endpoint, CORACLE_TABLE: table, CORACLE_CA_FILE: join(home, "ca.pem") },
+      ...{ CORACLE_SECRET: `file:${join(home, "secret")}`, CORACLE_OPERATOR_SECRET: `file:${join(home, "operator")}` },
+      ...{ CORACLE_LOG_LEVEL: "warn", CORACLE_REQUEST_BURST: "100000", CORACLE_REQUESTS_PER_SECOND: "100000" },
+    };
+    const start = async (port: string): Promise<{ child: ChildProcess; url: string }> => {
+      const child = spawn(process.execPath, [join(repository, "server/main.mjs")], {
+        env: { ...process.env, ...environment, CORACLE_PORT: port },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      children.add(child);
+      const url = await readyUrl(child, (text) => {
+        output += text;
+      });
+      return { child, url };
+    };
+    const serverOf = async (): Promise<TableServer> => {
+      let { child, url } = await start("0");
+      return {
+        url,
+        async kill(signal) {
+          const ended = once(child, "exit");
+          child.kill(signal);
+          await ended;
+          children.delete(child);
+        },
+        async restart() {
+          ({ child } = await start(new URL(url).port));
+        },
+      };
+    };
+    const servers = await Promise.all(Array.from({ length: count }, serverOf));
+    const caPem = await readFile(join(home, "ca.pem"), "utf8");
+    return {
+      servers,
+      operatorKey: operatorApiKey(operatorSecret).token,
+      output: () => output,
+      clients(base, token) {
+        const made = servers.map(({ url }) => createHttp(`${url}${base}`, caPem, token));
+        opened.push(...made);
+        return made;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function makeTable(emulator: DynamoEmulator): Promise<void> {
+  const admin = emulator.client();
+  await createTable(admin, table);
+  admin.destroy();
+}
+
+function readyUrl(child: ChildProcess, onOutput: (text: string) => void): Promise<string> {
+  let own = "";
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`the server ${why}: ${own.slice(-3000)}`));
+    const timer = setTimeout(() => fail("was not ready in time"), readyWithinMs);
+    const hear = (chunk: Buffer): void => {
+      own = (own + chunk.toString()).slice(-10_000);
+      onOutput(chunk.toString());
+      const url = /is ready on (https:\S+)/.exec(own)?.[1];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.on("data", hear);
+    child.stderr?.on("data", hear);
+    child.once("error", reject);
+    child.once("exit", (code, signal) => fail(`ended with ${code ?? signal}`));
+  });
+}
+
+/** A cluster of a tenant of its own; answers the path of its API and a token of its administrator. */
+export async function createTenantCluster(
+  { clients, operatorKey }: TableServers,
+  tenant = "acme",
+): Promise<{ path: string; token: string }> {
+  const post = async (client: HttpClient | undefined, path: string, body: object): Promise<HttpAnswer> => {
+    const answer = await client?.send(path, { method: "POST", body });
+    if (answer?.status !== 201) throw new Error(`${path}: ${answer?.status} ${answer?.text}`);
+    return answer;
+  };
+  const [operator] = clients("", operatorKey);
+  await post(operator, "/v1/tenants", { id: tenant, name: tenant });
+  const { key } = (await post(operator, `/v1/tenants/${tenant}/keys`, { name: "test", scopes: ["clusters:write"] })).json<{
+    key: string;
+  }>();
+  const [platform] = clients("", key);
+  const { id } = (await post(platform, "/v1/clusters", { name: "dev" })).json<{ id: string }>();
+  const { token } = (await post(platform, `/v1/clusters/${id}/credentials`, {})).json<{ token: string }>();
+  return { path: `/clusters/${id}`, token };
+}
