@@ -1,85 +1,8 @@
 import protobuf from "protobufjs/minimal.js";
-import { z } from "zod";
-import { once, readFacts } from "../facts.ts";
+import { magic, messageOf, messages } from "./messages.ts";
+import { readSpecial } from "./special-types.ts";
 
-/** The media type of the API's binary form. */
-export const protobufMediaType = "application/vnd.kubernetes.protobuf";
-
-const magic = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 const maxDepth = 100;
-
-interface Field {
-  readonly name: string;
-  readonly type: string;
-  /** The type of the values of a map<string, …>. */
-  readonly mapOf: string | undefined;
-  readonly repeated: boolean;
-  /** An embedded Go struct: its fields stand in the parent's JSON object. */
-  readonly inline: boolean;
-  /**
-   * Protobuf writes every field that is no pointer in Go, empty or not, where JSON leaves it out. Of a pointer, or of a field that JSON always
-   * shows, an empty value was meant.
-   */
-  readonly keepsEmpty: boolean;
-}
-type Message = ReadonlyMap<number, Field>;
-
-const goTypesShape = z.record(z.string(), z.record(z.string(), z.string()));
-const factsShape = z.record(z.string(), z.array(z.tuple([z.number(), z.string(), z.string(), z.string()])));
-
-const inlined = new Set([
-  "localObjectReference",
-  "ephemeralContainerCommon",
-  "persistentVolumeSource",
-  "handler",
-  "volumeSource",
-  "ingressRuleValue",
-  "rule",
-  "ruleWithOperations",
-]);
-const inlineOwners =
-  /\.(ConfigMapEnvSource|ConfigMapKeySelector|ConfigMapProjection|ConfigMapVolumeSource|EphemeralContainer|PersistentVolumeSpec|Probe|SecretEnvSource|SecretKeySelector|SecretProjection|Volume|IngressRule|RuleWithOperations|NamedRuleWithOperations)$/;
-const renamed: Readonly<Record<string, string>> = { uID: "uid", aPIGroup: "apiGroup" };
-const meta = "k8s.io.apimachinery.pkg.apis.meta.v1.";
-const crd = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.";
-
-/** How a field is called in JSON. Only the fields whose names Go tags differ are told here. */
-function jsonName(message: string, name: string): string {
-  if (message === `${crd}JSONSchemaProps`) {
-    if (name === "schema" || name === "ref") return `$${name}`;
-    if (name.startsWith("xKubernetes")) return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  }
-  return renamed[name] ?? name.slice(0, 1).toLowerCase() + name.slice(1);
-}
-
-/** The same type as the OpenAPI schemas call it. */
-const schemaName = (message: string): string =>
-  message
-    .replace(/^k8s\.io\.apiextensions_apiserver/, "io.k8s.apiextensions-apiserver")
-    .replace(/^k8s\.io\.kube_aggregator/, "io.k8s.kube-aggregator")
-    .replace(/^k8s\.io\./, "io.k8s.");
-
-const messages = once((): ReadonlyMap<string, Message> => {
-  const found = new Map<string, Message>();
-  const goTypes = goTypesShape.parse(readFacts("go-types"));
-  for (const [message, fields] of Object.entries(factsShape.parse(readFacts("protobuf")))) {
-    const scope = message.slice(0, message.lastIndexOf(".") + 1);
-    const resolve = (type: string): string => (type.startsWith(".") ? type.slice(1) : scalars.has(type) ? type : scope + type);
-    const rows = fields.map(([number, name, type, label]): [number, Field] => {
-      const mapOf = /^map<string,(.+)>$/.exec(type)?.[1];
-      const inline = inlined.has(name) && inlineOwners.test(message);
-      const own = jsonName(message, name);
-      const goType = goTypes[schemaName(message)]?.[own] ?? "?";
-      const keepsEmpty = !goType.startsWith("?") || goType.startsWith("?*");
-      const types = { type: mapOf ? "map" : resolve(type), mapOf: mapOf && resolve(mapOf) };
-      return [number, { name: own, ...types, repeated: label === "repeated", inline, keepsEmpty }];
-    });
-    found.set(message, new Map(rows));
-  }
-  return found;
-});
-
-const scalars = new Set(["string", "int32", "int64", "bool", "bytes", "double"]);
 
 /**
  * A body in `application/vnd.kubernetes.protobuf`, as the JSON value it stands for: `k8s\0` and a `runtime.Unknown` around the object
@@ -99,19 +22,6 @@ export function decodeProtobuf(body: Buffer): Record<string, unknown> | undefine
   } catch {
     return undefined;
   }
-}
-
-function messageOf(apiVersion: string, kind: string): string | undefined {
-  const slash = apiVersion.indexOf("/");
-  const group = slash < 0 ? "core" : (apiVersion.slice(0, slash).split(".")[0] ?? "");
-  const version = apiVersion.slice(slash + 1);
-  const candidates = [
-    `k8s.io.api.${group}.${version}.${kind}`,
-    `k8s.io.apiextensions_apiserver.pkg.apis.${group}.${version}.${kind}`,
-    `k8s.io.kube_aggregator.pkg.apis.${group}.${version}.${kind}`,
-    meta + kind,
-  ];
-  return candidates.find((name) => messages().has(name));
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -180,35 +90,3 @@ function readValue(reader: protobuf.Reader, type: string, depth: number): unknow
       return readSpecial(type, readMessage(protobuf.Reader.create(reader.bytes()), type, depth + 1));
   }
 }
-
-const number = (value: unknown): number => (typeof value === "number" ? value : 0);
-const json = (raw: unknown): unknown => (typeof raw === "string" ? JSON.parse(Buffer.from(raw, "base64").toString("utf8")) : null);
-
-/** Types whose JSON is not an object of their fields. */
-function readSpecial(type: string, value: Record<string, unknown>): unknown {
-  switch (type) {
-    case "k8s.io.apimachinery.pkg.api.resource.Quantity":
-      return value.string ?? "0";
-    case "k8s.io.apimachinery.pkg.util.intstr.IntOrString":
-      return number(value.type) === 1 ? (value.strVal ?? "") : number(value.intVal);
-    case `${meta}Time`:
-      return value.seconds === undefined ? null : new Date(number(value.seconds) * 1000).toISOString().replace(".000Z", "Z");
-    case `${meta}MicroTime`:
-      return value.seconds === undefined ? null : microTime(number(value.seconds), number(value.nanos));
-    case "k8s.io.apimachinery.pkg.runtime.RawExtension":
-    case `${crd}JSON`:
-    case `${meta}FieldsV1`:
-      return json(value.raw);
-    case `${crd}JSONSchemaPropsOrArray`:
-      return value.jSONSchemas ?? value.schema;
-    case `${crd}JSONSchemaPropsOrBool`:
-      return value.schema ?? value.allows === true;
-    case `${crd}JSONSchemaPropsOrStringArray`:
-      return value.property ?? value.schema;
-    default:
-      return type.endsWith(".ExtraValue") ? (value.items ?? []) : value;
-  }
-}
-
-const microTime = (seconds: number, nanos: number): string =>
-  `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(Math.floor(nanos / 1000)).padStart(6, "0")}Z`;
