@@ -4,7 +4,8 @@ import { openDependencies, type SharedStore } from "../../functions/dependencies
 import { createPlatformFunction } from "../../functions/platform-api.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
-import { failure, noSuchResource } from "../../shared/api/response.ts";
+import { failure } from "../../shared/api/rendering.ts";
+import { noSuchResource } from "../../shared/api/response.ts";
 import { apiServerDnsNames, apiServerIps, issueServerCertificate } from "../../shared/auth/certificate-authority.ts";
 import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
 import { StatusError } from "../../shared/kubernetes/status-error.ts";
@@ -85,8 +86,8 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     async clusterApi(request) {
       const answer = await health.answer(request);
       if (answer) return answer;
-      if (ending) return failure(new StatusError("ServiceUnavailable", "this server ends: ask again", { retryAfterSeconds: 1 }));
-      return serves("cluster") ? clusterApi(request) : failure(noSuchResource());
+      if (ending) return failure(new StatusError("ServiceUnavailable", "this server ends: ask again", { retryAfterSeconds: 1 }), request);
+      return serves("cluster") ? clusterApi(request) : failure(noSuchResource(), request);
     },
     async fetch(request) {
       if (ending) return new Response("503 Service Unavailable\n", { status: 503, headers: { "retry-after": "1" } });

@@ -7,16 +7,19 @@ import type { ResourceDefinition } from "../kubernetes/resources.ts";
 import { StatusError } from "../kubernetes/status-error.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 import type { ClusterTokens } from "./cluster-tokens.ts";
+import type { Encoder } from "./encoder.ts";
 import { readCollection, readObject, watchCollection } from "./handlers/read.ts";
 import { handleSubresource } from "./handlers/subresources.ts";
 import { handleVirtual, isVirtual } from "./handlers/virtual.ts";
 import { createOne, deleteMany, deleteOne, patchOne, updateOne } from "./handlers/write.ts";
+import type { Encoding } from "./negotiation.ts";
 import type { Documents } from "./non-resource.ts";
 import type { PodStreams } from "./pod-streams.ts";
 import type { Registry } from "./registry.ts";
-import { createEncoder, type Encoder } from "./representation.ts";
+import { failure } from "./rendering.ts";
+import { createEncoder } from "./representation.ts";
 import { type ApiRequest, parseRequest, type RequestInfo, type ResourceRequest } from "./request-info.ts";
-import { type ApiResponse, failure, methodNotAllowed, noSuchResource, text, toStatusError } from "./response.ts";
+import { type ApiResponse, methodNotAllowed, noSuchResource, text, toStatusError } from "./response.ts";
 import { warningHeader } from "./warning-header.ts";
 
 /** One cluster behind its API. */
@@ -28,8 +31,8 @@ export interface ServedCluster {
   /** Logs and, later, exec: what only a node can answer. */
   readonly podStreams: PodStreams;
   readonly documents: Documents;
-  /** Encoders of plain objects by resource, shared by every request so that watch lines are made once. */
-  readonly encoders: WeakMap<ResourceDefinition, Encoder>;
+  /** Encoders of plain objects by resource, shared by every request so that watch events are made once. */
+  readonly encoders: WeakMap<ResourceDefinition, Map<Encoding, Encoder>>;
 }
 
 /** A request that was authenticated, taken apart and found to concern a served resource. */
@@ -51,17 +54,15 @@ export async function serveCluster(
   user: UserInfo,
   onUnknown: (error: unknown) => void,
 ): Promise<ApiResponse> {
-  let target: ResourceRequest | undefined;
   const warnings: string[] = [];
+  const info = parseRequest(request.method, request.url);
   try {
-    const info = parseRequest(request.method, request.url);
-    target = info.resource;
     return withWarnings(await route(served, request, info, user, warnings), warnings);
   } catch (error) {
-    const known = toStatusError(error, target);
-    if (known) return withWarnings(failure(known), warnings);
+    const known = toStatusError(error, info.resource);
+    if (known) return withWarnings(failure(known, request), warnings);
     onUnknown(error);
-    return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));
+    return failure(internalError(), request);
   }
 }
 
@@ -90,6 +91,9 @@ async function route(
     warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
   return dispatch({ served, request, info, target, definition, user, warnings });
 }
+
+export const internalError = (): StatusError =>
+  new StatusError("InternalError", "Internal error occurred: the server could not complete the request");
 
 function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
   const warning = warnings.length === 0 ? undefined : warningHeader(warnings);
@@ -128,11 +132,16 @@ function dispatch(call: Call): Promise<ApiResponse> {
   }
 }
 
-export function encoderOf({ encoders, cluster }: ServedCluster, definition: ResourceDefinition): Encoder {
-  let encoder = encoders.get(definition);
+export function encoderOf({ encoders, cluster }: ServedCluster, definition: ResourceDefinition, encoding: Encoding): Encoder {
+  let own = encoders.get(definition);
+  if (!own) {
+    own = new Map();
+    encoders.set(definition, own);
+  }
+  let encoder = own.get(encoding);
   if (!encoder) {
-    encoder = createEncoder(definition, { kind: "object" }, () => cluster.clock.now());
-    encoders.set(definition, encoder);
+    encoder = createEncoder(definition, { kind: "object" }, encoding, () => cluster.clock.now());
+    own.set(encoding, encoder);
   }
   return encoder;
 }

@@ -1,7 +1,8 @@
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import { typedProblem } from "../kubernetes/managed-fields/typed-problem.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
-import { decodeProtobuf, protobufMediaType } from "../kubernetes/protobuf/decode.ts";
+import { decodeProtobuf } from "../kubernetes/protobuf/decode.ts";
+import { protobufMediaType } from "../kubernetes/protobuf/messages.ts";
 import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import { goQuote } from "../kubernetes/schema/go-text.ts";

@@ -13,14 +13,17 @@ import type { Call } from "./cluster-api.ts";
 import { bodyLimit, decodeObject, parseBody } from "./decode.ts";
 import { deleteObject } from "./deletion.ts";
 import { checkPlace, writeContext } from "./handlers/write.ts";
+import { negotiate } from "./negotiation.ts";
 import type { Registry, WriteContext } from "./registry.ts";
-import { type ApiResponse, document, ForeignStatusError, forbidden, notFound } from "./response.ts";
+import { respondWith } from "./rendering.ts";
+import { type ApiResponse, ForeignStatusError, forbidden, notFound } from "./response.ts";
 
 const podKey = (pod: Pod): ObjectKey => ({ ...pods, namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "" });
 
 /** `pods/eviction` (policy/v1): a deletion that respects the disruption budgets. */
 export async function evictPod(call: Call): Promise<ApiResponse> {
   const { served, request, target, definition } = call;
+  const negotiated = negotiate(call);
   const given = writeContext(call, "CreateOptions");
   const expected = { kind: "Eviction", apiVersion: "policy/v1", schema: kindSchema("policy", "v1", "Eviction") };
   const body = parseBody(await request.body(bodyLimit), request.header("content-type"), "Eviction");
@@ -32,7 +35,7 @@ export async function evictPod(call: Call): Promise<ApiResponse> {
   const found = await served.registry.latest({ ...pods, namespace: target.namespace, name: target.name });
   if (!found) throw notFound("", "pods", target.name);
   await evict(served.registry, found, eviction.deleteOptions ?? {}, context);
-  return document(201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 });
+  return respondWith(201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, negotiated);
 }
 
 const loopContext: WriteContext = { user: loops, dryRun: false, fieldManager: "", warn: () => {} };

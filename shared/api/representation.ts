@@ -5,18 +5,10 @@ import { tableDocument, tableFor, tableRow } from "../kubernetes/table.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import { CustomReader, isAsStored } from "./custom-reading.ts";
+import { checkAsked, type Encoder, initialEventsEnd, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
 import type { ListResult } from "./list.ts";
-import type { Form } from "./negotiation.ts";
-
-/** Turns stored objects of one resource into the bytes of answers. Bytes that many share are made once. */
-export interface Encoder {
-  object(stored: StoredObject): readonly Buffer[];
-  list(result: ListResult): readonly Buffer[];
-  /** A line of a watch. `revision` replaces the object's own resourceVersion. */
-  event(type: Change["type"], stored: StoredObject, revision?: number): Buffer;
-  bookmark(revision: number, initialEnd: boolean): Buffer;
-  error(status: object): Buffer;
-}
+import type { Encoding, Form } from "./negotiation.ts";
+import { ProtobufObjects } from "./protobuf-objects.ts";
 
 const newline = Buffer.from("\n");
 const comma = Buffer.from(",");
@@ -29,30 +21,14 @@ const eventStart = {
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 } as const;
 
-/** More than one batch of changes seldom holds. */
-const keptEvents = 256;
-
-const initialEventsEnd = "k8s.io/initial-events-end";
-
-export function createEncoder(definition: ResourceDefinition, form: Form, now: () => number): Encoder {
+/** @param encoding YAML is made of the JSON on the way out */
+export function createEncoder(definition: ResourceDefinition, form: Form, encoding: Encoding, now: () => number): Encoder {
+  if (encoding === "protobuf") return new ProtobufObjects(definition, form);
   if (form.kind === "object") return new ObjectEncoder(definition);
   return new DerivedEncoder(definition, form, now);
 }
 
 const errorEvent = (status: object): Buffer => Buffer.from(`${JSON.stringify({ type: "ERROR", object: status })}\n`);
-const restamped = (object: KubernetesObject, revision: number): KubernetesObject => ({
-  ...object,
-  metadata: { ...object.metadata, resourceVersion: String(revision) },
-});
-
-function listMeta(result: ListResult): Record<string, unknown> {
-  return {
-    resourceVersion: String(result.revision),
-    ...(result.continueToken !== undefined && { continue: result.continueToken }),
-    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
-  };
-}
-
 /** Objects as they are: the stored bytes, cut and framed. */
 class ObjectEncoder implements Encoder {
   readonly #definition: ResourceDefinition;
@@ -60,8 +36,7 @@ class ObjectEncoder implements Encoder {
   /** What stands before `"metadata"` in every stored object of the kind; items of a list go without it. */
   readonly #prefix: Buffer;
   readonly #converts: boolean;
-  /** Lines of the latest changes: one watch after another asks for them. */
-  #events = new Map<StoredObject, Buffer>();
+  readonly #events = new LatestEvents((type, stored) => this.#event(type, stored));
   readonly #bare: boolean;
   readonly #reader: CustomReader | undefined;
   readonly #read = new WeakMap<StoredObject, Buffer>();
@@ -83,7 +58,7 @@ class ObjectEncoder implements Encoder {
   list(result: ListResult): readonly Buffer[] {
     const chunks: Buffer[] = [
       Buffer.from(
-        `{"kind":"${this.#definition.custom?.listKind ?? `${this.#definition.kind}List`}","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(this.#listMeta(result))},"items":[`,
+        `{"kind":"${listKind(this.#definition)}","apiVersion":"${this.#apiVersion}","metadata":${JSON.stringify(this.#listMeta(result))},"items":[`,
       ),
     ];
     let first = true;
@@ -107,14 +82,7 @@ class ObjectEncoder implements Encoder {
   event(type: Change["type"], stored: StoredObject, revision?: number): Buffer {
     if (revision !== undefined)
       return Buffer.concat([eventStart[type], Buffer.from(JSON.stringify(restamped(this.#converted(stored), revision))), endOfEvent]);
-    const natural = "type" in stored ? stored.type : "ADDED";
-    if (type !== natural) return this.#event(type, stored);
-    const known = this.#events.get(stored);
-    if (known) return known;
-    const made = this.#event(type, stored);
-    if (this.#events.size === keptEvents) this.#events = new Map();
-    this.#events.set(stored, made);
-    return made;
+    return this.#events.of(type, stored);
   }
 
   bookmark(revision: number, initialEnd: boolean): Buffer {
@@ -172,6 +140,7 @@ class DerivedEncoder implements Encoder {
   }
 
   object(stored: StoredObject): readonly Buffer[] {
+    checkAsked(this.#form, this.#definition, false);
     const value =
       this.#form.kind === "metadata"
         ? this.#metadata(stored.object)
@@ -180,6 +149,7 @@ class DerivedEncoder implements Encoder {
   }
 
   list(result: ListResult): readonly Buffer[] {
+    checkAsked(this.#form, this.#definition, true);
     const objects = result.items.map((stored) => this.#reader.object(stored));
     const value =
       this.#form.kind === "metadata"
@@ -187,7 +157,8 @@ class DerivedEncoder implements Encoder {
             kind: "PartialObjectMetadataList",
             apiVersion: `meta.k8s.io/${this.#form.version}`,
             metadata: listMeta(result),
-            items: objects.map((object) => this.#metadata(object)),
+            // Go's nil.
+            items: objects.length === 0 ? null : objects.map((object) => this.#metadata(object)),
           }
         : this.#table(objects, listMeta(result), true);
     return [Buffer.from(`${JSON.stringify(value)}\n`)];

@@ -36,10 +36,15 @@ export interface ResourceRequest {
 const emptyQuery = new URLSearchParams();
 const writes: Readonly<Record<string, Verb>> = { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" };
 
+export function parseQuery(url: string): URLSearchParams {
+  const mark = url.indexOf("?");
+  return mark < 0 ? emptyQuery : new URLSearchParams(url.slice(mark + 1));
+}
+
 export function parseRequest(method: string, url: string): RequestInfo {
   const mark = url.indexOf("?");
   const path = mark < 0 ? url : url.slice(0, mark);
-  const query = mark < 0 ? emptyQuery : new URLSearchParams(url.slice(mark + 1));
+  const query = parseQuery(url);
   return { path, query, resource: parseResource(method, path, query) };
 }
 

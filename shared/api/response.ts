@@ -54,20 +54,19 @@ export class ExpiredListError extends StatusError {
   }
 }
 
+/** A `Status` as it goes out. */
+type StatusBody = Readonly<Record<string, unknown>> & { readonly kind: string; readonly apiVersion: string };
+
 /** A refusal in somebody else's words: its body goes to the client as it is. */
 export class ForeignStatusError extends StatusError {
-  readonly body: Readonly<Record<string, unknown>>;
-  constructor(
-    body: Readonly<Record<string, unknown>> & { message: string; code: number },
-    reason: StatusReason,
-    details: StatusDetails | undefined,
-  ) {
+  readonly body: StatusBody;
+  constructor(body: StatusBody & { message: string; code: number }, reason: StatusReason, details: StatusDetails | undefined) {
     super(reason, body.message, details, body.code);
     this.body = body;
   }
 }
 
-export function statusBody(error: StatusError): object {
+export function statusBody(error: StatusError): StatusBody {
   if (error instanceof ForeignStatusError) return error.body;
   const { details } = error;
   return {
@@ -80,12 +79,6 @@ export function statusBody(error: StatusError): object {
     ...(details && { details }),
     code: error.code,
   };
-}
-
-/** The error as it leaves the cluster API. Anything unknown becomes a 500 without its text. */
-export function failure(error: StatusError): ApiResponse {
-  const retry = error.details?.retryAfterSeconds;
-  return document(error.code, statusBody(error), retry === undefined ? undefined : { "retry-after": String(retry) });
 }
 
 /** A resource version that is no number, in the words of Go's parser. */

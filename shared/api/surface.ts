@@ -9,12 +9,13 @@ import type { Secret } from "../kubernetes/types.ts";
 import type { Meter } from "../metering/meter.ts";
 import type { ClusterRef } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
-import { attributesOf, type ServedCluster, serveCluster } from "./cluster-api.ts";
+import { attributesOf, internalError, type ServedCluster, serveCluster } from "./cluster-api.ts";
 import { isIssuerPath, issuerDocument } from "./issuer-documents.ts";
 import { metered } from "./metered.ts";
 import { Documents } from "./non-resource.ts";
+import { failure } from "./rendering.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
-import { type ApiResponse, failure, noSuchResource } from "./response.ts";
+import { type ApiResponse, noSuchResource } from "./response.ts";
 
 /** Port: brings a cluster into this process. `undefined` when there is none. */
 export interface ClusterDirectory {
@@ -99,23 +100,24 @@ export function createClusterSurface({
       if (published) return published;
       const identified = identify(request, id);
       const verified = identified instanceof Promise ? await identified : identified;
-      if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"));
-      if (verified === "none") return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""));
-      if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource());
+      if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"), request);
+      if (verified === "none")
+        return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""), request);
+      if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource(), request);
       const waitSeconds = throttle?.(verified.cluster.tenant) ?? 0;
-      if (waitSeconds > 0) return failure(tooManyRequests(waitSeconds));
+      if (waitSeconds > 0) return failure(tooManyRequests(waitSeconds), request);
       const part = directory.openPart && (await directory.openPart(verified, below));
       const served = part ?? (await directory.open(verified.cluster));
-      if (!served) return failure(noSuchResource());
+      if (!served) return failure(noSuchResource(), request);
       const user = served.tokens.accept(verified);
-      if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"));
+      if (!user) return failure(new StatusError("Unauthorized", "Unauthorized"), request);
       const asked = asksIssuer ? await issuer() : undefined;
       if (asked) return asked;
       const answer = await serveCluster(served, below, user, onUnknown(request));
       return meter ? metered(meter, verified.cluster, request.method, answer) : answer;
     } catch (error) {
       onUnknown(request)(error);
-      return failure(new StatusError("InternalError", "Internal error occurred: the server could not complete the request"));
+      return failure(internalError(), request);
     }
   };
 }

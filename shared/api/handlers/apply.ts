@@ -37,7 +37,7 @@ interface Applied {
 export async function applyOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
   const { definition, info, request, served, target, warnings } = call;
   const { registry, cluster } = served;
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const validation = parseFieldValidation("PatchOptions", info.query);
   const manager = applierOf(info.query);
   const context = { ...writeContext(call, "PatchOptions"), fieldManager: manager };

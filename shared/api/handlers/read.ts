@@ -1,36 +1,26 @@
-import { stringify as toYaml } from "yaml";
 import { storageResource } from "../../kubernetes/resources.ts";
 import type { StoredObject } from "../../store/store.ts";
 import { type Call, encoderOf } from "../cluster-api.ts";
 import { needsWebhook, showFresh } from "../conversion/converted-objects.ts";
+import type { Encoder } from "../encoder.ts";
 import { catchUp, listObjects, parseListOptions, parseResourceVersion, reach } from "../list.ts";
-import { type Negotiated, negotiate } from "../negotiation.ts";
+import { mediaTypeOf, type Negotiated, negotiate } from "../negotiation.ts";
 import { keyOf } from "../registry.ts";
-import { createEncoder, type Encoder } from "../representation.ts";
-import { type ApiResponse, json, methodNotAllowed, notFound } from "../response.ts";
+import { respond } from "../rendering.ts";
+import { createEncoder } from "../representation.ts";
+import { type ApiResponse, methodNotAllowed, notFound } from "../response.ts";
 import { parseSelection } from "../selection.ts";
 import { parseWatchOptions, watchObjects } from "../watch.ts";
 
-export function encoderFor({ served, definition }: Call, { form }: Negotiated): Encoder {
-  return form.kind === "object" ? encoderOf(served, definition) : createEncoder(definition, form, () => served.cluster.clock.now());
-}
-
-/** An answer of whole buffers; YAML is made from the JSON on the way out. */
-export function respond(
-  status: number,
-  chunks: readonly Buffer[],
-  { yaml }: Negotiated,
-  headers?: Readonly<Record<string, string>>,
-): ApiResponse {
-  if (!yaml) return json(status, chunks, headers);
-  const body = Buffer.from(toYaml(JSON.parse(Buffer.concat(chunks).toString("utf8"))));
-  return { status, headers: { ...headers, "content-type": "application/yaml", "cache-control": "no-cache, private" }, body };
+export function encoderFor({ served, definition }: Call, { form, encoding }: Negotiated): Encoder {
+  if (form.kind === "object") return encoderOf(served, definition, encoding);
+  return createEncoder(definition, form, encoding, () => served.cluster.clock.now());
 }
 
 export async function readObject(call: Call): Promise<ApiResponse> {
-  const { definition, info, request } = call;
+  const { definition } = call;
   if (!definition.verbs.has("get")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const stored = await findLive(call);
   return respond(200, encoderFor(call, negotiated).object(stored), negotiated);
 }
@@ -48,9 +38,9 @@ export async function findLive({ served: { cluster }, definition, info, target }
 }
 
 export async function readCollection(call: Call): Promise<ApiResponse> {
-  const { definition, info, target, request, served } = call;
+  const { definition, info, target, served } = call;
   if (!definition.verbs.has("list")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query, "collection");
+  const negotiated = negotiate(call, "collection");
   const selection = parseSelection(definition, info.query);
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const namespace = definition.namespaced ? target.namespace : "";
@@ -59,9 +49,9 @@ export async function readCollection(call: Call): Promise<ApiResponse> {
 }
 
 export async function watchCollection(call: Call): Promise<ApiResponse> {
-  const { definition, info, target, request, served } = call;
+  const { definition, info, target, served } = call;
   if (!definition.verbs.has("watch")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query, "collection");
+  const negotiated = negotiate(call, "stream");
   parseListOptions(info.query);
   const selection = parseSelection(definition, info.query);
   const named = target.name === "" ? selection : { ...selection, all: false, name: target.name };
@@ -69,5 +59,8 @@ export async function watchCollection(call: Call): Promise<ApiResponse> {
   const namespace = definition.namespaced ? target.namespace : "";
   const options = parseWatchOptions(info.query, served.cluster.random);
   const body = await watchObjects(served.cluster, stored, namespace, named, options, encoderFor(call, negotiated));
-  return { status: 200, headers: { "content-type": "application/json", "cache-control": "no-cache, private" }, body };
+  return { status: 200, headers: { "content-type": streamTypeOf(negotiated), "cache-control": "no-cache, private" }, body };
 }
+
+const streamTypeOf = ({ encoding }: Negotiated): string =>
+  encoding === "json" ? mediaTypeOf.json : `${mediaTypeOf[encoding]};stream=watch`;

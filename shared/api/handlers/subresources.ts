@@ -12,15 +12,16 @@ import type { Call } from "../cluster-api.ts";
 import { bodyLimit, checkTyped, decodeObject, parseBody } from "../decode.ts";
 import { evictPod } from "../eviction.ts";
 import { applyScale, type ManagedWrite, managersAfterScale } from "../field-managers.ts";
-import { negotiate } from "../negotiation.ts";
+import { type Negotiated, negotiate } from "../negotiation.ts";
 import { parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource } from "../registry.ts";
+import { respond, respondWith } from "../rendering.ts";
 import { isTrue } from "../request-info.ts";
-import { type ApiResponse, conflict, document, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
+import { type ApiResponse, conflict, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
 import { applierOf, applyMediaType, parseConfiguration, refuseManagedFields } from "./apply.ts";
 import { readPodLog } from "./pod-log.ts";
-import { encoderFor, findLive, respond } from "./read.ts";
+import { encoderFor, findLive } from "./read.ts";
 import { requestToken } from "./tokens.ts";
 import { checkPlace, checkVersion, patchOne, showWritten, updateOne, writeContext } from "./write.ts";
 
@@ -48,7 +49,7 @@ export async function handleSubresource(call: Call): Promise<ApiResponse> {
   if (method === "PUT") return updateOne(call, update);
   if (method === "PATCH" && target.subresource !== "finalize") return patchOne(call, update);
   if (method !== "GET" && method !== "HEAD") throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), call.info.query);
+  const negotiated = negotiate(call);
   return respond(200, encoderFor(call, negotiated).object(await findLive(call)), negotiated);
 }
 
@@ -56,10 +57,13 @@ const scaleKind = { kind: "Scale", apiVersion: "autoscaling/v1" } as const;
 
 async function handleScale(call: Call): Promise<ApiResponse> {
   const { definition, served, request, target } = call;
+  const negotiated = negotiate(call);
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
-  if (request.method === "GET" || request.method === "HEAD") return document(200, scaleOf(stored, (await findLive(call)).object));
+  if (request.method === "GET" || request.method === "HEAD")
+    return respondWith(200, scaleOf(stored, (await findLive(call)).object), negotiated);
   if (request.method !== "PUT" && request.method !== "PATCH") throw methodNotAllowed();
-  if (request.method === "PATCH" && request.header("content-type")?.startsWith(applyMediaType)) return applyToScale(call, stored);
+  if (request.method === "PATCH" && request.header("content-type")?.startsWith(applyMediaType))
+    return applyToScale(call, stored, negotiated);
   const body = await request.body(bodyLimit);
   const context = writeContext(call, request.method === "PUT" ? "UpdateOptions" : "PatchOptions");
   if (request.method === "PATCH") refuseForce(call.info.query);
@@ -86,7 +90,7 @@ async function handleScale(call: Call): Promise<ApiResponse> {
     context,
     { subresource: "scale" },
   );
-  return document(200, scaleOf(stored, (await showWritten(call, changed)).object));
+  return respondWith(200, scaleOf(stored, (await showWritten(call, changed)).object), negotiated);
 }
 
 const scaleWrite = ({ served }: Call, definition: ResourceDefinition, manager: string): ManagedWrite => ({
@@ -95,7 +99,7 @@ const scaleWrite = ({ served }: Call, definition: ResourceDefinition, manager: s
 });
 
 /** Server-side apply of the Scale of an object that exists. */
-async function applyToScale(call: Call, stored: ResourceDefinition): Promise<ApiResponse> {
+async function applyToScale(call: Call, stored: ResourceDefinition, negotiated: Negotiated): Promise<ApiResponse> {
   const { definition, served, request, target, info } = call;
   const fieldManager = applierOf(info.query);
   const context = { ...writeContext(call, "PatchOptions"), fieldManager };
@@ -113,7 +117,7 @@ async function applyToScale(call: Call, stored: ResourceDefinition): Promise<Api
     return { object: withReplicas(stored, live, replicas), managers };
   };
   const changed = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource: "scale" });
-  return document(200, scaleOf(stored, (await showWritten(call, changed)).object));
+  return respondWith(200, scaleOf(stored, (await showWritten(call, changed)).object), negotiated);
 }
 
 function negativeScale(name: string, replicas: number): StatusError {
@@ -131,6 +135,7 @@ const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Succe
 /** `pods/binding`, and `bindings` with the pod's name in the body. */
 export async function bindOne(call: Call): Promise<ApiResponse> {
   const { served, request, target, definition } = call;
+  const negotiated = negotiate(call);
   const context = writeContext(call, "CreateOptions");
   const expected = { kind: "Binding", apiVersion: "v1", schema: kindSchema("", "v1", "Binding") };
   const binding = decodeObject(
@@ -158,11 +163,11 @@ export async function bindOne(call: Call): Promise<ApiResponse> {
   if (pod.metadata.deletionTimestamp !== undefined) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
   const assigned = pod.spec?.nodeName ?? "";
   if (assigned !== "") throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
-  if (context.dryRun) return document(201, success);
+  if (context.dryRun) return respondWith(201, success, negotiated);
   const [outcome] = await bindPods(served.cluster, [
     { namespace: target.namespace, name, uid: binding.metadata.uid ?? pod.metadata.uid ?? "", nodeName },
   ]);
   if (outcome?.kind !== "bound")
     throw refuse(outcome?.kind === "full" ? `node ${JSON.stringify(nodeName)} has no room for it` : `pod ${name} has changed`);
-  return document(201, success);
+  return respondWith(201, success, negotiated);
 }

@@ -9,7 +9,9 @@ import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
-import { type ApiResponse, conflict, document, notFound } from "../response.ts";
+import { negotiate } from "../negotiation.ts";
+import { respondWith } from "../rendering.ts";
+import { type ApiResponse, conflict, notFound } from "../response.ts";
 import { findLive } from "./read.ts";
 import { checkPlace, writeContext } from "./write.ts";
 
@@ -30,6 +32,7 @@ type Bound = Pick<ServiceAccountTokenRequest, "pod" | "node" | "secret">;
 /** `serviceaccounts/token` (KEP-1205, bound service account tokens). */
 export async function requestToken(call: Call): Promise<ApiResponse> {
   const { served, request, target, definition } = call;
+  const negotiated = negotiate(call);
   const context = writeContext(call, "CreateOptions");
   const expected = {
     kind: "TokenRequest",
@@ -63,13 +66,14 @@ export async function requestToken(call: Call): Promise<ApiResponse> {
     expirationSeconds,
     ...bound,
   });
-  return document(201, {
+  const answer = {
     kind: "TokenRequest",
     apiVersion: "authentication.k8s.io/v1",
     metadata: { name: target.name, namespace: target.namespace, creationTimestamp: timestamp(served.cluster.clock.now()) },
     spec: { audiences, expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
     status: { token, expirationTimestamp: timestamp(expiresAtMs) },
-  });
+  };
+  return respondWith(201, answer, negotiated);
 }
 
 const invalidSeconds = (seconds: number, why: string): StatusError =>

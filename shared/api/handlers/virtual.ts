@@ -18,8 +18,9 @@ import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
 import { recordManagers } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldManager } from "../options.ts";
+import { respond } from "../rendering.ts";
 import { type ApiResponse, methodNotAllowed, notFound } from "../response.ts";
-import { encoderFor, respond } from "./read.ts";
+import { encoderFor } from "./read.ts";
 import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
 
@@ -55,7 +56,7 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
   const { definition, target, served } = call;
   if (definition.resource === "componentstatuses") return componentStatuses(call);
   if (target.verb !== "create" || target.name !== "") throw methodNotAllowed();
-  const negotiated = negotiate(call.request.header("accept"), call.info.query, "review");
+  const negotiated = negotiate(call, "review");
   if (definition.resource === "bindings") return bindOne(call);
   const { object, spec } = await readSpec(call);
   const answer = (review: Review): ApiResponse => {
@@ -152,8 +153,8 @@ const components = ["controller-manager", "scheduler", "etcd-0"];
 
 /** Deprecated since 1.19, still asked for by `kubectl get cs`: scheduler and controllers are part of this program. */
 function componentStatuses(call: Call): ApiResponse {
-  const { target, request, info, definition } = call;
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const { target, definition } = call;
+  const negotiated = negotiate(call);
   const encoder = encoderFor(call, negotiated);
   const stored = components.map((name) => {
     const object = {

@@ -17,11 +17,12 @@ import { type Negotiated, negotiate } from "../negotiation.ts";
 import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource, WriteContext } from "../registry.ts";
-import { type ApiResponse, conflict, document, methodNotAllowed, noVersion } from "../response.ts";
+import { respond, respondWith } from "../rendering.ts";
+import { type ApiResponse, conflict, methodNotAllowed, noVersion } from "../response.ts";
 import { parseSelection } from "../selection.ts";
 import { strategyOf } from "../strategy.ts";
 import { applyMediaType, applyOne } from "./apply.ts";
-import { encoderFor, respond } from "./read.ts";
+import { encoderFor } from "./read.ts";
 
 const deleteConcurrency = 50;
 
@@ -111,10 +112,10 @@ const terminating = ({ group, resource }: ResourceDefinition): StatusError =>
   new StatusError("MethodNotAllowed", "create not allowed while custom resource definition is terminating", { group, kind: resource });
 
 export async function createOne(call: Call): Promise<ApiResponse> {
-  const { definition, info, request, served, target } = call;
+  const { definition, served, target } = call;
   if (!definition.verbs.has("create")) throw methodNotAllowed();
   if (definition.custom?.terminating) throw terminating(definition);
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const context = writeContext(call, "CreateOptions");
   const object = await readBody(call, "CreateOptions");
   const { resourceVersion = "" } = object.metadata;
@@ -125,9 +126,9 @@ export async function createOne(call: Call): Promise<ApiResponse> {
 }
 
 export async function updateOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
-  const { definition, info, request, served, target } = call;
+  const { definition, served, target } = call;
   if (!definition.verbs.has("update") && subresource === undefined) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const context = writeContext(call, "UpdateOptions");
   const object = await readBody(call, "UpdateOptions");
   const { resourceVersion = "", uid } = object.metadata;
@@ -145,7 +146,7 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   if (!definition.verbs.has("patch") && subresource === undefined) throw methodNotAllowed();
   if (request.header("content-type")?.startsWith(applyMediaType)) return applyOne(call, subresource);
   refuseForce(info.query);
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const context = writeContext(call, "PatchOptions");
   const validation = parseFieldValidation("PatchOptions", info.query);
   const schema = served.registry.schemaOf(definition);
@@ -182,7 +183,7 @@ const deletionContext = ({ user, served, warnings }: Call, dryRun: boolean): Adm
 export async function deleteOne(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
   if (!definition.verbs.has("delete")) throw methodNotAllowed();
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
   const { object, gone } = await deleteObject(
     served.registry,
@@ -201,12 +202,12 @@ export async function deleteOne(call: Call): Promise<ApiResponse> {
     kind: definition.resource,
     ...(uid && { uid }),
   };
-  return document(200, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+  return respondWith(200, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details }, negotiated);
 }
 
 export async function deleteMany(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
-  const negotiated = negotiate(request.header("accept"), info.query);
+  const negotiated = negotiate(call);
   const selection = parseSelection(definition, info.query);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
