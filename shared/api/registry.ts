@@ -9,6 +9,7 @@ import { type ResourceDefinition, storageResource } from "../kubernetes/resource
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
+import { isJudgedApart } from "../kubernetes/schema/validation/kind-rules.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { StatusError } from "../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
@@ -271,6 +272,7 @@ export class Registry {
       strategy.prepareStatus?.(next, before, this.#preparing(context));
     } else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
     else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
+    if (subresource !== undefined) strategy.prepareSubresource?.(subresource, next, before);
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
       if (requested) next.metadata.managedFields = requested;
@@ -281,12 +283,13 @@ export class Registry {
     const place = { served, definition, schema, subresource: subresource ?? "", namespace, name, context };
     const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
     await mutateAdmitted(this.cluster, attributes);
+    if (subresource !== undefined) strategy.prepareSubresource?.(subresource, next, before);
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
     if (strategy.generation === true && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
       next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const [after, prior] = [next, before].map((object) => asRecord(judged(definition, served, object))) as [JsonObject, JsonObject];
-    const part = subresource === "status" ? "status" : undefined;
+    const part = isJudgedApart(subresource) ? subresource : undefined;
     const causes =
       subresource === "binding" ? [] : (this.#judgedAs(served, schema)?.validateUpdate(after, prior, part, context.warn) ?? []);
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);

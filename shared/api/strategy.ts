@@ -4,6 +4,7 @@ import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
+import type { UpdateSubresource } from "./registry.ts";
 import { certificateRequestStrategy } from "./strategies/certificate-request.ts";
 import { dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
@@ -38,6 +39,8 @@ export interface Strategy {
   readonly keepsStatusOnCreate: boolean;
   readonly prepareCreate?: (object: Body, preparing: Preparing) => void;
   readonly prepareUpdate?: (next: Body, live: Body) => void;
+  /** Through one that changes a part of the object alone: the rest of `next` becomes what it was. Idempotent. */
+  readonly prepareSubresource?: (subresource: UpdateSubresource, next: Body, live: Body) => void;
   readonly prepareStatus?: (next: Body, live: Body, preparing: Preparing) => void;
   /** Through the subresource `approval`. */
   readonly prepareApproval?: (next: Body, live: Body, preparing: Preparing) => void;

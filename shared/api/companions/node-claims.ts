@@ -1,3 +1,4 @@
+import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import { nodes } from "../../kubernetes/known-resources.ts";
 import { parseQuantity } from "../../kubernetes/quantity.ts";
 import type { Node, Pod } from "../../kubernetes/types.ts";
@@ -78,8 +79,41 @@ const hasEnded = (pod: Pod | undefined): boolean =>
 /** Gives back what a bound pod held, once: when it ends or when it goes without having ended. */
 export function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod | undefined): Companions {
   const nodeName = before.spec?.nodeName ?? "";
-  if (nodeName === "" || hasEnded(before) || !hasEnded(after)) return none;
+  if (nodeName === "" || hasEnded(before)) return none;
+  if (after !== undefined && !hasEnded(after)) return changeOfPod(cluster, nodeName, before, after);
   const node = cluster.mirror.get(nodes, "", nodeName);
-  if (!node) return none;
-  return addition(cluster, node.object as Node, [before], -1);
+  return node ? addition(cluster, node.object as Node, [before], -1) : none;
 }
+
+/**
+ * What a resize takes or gives back. It is taken when it is asked for, whether there is room or not, and binding looks at what is left: the
+ * node puts into effect only what fits, and what never will is not counted any more once the node has said so (KEP-1287).
+ */
+function changeOfPod(cluster: ApiCluster, nodeName: string, before: Pod, after: Pod): Companions {
+  if (!mayAskForOther(before, after)) return none;
+  const [old, next] = [amountsOf(before), amountsOf(after)];
+  const names = new Set([...Object.keys(old), ...Object.keys(next)]);
+  const add: Amounts = {};
+  for (const name of names) {
+    const change = (next[name] ?? 0) - (old[name] ?? 0);
+    if (change !== 0) add[name] = change;
+  }
+  const node = Object.keys(add).length === 0 ? undefined : cluster.mirror.get(nodes, "", nodeName);
+  return node ? { operations: [], records: [{ kind: "add", ...claimKey(cluster, node.object as Node), add }] } : none;
+}
+
+/** Of the many updates of a pod few concern what `podRequests` looks at. */
+function mayAskForOther(before: Pod, after: Pod): boolean {
+  if (before.metadata.generation !== after.metadata.generation) return true;
+  const [old, next] = [before.status ?? {}, after.status ?? {}];
+  return (
+    (["containerStatuses", "initContainerStatuses"] as const).some((field) => {
+      const known = old[field] ?? [];
+      const statuses = next[field] ?? [];
+      return known.length !== statuses.length || statuses.some(({ resources }, index) => !deepEqual(resources, known[index]?.resources));
+    }) || isInfeasible(before) !== isInfeasible(after)
+  );
+}
+
+const isInfeasible = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, reason }) => type === "PodResizePending" && reason === "Infeasible") ?? false;

@@ -1,11 +1,10 @@
+import { cloneJson } from "../../kubernetes/clone.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { compareQuantities, isZeroQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
-import type { Pod, PodSpec } from "../../kubernetes/types.ts";
+import { qosClassOf } from "../../kubernetes/qos-class.ts";
+import type { Container, ObjectMeta, Pod } from "../../kubernetes/types.ts";
 import type { Strategy } from "../strategy.ts";
 import { dropDisabledPodFields } from "./disabled-fields.ts";
 import { applyMatchLabelKeys, syncAppArmor } from "./pod-preparation.ts";
-
-type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
 const asPod = (object: KubernetesObject): Pod => object as Pod;
 const isTerminal = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
@@ -27,7 +26,12 @@ export function podStrategy(plain: Strategy): Strategy {
       if (live.status) next.status = live.status;
       dropDisabledPodFields(asPod(next).spec, asPod(live).spec);
     },
+    prepareSubresource(subresource, next, live) {
+      if (subresource === "resize") keepAllButResources(asPod(next), asPod(live));
+      else if (subresource === "ephemeralcontainers") keepAllButEphemeral(asPod(next), asPod(live));
+    },
     prepareStatus(next, live) {
+      keepObservedGenerations(asPod(next), asPod(live));
       const qosClass = asPod(live).status?.qosClass;
       if (qosClass !== undefined) next.status = { ...next.status, qosClass };
       fillPodIps(asPod(next));
@@ -41,6 +45,54 @@ export function podStrategy(plain: Strategy): Strategy {
       return period < 0 ? 1 : period;
     },
   };
+}
+
+/** `dropNonEphemeralContainerUpdates` */
+function keepAllButEphemeral(next: Pod, live: Pod): void {
+  const { ephemeralContainers } = next.spec ?? {};
+  const { ephemeralContainers: _, ...spec } = cloneJson(live.spec ?? { containers: [] });
+  next.spec = { ...spec, ...(ephemeralContainers && { ephemeralContainers }) };
+  keepMetadata(next.metadata, live.metadata);
+}
+
+/** `dropNonResizeUpdates`: containers that were added, removed, renamed or moved are left for the validation to refuse. */
+function keepAllButResources(next: Pod, live: Pod): void {
+  const [after, before] = [next.spec ?? { containers: [] }, live.spec ?? { containers: [] }];
+  const { initContainers: afterInit = [] } = after;
+  const { initContainers: beforeInit = [] } = before;
+  if (after.containers.length !== before.containers.length || afterInit.length !== beforeInit.length) return;
+  next.spec = { ...cloneJson(before), containers: withResources(after.containers, before.containers) };
+  if (beforeInit.length > 0) next.spec.initContainers = withResources(afterInit, beforeInit);
+  keepMetadata(next.metadata, live.metadata);
+}
+
+function withResources(next: readonly Container[], live: readonly Container[]): Container[] {
+  if (next.some(({ name }, index) => name !== live[index]?.name)) return [...next];
+  return live.map((container, index) => {
+    const { resources: _resources, resizePolicy: _policy, ...kept } = cloneJson(container);
+    const { resources, resizePolicy } = next[index] ?? {};
+    return { ...kept, ...(resources && { resources }), ...(resizePolicy && { resizePolicy }) };
+  });
+}
+
+/** `ResetObjectMetaForStatus` */
+function keepMetadata(next: ObjectMeta, live: ObjectMeta): void {
+  for (const field of ["labels", "annotations", "finalizers", "ownerReferences"] as const) {
+    delete next[field];
+    if (live[field] !== undefined) Object.assign(next, { [field]: live[field] });
+  }
+}
+
+/** What a client of an older kind clears it did not mean to clear (`preserveOldObservedGeneration`). */
+function keepObservedGenerations({ status }: Pod, { status: before }: Pod): void {
+  if (!status) return;
+  if (!status.observedGeneration && before?.observedGeneration) status.observedGeneration = before.observedGeneration;
+  const known = [...(before?.conditions ?? [])];
+  for (const condition of status.conditions ?? []) {
+    const at = known.findIndex(({ type }) => type === condition.type);
+    const [old] = at < 0 ? [] : known.splice(at, 1);
+    if (!condition.observedGeneration && old?.observedGeneration) condition.observedGeneration = old.observedGeneration;
+  }
 }
 
 function applySchedulingGatesCondition(pod: Pod, nowIso: string): void {
@@ -61,23 +113,3 @@ function fillPodIps({ status }: Pod): void {
   if (status.podIP !== undefined && first?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }];
   else if (first?.ip !== undefined) status.podIP ??= first.ip;
 }
-
-/** `GetPodQOS` of pkg/apis/core/v1/helper/qos: cpu and memory alone count. */
-export function qosClassOf(spec: PodSpec | undefined): QosClass {
-  let any = false;
-  let guaranteed = true;
-  for (const container of [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])]) {
-    for (const name of ["cpu", "memory"]) {
-      const limit = container.resources?.limits?.[name];
-      const request = container.resources?.requests?.[name] ?? limit;
-      const [hasLimit, hasRequest] = [isPositive(limit), isPositive(request)];
-      any ||= hasLimit || hasRequest;
-      const equal = limit !== undefined && request !== undefined && compareQuantities(parseQuantity(limit), parseQuantity(request)) === 0;
-      guaranteed &&= hasLimit && equal;
-    }
-  }
-  if (!any) return "BestEffort";
-  return guaranteed ? "Guaranteed" : "Burstable";
-}
-
-const isPositive = (quantity: string | number | undefined): boolean => quantity !== undefined && !isZeroQuantity(parseQuantity(quantity));

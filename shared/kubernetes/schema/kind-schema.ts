@@ -15,6 +15,7 @@ import { patchSchemaOf } from "./patch-view.ts";
 import { prune } from "./prune.ts";
 import type { JsonObject, SchemaNode } from "./schema-node.ts";
 import { unknownFields } from "./unknown-fields.ts";
+import type { JudgedSubresource } from "./validation/kind-rules.ts";
 import { createRuleBook, validateNew, validateNext } from "./validation/validate.ts";
 import { kindWarnings } from "./warnings/kind-warnings.ts";
 
@@ -38,10 +39,10 @@ export interface KindSchema {
   /** What is wrong with a new object, in Kubernetes' words and order; empty when it may be stored. */
   validateCreate(object: JsonObject): StatusCause[];
   /**
-   * What is wrong with `next` as the successor of `live`; with "status", only what that path may change is looked at. `warn` is told what
-   * is not held against it.
+   * What is wrong with `next` as the successor of `live`, written through a subresource where one is named. `warn` is told what is not held
+   * against it.
    */
-  validateUpdate(next: JsonObject, live: JsonObject, subresource?: "status", warn?: (text: string) => void): StatusCause[];
+  validateUpdate(next: JsonObject, live: JsonObject, subresource?: JudgedSubresource, warn?: (text: string) => void): StatusCause[];
   /** What the client is told about an object that passed; `live` is undefined for a create. Not for subresources. */
   warnings(object: JsonObject, live: JsonObject | undefined): string[];
   /** How strategic merge patches see the kind. */

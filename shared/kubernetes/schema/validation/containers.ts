@@ -70,7 +70,10 @@ export function checkInitContainers(context: PodContext, path: string): StatusCa
 export function checkEphemeralContainers(context: PodContext, path: string): StatusCause[] {
   const others = new Set([...(context.spec.containers ?? []), ...(context.spec.initContainers ?? [])].map((container) => container.name));
   const names = new Set(others);
-  const refused = ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "restartPolicy", "resizePolicy"] as const;
+  const refused = [
+    ...(["ports", "resources", "resizePolicy", "restartPolicy"] as const),
+    ...(["livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] as const),
+  ];
   return (context.spec.ephemeralContainers ?? []).flatMap((container, index) => {
     const at = `${path}[${index}]`;
     const causes = [...checkContainer(container, context, at), ...checkImageText(container, at)];
@@ -78,10 +81,10 @@ export function checkEphemeralContainers(context: PodContext, path: string): Sta
     names.add(container.name);
     const target = container.targetContainerName ?? "";
     if (target !== "" && !others.has(target)) causes.push(notFound(`${at}.targetContainerName`, target));
-    for (const field of refused)
-      if (container[field] !== undefined) causes.push(forbidden(`${at}.${field}`, "cannot be set for an Ephemeral Container"));
-    if (Object.keys(container.resources ?? {}).length > 0)
-      causes.push(forbidden(`${at}.resources`, "cannot be set for an Ephemeral Container"));
+    for (const field of refused) {
+      const isSet = field === "resources" ? Object.keys(container.resources ?? {}).length > 0 : container[field] !== undefined;
+      if (isSet) causes.push(forbidden(`${at}.${field}`, "cannot be set for an Ephemeral Container"));
+    }
     (container.volumeMounts ?? []).forEach((mount, number) => {
       for (const field of ["subPath", "subPathExpr"] as const) {
         if (mount[field] !== undefined)

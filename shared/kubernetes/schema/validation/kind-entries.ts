@@ -35,6 +35,8 @@ import { validateCronJob, validateCronJobUpdate } from "./cron-job.ts";
 import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints, validateEndpointsUpdate } from "./endpoints.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";
+import { validateEphemeralContainers } from "./pod-ephemeral.ts";
+import { validatePodResize } from "./pod-resize.ts";
 import { validateService, validateServiceUpdate } from "./service.ts";
 import {
   checkReplicaCounts,
@@ -51,6 +53,8 @@ export const workloadEntries: readonly KindEntry[] = [
     create: validatePod,
     update: validatePodUpdate,
     status: validatePodStatus,
+    resize: validatePodResize,
+    ephemeralcontainers: validateEphemeralContainers,
   }),
   rules<PodTemplate>("/PodTemplate", { create: validatePodTemplateObject }),
   rules<ReplicationController>("/ReplicationController", {

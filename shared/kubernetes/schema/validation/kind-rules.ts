@@ -9,6 +9,13 @@ import type { NameRule } from "./object-meta.ts";
  */
 export type UpdateStage = "meta" | "create" | "metaUpdate" | "update";
 
+const judgedApart = ["status", "resize", "ephemeralcontainers"] as const;
+/** A subresource whose writes are judged by rules of their own. */
+export type JudgedSubresource = (typeof judgedApart)[number];
+
+export const isJudgedApart = (subresource: string | undefined): subresource is JudgedSubresource =>
+  judgedApart.some((each) => each === subresource);
+
 /** The rules of one kind beyond its types. Each function answers every problem it finds, in Kubernetes' order. */
 export interface KindRules {
   /** What names look like; undefined for kinds that are never stored and need no name (reviews, bindings, options). */
@@ -24,6 +31,9 @@ export interface KindRules {
   readonly update?: (next: JsonObject, live: JsonObject) => StatusCause[];
   /** Rules for a new state written through the status subresource. */
   readonly status?: (next: JsonObject, live: JsonObject) => StatusCause[];
+  /** Rules for a new state written through one of those. */
+  readonly resize?: (next: JsonObject, live: JsonObject) => StatusCause[];
+  readonly ephemeralcontainers?: (next: JsonObject, live: JsonObject) => StatusCause[];
 }
 
 /** A kind's rules without its scope, under `group/Kind` or, where versions differ, `group/version/Kind`. */
@@ -36,11 +46,13 @@ interface TypedRules<T> {
   readonly create?: (object: T) => StatusCause[];
   readonly update?: (next: T, live: T) => StatusCause[];
   readonly status?: (next: T, live: T) => StatusCause[];
+  readonly resize?: (next: T, live: T) => StatusCause[];
+  readonly ephemeralcontainers?: (next: T, live: T) => StatusCause[];
 }
 
 /** Ties rules over typed objects to a kind: the schema is what guarantees the type. */
 export function rules<T extends object>(kind: string, typed: TypedRules<T>): KindEntry {
-  const { name, stages, metadataLast, create, update, status } = typed;
+  const { name, stages, metadataLast, create, update, status, resize, ephemeralcontainers } = typed;
   return [
     kind,
     {
@@ -50,6 +62,10 @@ export function rules<T extends object>(kind: string, typed: TypedRules<T>): Kin
       ...(create !== undefined && { create: (object: unknown) => create(object as T) }),
       ...(update !== undefined && { update: (next: unknown, live: unknown) => update(next as T, live as T) }),
       ...(status !== undefined && { status: (next: unknown, live: unknown) => status(next as T, live as T) }),
+      ...(resize !== undefined && { resize: (next: unknown, live: unknown) => resize(next as T, live as T) }),
+      ...(ephemeralcontainers !== undefined && {
+        ephemeralcontainers: (next: unknown, live: unknown) => ephemeralcontainers(next as T, live as T),
+      }),
     },
   ];
 }

@@ -20,6 +20,10 @@ const updatable = [
   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
 ].join(",");
 
+const mirror = "kubernetes.io/config.mirror";
+/** Whether a pod stands for one that its node was given as a file. */
+export const isMirrorPod = ({ metadata }: Pod): boolean => metadata.annotations?.[mirror] !== undefined;
+
 const emptySpec: PodSpec = { containers: [] };
 
 /** `ValidatePodCreate`, but for the metadata. */
@@ -33,7 +37,8 @@ export function validatePod(pod: Pod): StatusCause[] {
   return [...causes, ...checkProfilesAgree(pod.metadata, spec, "spec")];
 }
 
-function checkPod(pod: Pod, spec: PodSpec): StatusCause[] {
+/** `validatePodMetadataAndSpec`, but for the metadata. */
+export function checkPod(pod: Pod, spec: PodSpec): StatusCause[] {
   const causes = [...checkPodAnnotations(pod.metadata, spec, "metadata.annotations"), ...checkPodSpec(spec, pod.metadata, "spec")];
   if ((spec.serviceAccountName ?? "") === "") {
     (spec.volumes ?? []).forEach((volume, index) => {
@@ -179,8 +184,7 @@ function onlyAdds(next: NodeSelectorTerm, live: NodeSelectorTerm): boolean {
   return starts(next.matchExpressions, expressions) && starts(next.matchFields, fields);
 }
 
-function checkAnnotationChanges(next: Pod, live: Pod): StatusCause[] {
-  const mirror = "kubernetes.io/config.mirror";
+export function checkAnnotationChanges(next: Pod, live: Pod): StatusCause[] {
   const after = next.metadata.annotations?.[mirror];
   const before = live.metadata.annotations?.[mirror];
   if (after === before) return [];

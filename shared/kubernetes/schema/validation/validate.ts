@@ -3,7 +3,7 @@ import { findKind } from "../../resources.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { JsonObject } from "../schema-node.ts";
 import { workloadEntries } from "./kind-entries.ts";
-import type { KindRules, UpdateStage } from "./kind-rules.ts";
+import type { JudgedSubresource, KindRules, UpdateStage } from "./kind-rules.ts";
 import { objectEntries } from "./object-entries.ts";
 import { checkFinalizersKnown, validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
 
@@ -34,12 +34,13 @@ export function validateNew(rules: KindRules, object: JsonObject): StatusCause[]
  * What is wrong with a new state of an object. The generic registry looks at the metadata first, as of a new object and as of a changed
  * one (`rest.BeforeUpdate`); then the kind's strategy does what it does.
  */
-export function validateNext(rules: KindRules, next: JsonObject, live: JsonObject, subresource?: "status"): StatusCause[] {
+export function validateNext(rules: KindRules, next: JsonObject, live: JsonObject, subresource?: JudgedSubresource): StatusCause[] {
   const changes = validateObjectMetaUpdate(metadataOf(next), metadataOf(live));
   const meta = rules.name === undefined ? [] : validateObjectMeta(metadataOf(next), rules.namespaced, "pathSegment");
   const causes = [...meta, ...changes];
   const strict = [...meta, ...checkFinalizersKnown(metadataOf(next))];
   if (subresource === "status") return [...causes, ...changes, ...(rules.status?.(next, live) ?? [])];
+  if (subresource !== undefined) return [...causes, ...changes, ...strict, ...(rules[subresource]?.(next, live) ?? [])];
   for (const stage of rules.stages ?? defaultStages) {
     if (stage === "meta") causes.push(...strict);
     else if (stage === "metaUpdate") causes.push(...changes);
