@@ -119,6 +119,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       return (description?.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address);
     },
     allocatable: () => description?.allocatable ?? {},
+    others: (podUid) => grantedPods().filter(({ metadata }) => metadata.uid !== podUid),
     network,
     configuration: {
       configMap: (cluster, namespace, name) => clusters.get(cluster)?.configMaps.get(`${namespace}/${name}`),
@@ -165,6 +166,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     });
   };
 
+  const grantedPods = (): Pod[] => [...workers.values()].filter(({ finished }) => !finished).map(({ granted }) => granted);
+
   const take = (cluster: string, pod: Pod, running: ReadonlySet<string>): void => {
     const uid = pod.metadata.uid ?? "";
     const known = workers.get(uid);
@@ -176,8 +179,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     const ended = before?.phase === "Succeeded" || before?.phase === "Failed";
     if (ended && pod.metadata.deletionTimestamp === undefined && !running.has(uid)) return;
     const isNew = before === undefined && !running.has(uid);
-    const others = [...workers.values()].filter((worker) => !worker.finished).map((worker) => worker.pod);
-    const refusal = isNew && description !== undefined ? admit(pod, others, description.allocatable) : undefined;
+    const refusal = isNew && description !== undefined ? admit(pod, grantedPods(), description.allocatable) : undefined;
     if (refusal !== undefined) events.pod(cluster, pod, "Warning", refusal.reason, refusal.message);
     const rejected = refusal && { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
     workers.set(uid, createPodWorker({ cluster, pod, rejected, node }));

@@ -2,16 +2,17 @@ import type { EventReport } from "../shared/api/agent/protocol.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Pod } from "../shared/kubernetes/types.ts";
 
+export type ContainerList = "containers" | "initContainers" | "ephemeralContainers";
+
+/** The container of a pod that an event is about. */
+export interface AboutContainer {
+  readonly name: string;
+  readonly list: ContainerList;
+}
+
 export interface AgentEventRecorder {
   /** `container` puts `spec.containers{NAME}` into the event's field path. */
-  pod(
-    cluster: string,
-    pod: Pod,
-    type: "Normal" | "Warning",
-    reason: string,
-    message: string,
-    container?: { name: string; isInit: boolean },
-  ): void;
+  pod(cluster: string, pod: Pod, type: "Normal" | "Warning", reason: string, message: string, container?: AboutContainer): void;
   /** Takes what waits to be sent. */
   take(limit: number): EventReport[];
   /** Gives back what could not be sent. */
@@ -44,7 +45,7 @@ export function createAgentEventRecorder({ clock, onEvent }: { clock: Clock; onE
       const nowMs = clock.now();
       const uid = pod.metadata.uid ?? "";
       if (!allowed(uid, nowMs)) return;
-      const list = container?.isInit === true ? "initContainers" : "containers";
+      const list = container?.list ?? "containers";
       const fieldPath = container === undefined ? undefined : `spec.${list}{${container.name}}`;
       const key = [cluster, uid, fieldPath, type, reason, message].join("\n");
       const now = new Date(nowMs).toISOString().replace(/\.\d{3}Z$/, "Z");

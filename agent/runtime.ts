@@ -21,6 +21,11 @@ export interface ContainerRuntime {
   /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. Resolves when it has ended. */
   stopContainer(containerId: string, graceSeconds: number): Promise<void>;
   removeContainer(containerId: string): Promise<void>;
+  /**
+   * Gives a running container other CPU and memory. Idempotent. Where limits are not enforced there is nothing to do. Throws `RuntimeError`,
+   * then everything is as it was, or as the runtime left it.
+   */
+  updateResources(containerId: string, resources: ContainerSpec["resources"]): Promise<void>;
   /** Runs a command inside to its end (probes, hooks). `output` is stdout and stderr, at most 10 KiB. */
   exec(
     containerId: string,
@@ -74,6 +79,8 @@ export interface ContainerSpec {
   readonly logPath: string;
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** The container whose processes it sees, where the runtime keeps those of containers apart. Absent: its own alone. */
+  readonly targetContainerId?: string;
   readonly security: {
     readonly runAsUser: number | undefined;
     readonly runAsGroup: number | undefined;

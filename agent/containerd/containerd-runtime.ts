@@ -16,7 +16,7 @@ import {
   versionResponse,
 } from "./cri-messages.ts";
 import { createImageStore } from "./image-store.ts";
-import { containerConfigOf, criLabels, sandboxConfigOf, sandboxFactsOf } from "./pod-config.ts";
+import { cgroupResourcesOf, containerConfigOf, criLabels, sandboxConfigOf, sandboxFactsOf } from "./pod-config.ts";
 import { createPodList, sandboxOf } from "./pod-list.ts";
 
 export interface ContainerdRuntimeOptions {
@@ -87,6 +87,13 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
         ),
       ),
     removeContainer: (containerId) => ignoreMissing(cri.call("RuntimeService", "RemoveContainer", { container_id: containerId }, empty)),
+    async updateResources(containerId, resources) {
+      // What decides who is killed first stays as it was at the start.
+      const { oom_score_adj: _, ...linux } = cgroupResourcesOf(resources);
+      await inWords("ResizeError", () =>
+        cri.call("RuntimeService", "UpdateContainerResources", { container_id: containerId, linux }, empty),
+      );
+    },
     exec: (containerId, command, timeoutSeconds) => exec(cri, containerId, command, timeoutSeconds),
     watch(onEvent) {
       const stop = watchContainers({ cri, instance: options.instance, clock: options.clock, log: options.log, onEvent });

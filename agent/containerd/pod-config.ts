@@ -107,7 +107,7 @@ export function containerConfigOf(
     log_path: spec.logPath,
     stdin: spec.stdin,
     tty: spec.tty,
-    linux: { resources: resourcesOf(spec.resources), security_context: securityContextOf(spec.security, sandbox, image) },
+    linux: { resources: cgroupResourcesOf(spec.resources), security_context: securityContextOf(spec, sandbox, image) },
   };
 }
 
@@ -122,7 +122,7 @@ const propagations = {
 const cpuPeriodMicros = 100_000;
 
 /** Millicores to cgroup shares and quota as the kubelet does (`pkg/kubelet/cm/helpers_linux.go`: shares 2 to 262144, quota at least 1 ms). */
-function resourcesOf(resources: ContainerSpec["resources"]): object {
+export function cgroupResourcesOf(resources: ContainerSpec["resources"]): Record<string, string> {
   const shares = Math.min(Math.max(Math.floor((resources.cpuRequestMillis * 1024) / 1000), 2), 262_144);
   return {
     cpu_shares: String(shares),
@@ -137,9 +137,16 @@ function resourcesOf(resources: ContainerSpec["resources"]): object {
   };
 }
 
-function securityContextOf(security: ContainerSpec["security"], sandbox: SandboxFacts, image: CriImage | undefined): object {
+/** Only where a container has processes of its own there is anything to share (kubelet `security_context.go`). */
+function namespacesOf({ targetContainerId }: ContainerSpec, { namespaceOptions }: SandboxFacts): object {
+  if (targetContainerId === undefined || namespaceOptions.pid !== "CONTAINER") return namespaceOptions;
+  return { ...namespaceOptions, pid: "TARGET", target_id: targetContainerId };
+}
+
+function securityContextOf(spec: ContainerSpec, sandbox: SandboxFacts, image: CriImage | undefined): object {
+  const { security } = spec;
   return {
-    namespace_options: sandbox.namespaceOptions,
+    namespace_options: namespacesOf(spec, sandbox),
     privileged: security.privileged,
     readonly_rootfs: security.readOnlyRootFilesystem,
     no_new_privs: security.noNewPrivileges,

@@ -129,6 +129,7 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
     async removeContainer(containerId) {
       find(containerId)?.sandbox.containers.delete(containerId);
     },
+    updateResources: async () => {},
     exec: async () => ({ exitCode: 0, output: "", timedOut: false }),
     watch(onEvent) {
       listeners.add(onEvent);

@@ -1,6 +1,7 @@
 import type { ContainerStatusReport, PodStatusReport } from "../../shared/api/agent/pod-status-report.ts";
 import type { Container, Pod } from "../../shared/kubernetes/types.ts";
-import { isSidecar } from "./decide.ts";
+import { isSidecar, type PodInput } from "./decide.ts";
+import { actualOf, sameResources } from "./resize.ts";
 
 type Condition = PodStatusReport["conditions"][number];
 type Verdict = Omit<Condition, "type" | "lastTransitionTime">;
@@ -20,6 +21,23 @@ export function podConditions(input: ConditionInput): (Verdict & { readonly type
     { type: "Initialized", ...initializedVerdict(input) },
     { type: "Ready", ...readyVerdict(input.pod, containersReady) },
     { type: "ContainersReady", ...containersReady },
+  ];
+}
+
+/** What stands between the resources that a pod asks for and those that it has (KEP-1287); nothing where they are the same. */
+export function resizeConditions({ pod, observed, memory }: PodInput): (Verdict & { readonly type: Condition["type"] })[] {
+  const { pendingResize } = memory;
+  const underWay = [...(pod.spec?.initContainers ?? []).filter(isSidecar), ...(pod.spec?.containers ?? [])].filter((container) => {
+    const running = observed.current.get(container.name);
+    const actual = running?.state.kind === "running" ? actualOf(memory.containers.get(container.name), running.id) : undefined;
+    return actual !== undefined && !sameResources(actual, container.resources);
+  });
+  const failure = underWay.map(({ name }) => memory.containers.get(name)?.resizeFailure).find((each) => each !== undefined);
+  return [
+    ...(pendingResize ? [{ type: "PodResizePending" as const, status: "True" as const, ...pendingResize }] : []),
+    ...(underWay.length > 0
+      ? [{ type: "PodResizeInProgress" as const, status: "True" as const, ...(failure && { reason: "Error", message: failure.message }) }]
+      : []),
   ];
 }
 

@@ -53,6 +53,7 @@ export interface ContainerContext {
   readonly mounts: ContainerSpec["mounts"];
   readonly logPath: string;
   readonly allocatable: Readonly<Record<string, string | number>>;
+  readonly targetContainerId?: string;
 }
 
 /** @throws ContainerConfigError when the security context contradicts itself. */
@@ -80,6 +81,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     logPath: context.logPath,
     tty: container.tty === true,
     stdin: container.stdin === true,
+    ...(context.targetContainerId !== undefined && { targetContainerId: context.targetContainerId }),
     security: {
       runAsUser,
       runAsGroup: own?.runAsGroup ?? shared?.runAsGroup,
@@ -94,7 +96,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
   };
 }
 
-function resourcesOf(pod: Pod, container: Container, allocatable: ContainerContext["allocatable"]): ContainerSpec["resources"] {
+export function resourcesOf(pod: Pod, container: Container, allocatable: ContainerContext["allocatable"]): ContainerSpec["resources"] {
   const requests = container.resources?.requests ?? {};
   const limits = container.resources?.limits ?? {};
   const cpuRequest = requests.cpu ?? limits.cpu;

@@ -1,16 +1,24 @@
 import type { ContainerStateReport, ContainerStatusReport } from "../../shared/api/agent/pod-status-report.ts";
 import type { Container } from "../../shared/kubernetes/types.ts";
+import type { ContainerList } from "../event-recorder.ts";
 import type { RuntimeContainer } from "../runtime.ts";
 import { type Decision, isSidecar, type PodInput } from "./decide.ts";
 import type { ContainerMemory } from "./memory.ts";
+import { actualOf } from "./resize.ts";
 
 export interface ContainerContext {
   readonly input: PodInput;
   readonly decision: Decision;
   /** The scheme of container ids: `containerd`, `process`, `hollow`. */
   readonly runtimeKind: string;
-  readonly isInit: boolean;
+  readonly list: ContainerList;
 }
+
+const statusLists = {
+  containers: "containerStatuses",
+  initContainers: "initContainerStatuses",
+  ephemeralContainers: "ephemeralContainerStatuses",
+} as const;
 
 export const isoSeconds = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
@@ -19,7 +27,7 @@ export function containerStatus(container: Container, context: ContainerContext)
   const { input, decision, runtimeKind } = context;
   const { observed, memory, previous } = input;
   const { name } = container;
-  const old = (context.isInit ? previous?.initContainerStatuses : previous?.containerStatuses)?.find((status) => status.name === name);
+  const old = previous?.[statusLists[context.list]]?.find((status) => status.name === name);
   const latest = observed.latest.get(name);
   const remembered = memory.containers.get(name);
   const held = decision.held.get(name);
@@ -34,7 +42,9 @@ export function containerStatus(container: Container, context: ContainerContext)
     imageID: latest.imageId,
     containerID: `${runtimeKind}://${latest.id}`,
     ...(lastState === undefined ? {} : { lastState }),
+    resources: resourcesOf(container, latest, remembered, old),
   };
+  if (context.list === "ephemeralContainers") return { ...common, state: onceState(latest, remembered, context), ready: false };
   switch (latest.state.kind) {
     case "created":
       return { ...common, state: { waiting: { reason: waitingReason(context) } }, ready: false, started: false };
@@ -45,12 +55,12 @@ export function containerStatus(container: Container, context: ContainerContext)
       const probes = remembered?.probes?.containerId === latest.id ? remembered.probes : undefined;
       const started = probes?.started ?? (container.startupProbe === undefined || old?.started === true);
       const ready = started && (probes?.ready ?? (container.readinessProbe === undefined || old?.ready === true));
-      const counts = !context.isInit || isSidecar(container);
+      const counts = context.list === "containers" || isSidecar(container);
       return { ...common, state: { running: { startedAt: isoSeconds(latest.state.startedAtMs) } }, ready: counts && ready, started };
     }
     case "exited": {
       const end = terminated(latest, remembered, runtimeKind);
-      const ready = context.isInit && !isSidecar(container) && end.exitCode === 0;
+      const ready = context.list === "initContainers" && !isSidecar(container) && end.exitCode === 0;
       if (held === undefined) return { ...common, state: { terminated: end }, ready, started: false };
       return { ...common, state: { waiting: { ...held } }, lastState: { terminated: end }, ready: false, started: false };
     }
@@ -91,8 +101,28 @@ function neverSeen(
   };
 }
 
-function waitingReason({ input, isInit }: ContainerContext): string {
-  return !isInit && (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
+/** Of a container that is neither probed nor started again. */
+function onceState(latest: RuntimeContainer, memory: ContainerMemory | undefined, context: ContainerContext): ContainerStateReport {
+  if (latest.state.kind === "exited") return { terminated: terminated(latest, memory, context.runtimeKind) };
+  if (latest.state.kind === "running") return { running: { startedAt: isoSeconds(latest.state.startedAtMs) } };
+  return { waiting: { reason: waitingReason(context) } };
+}
+
+/** What a running container has; of others, what they have been granted (kubelet `convertContainerStatusResources`). */
+function resourcesOf(
+  container: Container,
+  latest: RuntimeContainer,
+  memory: ContainerMemory | undefined,
+  old: ContainerStatusReport | undefined,
+): NonNullable<ContainerStatusReport["resources"]> {
+  const { requests, limits } = (latest.state.kind === "running" ? actualOf(memory, latest.id) : undefined) ?? container.resources ?? {};
+  const unknown = latest.state.kind === "running" && actualOf(memory, latest.id) === undefined;
+  if (unknown && old?.resources !== undefined && old.containerID?.endsWith(`//${latest.id}`)) return old.resources;
+  return { ...(requests && { requests }), ...(limits && { limits }) };
+}
+
+function waitingReason({ input, list }: ContainerContext): string {
+  return list !== "initContainers" && (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
 }
 
 function terminated(

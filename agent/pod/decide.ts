@@ -1,9 +1,10 @@
 import type { PodStatusReport } from "../../shared/api/agent/pod-status-report.ts";
-import type { Container, Pod } from "../../shared/kubernetes/types.ts";
+import type { Container, EphemeralContainer, Pod } from "../../shared/kubernetes/types.ts";
 import type { RuntimeContainer } from "../runtime.ts";
 import { goSeconds, heldUntil } from "./back-off.ts";
 import type { ContainerMemory, PodMemory } from "./memory.ts";
 import type { ObservedPod } from "./observed.ts";
+import { actualOf, restartsFor, sameResources } from "./resize.ts";
 
 export interface PodInput {
   readonly pod: Pod;
@@ -31,7 +32,10 @@ export type Action =
       readonly name: string;
       readonly deadlineMs: number;
       readonly message: string;
+      /** It is to start again, whatever its pod's policy. */
+      readonly forResize?: boolean;
     }
+  | { readonly kind: "resizeContainer"; readonly container: Container; readonly containerId: string }
   /** Everything has ended: sandboxes, volumes and directories go. */
   | { readonly kind: "cleanUp" };
 
@@ -52,6 +56,8 @@ export function actionKey(action: Action): string {
       return `start:${action.container.name}`;
     case "stopContainer":
       return `stop:${action.containerId}:${action.deadlineMs}`;
+    case "resizeContainer":
+      return `resize:${action.containerId}`;
     case "stopSandbox":
       return `stopSandbox:${action.sandboxId}`;
     default:
@@ -174,6 +180,7 @@ function keepRunning(input: PodInput, plan: Plan): Decision {
     return plan.decision(false);
   }
   const sandboxId = observed.ready.sandbox.id;
+  for (const container of pod.spec?.ephemeralContainers ?? []) startOnce(input, plan, container, sandboxId);
   if (initialize(input, plan, sandboxId)) {
     for (const container of pod.spec?.containers ?? []) keepContainer(input, plan, container, sandboxId, restartsAfter(pod));
   }
@@ -181,14 +188,16 @@ function keepRunning(input: PodInput, plan: Plan): Decision {
 }
 
 /** Every regular container has ended and none will be started again, or initialization failed for good. */
-function isDone({ pod, observed }: PodInput): boolean {
+function isDone({ pod, observed, memory }: PodInput): boolean {
   const policy = pod.spec?.restartPolicy ?? "Always";
   if (policy === "Always") return false;
   const containers = pod.spec?.containers ?? [];
   const regular = (pod.spec?.initContainers ?? []).filter((container) => !isSidecar(container));
   if (policy === "Never" && regular.some(({ name }) => exitCodeOf(observed.latest.get(name)) ?? 0)) return true;
   return containers.every(({ name }) => {
-    const code = exitCodeOf(observed.latest.get(name));
+    const latest = observed.latest.get(name);
+    const code = exitCodeOf(latest);
+    if (latest !== undefined && memory.containers.get(name)?.restartOf === latest.id) return false;
     return code !== undefined && (policy === "Never" || code === 0);
   });
 }
@@ -251,19 +260,20 @@ function keepContainer(
         deadlineMs: nowMs + graceSeconds * 1000,
         message: `Container ${name} failed ${failed.probe} probe, will be restarted`,
       });
-    }
+    } else keepResources({ pod, memory, nowMs }, plan, container, inSandbox.id);
     return;
   }
   const ended = once ? inSandbox : latest;
   const exited = ended?.state.kind === "exited" ? ended.state : undefined;
-  if (exited !== undefined && !restarts(exited.exitCode)) return;
+  const forResize = ended !== undefined && remembered?.restartOf === ended.id;
+  if (exited !== undefined && !forResize && !restarts(exited.exitCode)) return;
   const failure = remembered?.failure;
   if (failure !== undefined) plan.held.set(name, shownFailure(failure, container, plan, nowMs));
   if (failure !== undefined && failure.retryAtMs > nowMs) {
     plan.wake(failure.retryAtMs);
     return;
   }
-  if (exited !== undefined && inSandbox !== undefined) {
+  if (exited !== undefined && inSandbox !== undefined && !forResize) {
     const untilMs = heldUntil(remembered?.crash, exited.finishedAtMs, nowMs);
     if (untilMs !== undefined) {
       plan.held.set(name, {
@@ -277,6 +287,45 @@ function keepContainer(
   const known = previous?.containerStatuses.concat(previous.initContainerStatuses).find((status) => status.name === name);
   const before = latest?.attempt ?? (known?.containerID === undefined ? undefined : known.restartCount);
   plan.add({ kind: "startContainer", container, attempt: before === undefined ? 0 : before + 1, sandboxId });
+}
+
+/** Gives a container what it has been granted since it started, if it wants by starting anew (KEP-1287). */
+function keepResources(
+  { pod, memory, nowMs }: Pick<PodInput, "pod" | "memory" | "nowMs">,
+  plan: Plan,
+  container: Container,
+  containerId: string,
+): void {
+  const { name } = container;
+  const remembered = memory.containers.get(name);
+  const actual = actualOf(remembered, containerId);
+  if (actual === undefined || sameResources(actual, container.resources)) return;
+  if (!restartsFor(container, actual)) {
+    const retryAtMs = remembered?.resizeFailure?.retryAtMs ?? 0;
+    if (retryAtMs > nowMs) plan.wake(retryAtMs);
+    else plan.add({ kind: "resizeContainer", container, containerId });
+    return;
+  }
+  plan.add({
+    ...{ kind: "stopContainer", container, containerId, name, forResize: true },
+    deadlineMs: nowMs + (pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000,
+    message: `Container ${name} resize requires restart`,
+  });
+}
+
+/** Ephemeral containers run as soon as there is a sandbox, and are never started again (KEP-277). */
+function startOnce({ observed, memory, previous, nowMs }: PodInput, plan: Plan, container: EphemeralContainer, sandboxId: string): void {
+  const { name } = container;
+  const latest = observed.latest.get(name);
+  const remembered = memory.containers.get(name);
+  if (latest?.state.kind === "running" && remembered?.startedId !== latest.id)
+    plan.add({ kind: "adoptContainer", container, containerId: latest.id });
+  const known = previous?.ephemeralContainerStatuses?.find((status) => status.name === name);
+  if (latest !== undefined || known?.containerID !== undefined) return;
+  const failure = remembered?.failure;
+  if (failure !== undefined) plan.held.set(name, shownFailure(failure, container, plan, nowMs));
+  if (failure !== undefined && failure.retryAtMs > nowMs) plan.wake(failure.retryAtMs);
+  else plan.add({ kind: "startContainer", container, attempt: 0, sandboxId });
 }
 
 /** How long `ErrImagePull` shows before it reads `ImagePullBackOff`; kubelet shows it until its next look at the pod. */

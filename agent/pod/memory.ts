@@ -1,4 +1,6 @@
+import type { ResourceRequirements } from "../../shared/kubernetes/types.ts";
 import type { BackOff } from "./back-off.ts";
+import type { Allocation, PendingResize } from "./resize.ts";
 
 /** What the agent knows of a pod beyond the runtime's word. Lost with the agent; every part of it is rebuilt or starts over. */
 export interface PodMemory {
@@ -13,6 +15,10 @@ export interface PodMemory {
   readonly volumes: { readonly kind: "unmounted"; readonly retryAtMs: number } | { readonly kind: "mounted" };
   readonly sandboxRetryAtMs: number;
   readonly containers: ReadonlyMap<string, ContainerMemory>;
+  /** What the containers have been granted, while that is not what the pod asks for. */
+  readonly allocation: Allocation | undefined;
+  /** Why it is not granted what it asks for. */
+  readonly pendingResize: PendingResize | undefined;
   /** Keys of actions that are under way (`actionKey`). */
   readonly inFlight: ReadonlySet<string>;
 }
@@ -27,6 +33,12 @@ export interface ContainerMemory {
   readonly probes: ProbeResults | undefined;
   /** Termination messages by runtime container id. */
   readonly messages: ReadonlyMap<string, string>;
+  /** The resources that a runtime container was started with or given since. */
+  readonly actuated?: { readonly containerId: string; readonly resources: ResourceRequirements };
+  /** Why they could not be given last, and when it is tried again. */
+  readonly resizeFailure?: { readonly message: string; readonly retryAtMs: number } | undefined;
+  /** A runtime container that was stopped for a resize: its end is none to its pod. */
+  readonly restartOf?: string;
 }
 
 /** Results for one runtime container; those of an earlier one do not count. */
@@ -58,6 +70,8 @@ export function newPodMemory(startTimeMs: number): PodMemory {
     volumes: { kind: "unmounted", retryAtMs: 0 },
     sandboxRetryAtMs: 0,
     containers: new Map(),
+    allocation: undefined,
+    pendingResize: undefined,
     inFlight: new Set(),
   };
 }

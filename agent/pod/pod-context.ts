@@ -19,6 +19,8 @@ export interface NodeContext {
   readonly log: Log;
   readonly hostIps: readonly string[];
   readonly allocatable: () => Readonly<Record<string, string | number>>;
+  /** What else runs on the node, with the resources that it has been granted. */
+  readonly others: (podUid: string) => readonly Pod[];
   readonly configuration: PodConfiguration;
   /** Absent where pods have no network of their own making. */
   readonly network: PodNetwork | undefined;

@@ -1,5 +1,6 @@
 import type { Container, Pod } from "../../shared/kubernetes/types.ts";
 import { ContainerConfigError, containerEnvironment } from "../environment.ts";
+import type { AboutContainer } from "../event-recorder.ts";
 import { RuntimeError } from "../runtime.ts";
 import { lengthened } from "./back-off.ts";
 import { containerSpec } from "./container-spec.ts";
@@ -10,10 +11,13 @@ export interface StartRequest {
   readonly cluster: string;
   readonly pod: Pod;
   readonly container: Container;
-  readonly isInit: boolean;
+  /** How events name it. */
+  readonly about: AboutContainer;
   readonly attempt: number;
   readonly sandboxId: string;
   readonly podIps: readonly string[];
+  /** Of an ephemeral container: whose processes it is to see; undefined id: that is not there. */
+  readonly target?: { readonly name: string; readonly id: string | undefined };
   readonly memory: ContainerMemory | undefined;
 }
 
@@ -26,9 +30,8 @@ const configRetryMs = 10_000;
 
 /** Image, environment, mounts, start: with kubelet's events and waiting reasons. What goes wrong is an outcome, never thrown. */
 export async function startContainer(request: StartRequest, node: NodeContext): Promise<StartOutcome> {
-  const { cluster, pod, container, isInit, memory = newContainerMemory } = request;
+  const { cluster, pod, container, about, target, memory = newContainerMemory } = request;
   const { clock, events, runtime } = node;
-  const about = { name: container.name, isInit };
   const image = container.image ?? "";
   const warn = (message: string): void => events.pod(cluster, pod, "Warning", "Failed", message, about);
   const failed = (reason: string, message: string, retryMs: number, change: Partial<ContainerMemory> = {}): StartOutcome => {
@@ -59,6 +62,8 @@ export async function startContainer(request: StartRequest, node: NodeContext): 
   }
 
   try {
+    if (target !== undefined && target.id === undefined)
+      throw new RuntimeError("CreateContainerError", `unable to find target container ${target.name}`);
     const place = { podIps: request.podIps, hostIps: node.hostIps, allocatable: node.allocatable() };
     const namespace = pod.metadata.namespace ?? "";
     const environment = containerEnvironment({
@@ -81,6 +86,7 @@ export async function startContainer(request: StartRequest, node: NodeContext): 
       mounts,
       logPath: node.files.logPath(container.name, request.attempt),
       allocatable: node.allocatable(),
+      ...(target?.id !== undefined && { targetContainerId: target.id }),
     });
     const containerId = await runtime.startContainer(request.sandboxId, spec);
     events.pod(cluster, pod, "Normal", "Created", `Created container: ${container.name}`, about);

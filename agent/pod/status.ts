@@ -1,5 +1,5 @@
 import type { PodStatusReport } from "../../shared/api/agent/pod-status-report.ts";
-import { podConditions } from "./conditions.ts";
+import { podConditions, resizeConditions } from "./conditions.ts";
 import { containerStatus, isoSeconds } from "./container-status.ts";
 import { type Decision, evictionOf, type PodInput } from "./decide.ts";
 import { phaseOf } from "./phase.ts";
@@ -20,9 +20,12 @@ export function statusOf(input: PodInput, decision: Decision, host: HostFacts): 
   }
   const context = { input, decision, runtimeKind: host.runtimeKind };
   const initContainerStatuses = (pod.spec?.initContainers ?? []).map((container) =>
-    containerStatus(container, { ...context, isInit: true }),
+    containerStatus(container, { ...context, list: "initContainers" }),
   );
-  const containerStatuses = (pod.spec?.containers ?? []).map((container) => containerStatus(container, { ...context, isInit: false }));
+  const containerStatuses = (pod.spec?.containers ?? []).map((container) => containerStatus(container, { ...context, list: "containers" }));
+  const ephemeralContainerStatuses = pod.spec?.ephemeralContainers?.map((container) =>
+    containerStatus(container, { ...context, list: "ephemeralContainers" }),
+  );
   const statuses = [...initContainerStatuses, ...containerStatuses];
   const eviction = evictionOf(input);
   const ending = input.removed || pod.metadata.deletionTimestamp !== undefined;
@@ -32,7 +35,10 @@ export function statusOf(input: PodInput, decision: Decision, host: HostFacts): 
     decision.finished && ending,
     previous,
   );
-  const conditions = podConditions({ pod, phase, statuses, sandboxReady: observed.ready !== undefined && hasAddress(input) });
+  const conditions = [
+    ...podConditions({ pod, phase, statuses, sandboxReady: observed.ready !== undefined && hasAddress(input) }),
+    ...resizeConditions(input),
+  ];
   const ips = observed.ready?.sandbox.ips ?? (previous?.podIPs ?? []).map(({ ip }) => ip);
   const ended = eviction ?? (previous?.phase === "Failed" ? previous : undefined);
   return {
@@ -49,6 +55,7 @@ export function statusOf(input: PodInput, decision: Decision, host: HostFacts): 
     startTime,
     containerStatuses,
     initContainerStatuses,
+    ...(ephemeralContainerStatuses && { ephemeralContainerStatuses }),
   };
 }
 

@@ -1,17 +1,19 @@
 import { nodeOwnedPodConditions, type PodStatusReport, podStatusReport } from "../../shared/api/agent/pod-status-report.ts";
 import { deepEqual } from "../../shared/kubernetes/deep-equal.ts";
 import type { Container, Pod } from "../../shared/kubernetes/types.ts";
+import type { AboutContainer, ContainerList } from "../event-recorder.ts";
 import type { CheckTarget } from "../probes/check.ts";
 import { type Prober, startProber } from "../probes/prober.ts";
 import type { RuntimeContainer } from "../runtime.ts";
 import { lengthened } from "./back-off.ts";
-import { sandboxSpec } from "./container-spec.ts";
+import { resourcesOf, sandboxSpec } from "./container-spec.ts";
 import { type Action, actionKey, type Decision, decide, exitCodeOf, type PodInput, podFullName } from "./decide.ts";
 import { runHook } from "./hooks.ts";
 import { newPodMemory, type PodMemory, withContainer } from "./memory.ts";
 import { type ObservedPod, observePod } from "./observed.ts";
 import type { NodeContext } from "./pod-context.ts";
-import { startContainer } from "./start-container.ts";
+import { allocationOf, allocationOfStatus, refusalOf, withAllocation } from "./resize.ts";
+import { type StartRequest, startContainer } from "./start-container.ts";
 import { statusOf } from "./status.ts";
 
 /** Drives one pod: looks, decides, acts, reports; again whenever something changed. */
@@ -21,6 +23,8 @@ export interface PodWorker {
   /** Nothing runs and nothing will. */
   readonly finished: boolean;
   readonly observed: ObservedPod | undefined;
+  /** The pod with the resources that it has been granted. */
+  readonly granted: Pod;
   update(pod: Pod): void;
   /** The pod is gone from the API, or its cluster from the pool: it ends as it would by a deletion. */
   remove(): void;
@@ -45,6 +49,8 @@ const volumeRetryMs = { first: 500, last: 122_000 };
 /** kubelet never gives a container less than this to end after its hook. */
 const minimumGraceSeconds = 2;
 const unlimitedHookSeconds = 3600;
+/** How soon a resize that could not be done, or not for now, is looked at again. */
+const resizeRetryMs = 5000;
 
 export function createPodWorker(options: PodWorkerOptions): PodWorker {
   const { cluster, node } = options;
@@ -59,6 +65,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let memory: PodMemory = {
     ...newPodMemory(pod.status?.startTime === undefined ? clock.now() : Date.parse(pod.status.startTime)),
     rejected: options.rejected,
+    allocation: allocationOfStatus(pod),
   };
   const probers = new Map<string, Prober>();
   const hooksRun = new Set<string>();
@@ -72,9 +79,15 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   const uid = pod.metadata.uid ?? "";
 
   const containerOf = (name: string): Container | undefined =>
-    [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find((container) => container.name === name);
-  const isInit = (name: string): boolean => (pod.spec?.initContainers ?? []).some((container) => container.name === name);
-  const about = (name: string) => ({ name, isInit: isInit(name) });
+    [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? []), ...(pod.spec?.ephemeralContainers ?? [])].find(
+      (container) => container.name === name,
+    );
+  const lists: readonly ContainerList[] = ["initContainers", "ephemeralContainers"];
+  const about = (name: string): AboutContainer => ({
+    name,
+    list: lists.find((list) => pod.spec?.[list]?.some((container) => container.name === name)) ?? "containers",
+  });
+  const granted = (): Pod => withAllocation(pod, memory.allocation);
   const podIps = (): readonly string[] => observed?.ready?.sandbox.ips ?? [];
 
   const payloadInput = () => ({
@@ -114,6 +127,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       probes: prober.results,
       failure: undefined,
       image: undefined,
+      ...(known?.resources && { actuated: { containerId, resources: known.resources } }),
     });
   };
 
@@ -158,7 +172,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       case "adoptContainer":
         return watchContainer(action.container, observed?.current.get(action.container.name), action.containerId);
       case "stopContainer":
+        if (action.forResize === true) memory = withContainer(memory, action.name, { restartOf: action.containerId });
         return stop(action);
+      case "resizeContainer":
+        return resize(action);
       case "cleanUp":
         return cleanUp();
     }
@@ -169,17 +186,21 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     const remembered = memory.containers.get(name);
     const last = observed?.latest.get(name);
     const outcome = await startContainer(
-      { cluster, pod, container, isInit: isInit(name), attempt, sandboxId, podIps: podIps(), memory: remembered },
+      {
+        ...{ cluster, pod: granted(), container, about: about(name), attempt, sandboxId, podIps: podIps(), memory: remembered },
+        ...targetOfEphemeral(name),
+      },
       node,
     );
     if (outcome.kind === "failed") {
       memory = withContainer(memory, name, outcome.change);
       return;
     }
-    if (last?.state.kind === "exited") {
+    if (last?.state.kind === "exited" && remembered?.restartOf !== last.id) {
       memory = withContainer(memory, name, { crash: lengthened(remembered?.crash, last.state.finishedAtMs, clock.now()) });
     }
     const { containerId } = outcome;
+    memory = withContainer(memory, name, { actuated: { containerId, resources: container.resources ?? {} }, resizeFailure: undefined });
     const hook = container.lifecycle?.postStart;
     if (hook !== undefined) {
       const problem = await runHook(hook, targetOf(container, containerId), unlimitedHookSeconds, clock);
@@ -196,6 +217,33 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     }
     watchContainer(container, undefined, containerId);
     await forgetOld(name);
+  };
+
+  /** Whose processes an ephemeral container is to see, if it says so. */
+  const targetOfEphemeral = (name: string): Pick<StartRequest, "target"> => {
+    const target = pod.spec?.ephemeralContainers?.find((container) => container.name === name)?.targetContainerName ?? "";
+    if (target === "") return {};
+    const found = observed?.current.get(target);
+    return { target: { name: target, id: found?.state.kind === "running" ? found.id : undefined } };
+  };
+
+  const resize = async ({ container, containerId }: Extract<Action, { kind: "resizeContainer" }>): Promise<void> => {
+    const { name, resources = {} } = container;
+    try {
+      await runtime.updateResources(containerId, resourcesOf(granted(), container, node.allocatable()));
+      memory = withContainer(memory, name, { actuated: { containerId, resources }, resizeFailure: undefined });
+    } catch (error) {
+      const message = messageOf(error);
+      node.log.warn("container not resized", { cluster, pod: podFullName(pod), container: name, reason: message });
+      memory = withContainer(memory, name, { resizeFailure: { message, retryAtMs: clock.now() + resizeRetryMs } });
+    }
+  };
+
+  /** Grants what the pod asks for by now, if the node can. */
+  const judgeResize = (): void => {
+    if (memory.allocation === undefined) return;
+    const pendingResize = refusalOf(pod, node.others(uid), node.allocatable());
+    memory = pendingResize ? { ...memory, pendingResize } : { ...memory, allocation: undefined, pendingResize: undefined };
   };
 
   /** Of the ended containers of a name the newest stays, for its log and `lastState`. */
@@ -277,12 +325,14 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     if (memory.stopDeadlineMs === undefined && (removed || pod.metadata.deletionTimestamp !== undefined)) {
       memory = { ...memory, stopDeadlineMs: clock.now() + graceSeconds() * 1000 };
     }
-    const input: PodInput = { pod, removed, previous, observed, memory, nowMs: clock.now() };
+    judgeResize();
+    const input: PodInput = { pod: granted(), removed, previous, observed, memory, nowMs: clock.now() };
     const decision = decide(input);
     report(input, decision);
     for (const action of decision.actions) perform(action);
     cancelWake?.();
-    const dueMs = Math.min(decision.wakeAtMs ?? Number.POSITIVE_INFINITY, refreshDueMs ?? Number.POSITIVE_INFINITY);
+    const deferredMs = memory.pendingResize?.reason === "Deferred" ? clock.now() + resizeRetryMs : undefined;
+    const dueMs = Math.min(...[decision.wakeAtMs, refreshDueMs, deferredMs].map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
     if (Number.isFinite(dueMs)) {
       cancelWake = clock.after(Math.max(0, dueMs - clock.now()), () => {
         if (refreshDueMs !== undefined && refreshDueMs <= clock.now()) void refresh();
@@ -370,8 +420,13 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     get observed() {
       return observed;
     },
+    get granted() {
+      return granted();
+    },
     update(next) {
+      const held = granted();
       pod = next;
+      memory = { ...memory, allocation: allocationOf(held, next), pendingResize: undefined };
       if (next.metadata.deletionTimestamp !== undefined) {
         const deadlineMs = clock.now() + graceSeconds() * 1000;
         memory = { ...memory, stopDeadlineMs: Math.min(memory.stopDeadlineMs ?? deadlineMs, deadlineMs) };

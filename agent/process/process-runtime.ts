@@ -235,6 +235,8 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       await rm(state.containerDirectory(container), { recursive: true, force: true });
       state.containers.delete(containerId);
     },
+    // Limits are not enforced here, so nothing changes but what the status shows.
+    updateResources: async () => {},
     async exec(containerId, command, timeoutSeconds) {
       const container = state.containers.get(containerId);
       if (container?.started === undefined || container.exit !== undefined) throw new Error("container not running");

@@ -3,6 +3,8 @@ import { z } from "zod";
 const text = z.string().max(8192);
 const time = z.string().max(64);
 
+const amounts = z.record(z.string().max(253), z.union([z.string().max(64), z.number()]));
+
 const containerState = z.object({
   waiting: z.object({ reason: text.exactOptional(), message: text.exactOptional() }).exactOptional(),
   running: z.object({ startedAt: time.exactOptional() }).exactOptional(),
@@ -30,10 +32,14 @@ const containerStatus = z.object({
   imageID: text,
   containerID: text.exactOptional(),
   started: z.boolean().exactOptional(),
+  resources: z.object({ requests: amounts.exactOptional(), limits: amounts.exactOptional() }).exactOptional(),
 });
 
 /** The condition types that belong to the node (kubelet `PodConditionByKubelet`); a report may name no others. */
-export const nodeOwnedPodConditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] as const;
+export const nodeOwnedPodConditions = [
+  ...(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] as const),
+  ...(["PodResizePending", "PodResizeInProgress"] as const),
+] as const;
 
 /** The part of a pod's status that a node reports: everything else of it belongs to others and is kept. */
 export const podStatusReport = z.object({
@@ -56,6 +62,7 @@ export const podStatusReport = z.object({
   startTime: time.exactOptional(),
   containerStatuses: z.array(containerStatus),
   initContainerStatuses: z.array(containerStatus),
+  ephemeralContainerStatuses: z.array(containerStatus).exactOptional(),
 });
 export type PodStatusReport = z.infer<typeof podStatusReport>;
 export type ContainerStatusReport = z.infer<typeof containerStatus>;

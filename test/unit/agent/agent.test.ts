@@ -1,4 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { createHollowRuntime } from "../../../agent/hollow/hollow-runtime.ts";
+import { type ContainerRuntime, RuntimeError } from "../../../agent/runtime.ts";
+import { pods } from "../../../shared/kubernetes/known-resources.ts";
+import type { Pod, ResourceRequirements } from "../../../shared/kubernetes/types.ts";
+import { createFakeClock } from "../controllers/fake-clock.ts";
 import { createAgentBed } from "./agent-bed.ts";
 
 test("a pod bound to the node runs and says so as a kubelet would", async () => {
@@ -151,4 +156,127 @@ test("init containers run in order, a sidecar stays", async () => {
     ["second", true, "terminated"],
   ]);
   await stop();
+});
+
+test("an ephemeral container runs beside the others, once, and its end is none to its pod", async () => {
+  const { addPod, pass, pod, cluster, runtime, restartAgent, stop } = await createAgentBed();
+  await addPod("a");
+  await pass(300);
+  cluster.edit<Pod>(pods, "default", "a", (made) => {
+    return { ...made, spec: { ...(made.spec ?? { containers: [] }), ephemeralContainers: [{ name: "debug", image: "tools" }] } };
+  });
+  await pass(300);
+  expect(pod("a")?.status?.ephemeralContainerStatuses).toMatchObject([
+    { name: "debug", image: "tools", ready: false, restartCount: 0, state: { running: {} } },
+  ]);
+  const [running] = await runtime.list();
+  const debug = running?.containers.find(({ name }) => name === "debug");
+  await runtime.stopContainer(debug?.id ?? "", 0);
+  await pass(300);
+  await restartAgent();
+  await pass(2000);
+  expect(pod("a")?.status).toMatchObject({
+    phase: "Running",
+    containerStatuses: [{ name: "main", ready: true, restartCount: 0 }],
+    ephemeralContainerStatuses: [{ name: "debug", restartCount: 0, state: { terminated: { exitCode: 0 } } }],
+  });
+  await stop();
+});
+
+describe("a resize", () => {
+  const asks = (cpu: string, memory = "1Gi"): ResourceRequirements => ({ requests: { cpu, memory } });
+  const begin = async (more: object = {}, given: Parameters<typeof createAgentBed>[0] = {}) => {
+    const bed = await createAgentBed(given);
+    const resize = (resources: ResourceRequirements): void => {
+      bed.cluster.edit<Pod>(pods, "default", "a", (made) => {
+        const [main] = made.spec?.containers ?? [];
+        return { ...made, spec: { ...made.spec, containers: [{ ...(main ?? { name: "main" }), resources }] } };
+      });
+    };
+    await bed.addPod("a", { containers: [{ name: "main", image: "i", resources: asks("1"), ...more }] });
+    await bed.pass(300);
+    return { ...bed, resize };
+  };
+  const conditionsOf = (pod: Pod | undefined) =>
+    (pod?.status?.conditions ?? [])
+      .filter(({ type }) => type.startsWith("PodResize"))
+      .map(({ type, reason, message }) => [type, reason, message]);
+
+  test("is put into effect without a restart, and then shown", async () => {
+    const { pass, pod, resize, stop } = await begin();
+    expect(pod("a")?.status?.containerStatuses?.[0]?.resources).toEqual(asks("1"));
+    resize(asks("2", "2Gi"));
+    await pass(300);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ restartCount: 0, resources: asks("2", "2Gi"), state: { running: {} } }]);
+    expect(conditionsOf(pod("a"))).toEqual([]);
+    await stop();
+  });
+
+  test("restarts a container that wants it, whatever its pod's policy", async () => {
+    const policy = [{ resourceName: "cpu", restartPolicy: "RestartContainer" }];
+    const { pass, pod, resize, stop } = await begin({ resizePolicy: policy });
+    resize(asks("1", "2Gi"));
+    await pass(300);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ restartCount: 0, resources: asks("1", "2Gi") }]);
+    resize(asks("2", "2Gi"));
+    await pass(1000);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([
+      { restartCount: 1, resources: asks("2", "2Gi"), state: { running: {} }, lastState: { terminated: { exitCode: 0 } } },
+    ]);
+    await stop();
+  });
+
+  test("beyond the node is infeasible; beside others it waits until there is room", async () => {
+    const { addPod, deletePod, pass, pod, resize, stop } = await begin();
+    resize(asks("100"));
+    await pass(300);
+    expect(conditionsOf(pod("a"))).toEqual([
+      ["PodResizePending", "Infeasible", "Node didn't have enough capacity: cpu, requested: 100000, capacity: 2000"],
+    ]);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ resources: asks("1"), state: { running: {} } }]);
+    await addPod("b", { containers: [{ name: "main", image: "i", resources: asks("1") }] });
+    await pass(300);
+    resize(asks("1500m"));
+    await pass(300);
+    expect(conditionsOf(pod("a"))).toEqual([
+      ["PodResizePending", "Deferred", "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000"],
+    ]);
+    await deletePod("b");
+    await pass(6000);
+    expect(conditionsOf(pod("a"))).toEqual([]);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ restartCount: 0, resources: asks("1500m") }]);
+    await stop();
+  });
+
+  test("that the runtime refuses is shown as in progress with its error, and tried again", async () => {
+    const clock = createFakeClock();
+    const runtime = createHollowRuntime({ nodeIndex: 0, clock });
+    let refuses = true;
+    const failing: ContainerRuntime = {
+      ...runtime,
+      async updateResources() {
+        if (refuses) throw new RuntimeError("ResizeError", "cgroup is busy");
+      },
+    };
+    const { pass, pod, resize, stop } = await begin({}, { runtime: failing, clock });
+    resize(asks("2"));
+    await pass(500);
+    expect(conditionsOf(pod("a"))).toEqual([["PodResizeInProgress", "Error", "cgroup is busy"]]);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ resources: asks("1") }]);
+    refuses = false;
+    await pass(6000);
+    expect(conditionsOf(pod("a"))).toEqual([]);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ restartCount: 0, resources: asks("2") }]);
+    await stop();
+  });
+
+  test("that came while the agent was away is put into effect when it is back", async () => {
+    const { pass, pod, resize, restartAgent, stop } = await begin();
+    const restarted = restartAgent();
+    resize(asks("2"));
+    await restarted;
+    await pass(500);
+    expect(pod("a")?.status?.containerStatuses).toMatchObject([{ restartCount: 0, resources: asks("2") }]);
+    await stop();
+  });
 });
