@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { type ApiResponse, isStream, type StreamBody, text } from "../shared/api/response.ts";
+import { type ApiResponse, isStream, isUpgrade, type StreamBody, text, type UpgradeBody } from "../shared/api/response.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { type BufferedAnswer, type LambdaContext, lambdaStreaming, type ResponseStream, type UrlEvent, urlEvent } from "./lambda.ts";
@@ -38,13 +38,15 @@ async function answerTo(
   options: FunctionUrlOptions,
   event: unknown,
   limits: Parameters<FunctionUrlOptions["serve"]>[1],
-): Promise<ApiResponse> {
+): Promise<FunctionAnswer> {
   try {
     const request = urlEvent.parse(event);
-    return compressed(await options.serve(request, limits), request.headers["accept-encoding"]);
+    const { status, headers, body } = await options.serve(request, limits);
+    if (isUpgrade(body)) throw new Error("a function's connection cannot be upgraded");
+    return compressed({ status, headers, body }, request.headers["accept-encoding"]);
   } catch (error) {
     options.ports().log.error("request failed", error);
-    return text(500, "500 Internal Server Error\n");
+    return { ...text(500, ""), body: Buffer.from("500 Internal Server Error\n") };
   }
 }
 
@@ -56,7 +58,9 @@ async function settled({ settle, ports }: FunctionUrlOptions): Promise<void> {
   }
 }
 
-function compressed(answer: ApiResponse, accepted: string | undefined): ApiResponse {
+type FunctionAnswer = Pick<ApiResponse, "status" | "headers"> & { readonly body: Exclude<ApiResponse["body"], UpgradeBody> };
+
+function compressed(answer: FunctionAnswer, accepted: string | undefined): FunctionAnswer {
   const { body } = answer;
   if (isStream(body) || !/\bgzip\b/.test(accepted ?? "") || answer.headers["content-encoding"] !== undefined) return answer;
   const whole = Buffer.isBuffer(body) ? body : Buffer.concat(body);

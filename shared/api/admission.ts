@@ -77,6 +77,13 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
   if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
 }
 
+/** A connection to what an object stands for (`pods/exec`, `services/proxy`): no built-in plugin concerns itself with those. @throws StatusError */
+export async function admitConnection(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
+  if (cluster.mirror.count(mutatingWebhookConfigurations) > 0) await mutateByWebhooks(cluster, attributes, new Reinvocation(), false);
+  if (cluster.mirror.count(validatingAdmissionPolicyBindings) > 0) await validateByPolicies(cluster, attributes);
+  if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
+}
+
 /** What is no write of an object of its own: a deletion, or a create below an object (`pods/eviction`). Both phases are asked. @throws StatusError */
 export async function admitRequest(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   await mutateAdmitted(cluster, attributes);

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 /** What the host hands in: one HTTP request, whatever carried it. Header names are lower case. */
 export interface ApiRequest {
   readonly method: string;
@@ -8,7 +10,21 @@ export interface ApiRequest {
   headersFrom(prefix: string): readonly (readonly [name: string, value: string])[];
   /** The whole body, at most `limit` bytes. @throws StatusError `RequestEntityTooLarge` */
   body(limit: number): Promise<Buffer>;
+  /** The path above `url`, e.g. `/clusters/c1`. Absent: none. */
+  readonly root?: string | undefined;
+  /** The body as it comes, instead of `body`. Absent: this host has it whole only. */
+  readonly stream?: (() => Readable) | undefined;
+  /** Who sent it, as far as the host knows. */
+  readonly clientAddress?: string | undefined;
+  /** Calls once when the answer has been sent or its receiver has gone. */
+  readonly onClosed?: ((listener: () => void) => void) | undefined;
+  /** The client asks to go on in another protocol, and the host can: an answer may be an `UpgradeBody`. */
+  readonly upgradable?: boolean;
 }
+
+/** The paths of requests that may be upgraded; elsewhere the wish is ignored, as HTTP allows, and e.g. a watch by WebSocket gets a plain stream. */
+export const mayUpgrade = (path: string): boolean =>
+  /\/(?:pods\/[^/]+\/(?:exec|attach|portforward)|(?:pods|services|nodes)\/[^/]+\/proxy(?:\/.*)?)$/.test(path.split("?")[0] ?? "");
 
 /** The parts of a Kubernetes API path, as `RequestInfoFactory.NewRequestInfo` of k8s.io/apiserver splits it. */
 export interface RequestInfo {

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { goQuote } from "../kubernetes/schema/go-text.ts";
 import { isStatus, type StatusDetails, StatusError, type StatusReason, UnexplainedError } from "../kubernetes/status-error.ts";
 import { isStoreError } from "../store/store.ts";
@@ -7,7 +8,9 @@ import type { ResourceRequest } from "./request-info.ts";
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | readonly Buffer[] | StreamBody;
+  /** Each a `Set-Cookie` of its own: of what was proxied. */
+  readonly cookies?: readonly string[];
+  readonly body: Buffer | readonly Buffer[] | StreamBody | UpgradeBody;
 }
 
 /** Where a streaming answer writes to. `write` answers false when the receiver is slow: wait for `drained`. */
@@ -15,6 +18,8 @@ export interface Sink {
   write(chunk: Buffer): boolean;
   drained(): Promise<void>;
   end(): void;
+  /** Ends it so that the receiver sees that something is missing. Absent: it cannot be told. */
+  abort?(): void;
 }
 
 /** A body that goes on: a watch, a followed log. `start` is called once; the returned function when the receiver has gone. */
@@ -23,6 +28,13 @@ export interface StreamBody {
 }
 
 export const isStream = (body: ApiResponse["body"]): body is StreamBody => "start" in body;
+
+/** After a 101 the connection is its taker's, which ends it. Answered to requests that are `upgradable` alone. */
+export interface UpgradeBody {
+  readonly take: (connection: Duplex) => void;
+}
+
+export const isUpgrade = (body: ApiResponse["body"]): body is UpgradeBody => "take" in body;
 
 const jsonHeaders = { "content-type": "application/json", "cache-control": "no-cache, private" } as const;
 

@@ -134,6 +134,21 @@ class RequestBelow implements ApiRequest {
     this.url = url;
     this.#request = request;
   }
+  get root(): string {
+    return this.#request.url.slice(0, this.#request.url.length - this.url.length);
+  }
+  get stream(): ApiRequest["stream"] {
+    return this.#request.stream?.bind(this.#request);
+  }
+  get onClosed(): ApiRequest["onClosed"] {
+    return this.#request.onClosed?.bind(this.#request);
+  }
+  get clientAddress(): string | undefined {
+    return this.#request.clientAddress;
+  }
+  get upgradable(): boolean {
+    return this.#request.upgradable === true;
+  }
   get method(): string {
     return this.#request.method;
   }

@@ -27,7 +27,9 @@ interface Common {
 export type AdmissionAttributes =
   | (Common & { readonly operation: "CREATE"; readonly object: KubernetesObject; readonly oldObject?: undefined })
   | (Common & { readonly operation: "UPDATE"; readonly object: KubernetesObject; readonly oldObject: KubernetesObject })
-  | (Common & { readonly operation: "DELETE"; readonly object?: undefined; readonly oldObject: KubernetesObject });
+  | (Common & { readonly operation: "DELETE"; readonly object?: undefined; readonly oldObject: KubernetesObject })
+  /** `object`: the options of the connection (`PodExecOptions`), which have no metadata of their own. */
+  | (Common & { readonly operation: "CONNECT"; readonly object: KubernetesObject; readonly oldObject?: undefined });
 
 /** A built-in plugin of kube-apiserver. Absent functions: it has nothing to do in that phase. */
 export interface AdmissionPlugin {

@@ -24,7 +24,8 @@ export function concernsQuota(
   { mirror }: ApiCluster,
   { operation, definition, subresource, namespace, object, oldObject }: AdmissionAttributes,
 ): boolean {
-  if (!definition.namespaced || operation === "DELETE" || mirror.count(resourceQuotas, namespace) === 0) return false;
+  if (!definition.namespaced || operation === "DELETE" || operation === "CONNECT" || mirror.count(resourceQuotas, namespace) === 0)
+    return false;
   switch (collectionOf(definition)) {
     case "pods":
       if (operation === "CREATE") return subresource === "";
@@ -48,7 +49,7 @@ const isTerminating = (object: object): boolean => ((object as Pod).spec?.active
 export async function chargeQuotas(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<Operation[]> {
   const { store, mirror, ref } = cluster;
   const { operation, definition, subresource, object, oldObject } = attributes;
-  if (operation === "DELETE") return [];
+  if (operation === "DELETE" || operation === "CONNECT") return [];
   const keys = mirror.list(resourceQuotas, attributes.namespace).map(({ key }) => key);
   const found = await store.latest(ref, keys, ({ namespace, name }) => mirror.get(resourceQuotas, namespace, name));
   const quotas = found.filter((stored) => stored !== undefined && matches(stored, attributes, object)) as StoredObject[];

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
@@ -5,6 +6,7 @@ import type { Clock } from "../../clock.ts";
 import { StatusError, type StatusReason, statusCodes } from "../../kubernetes/status-error.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { createNodeRegistry, type WaitingNode } from "./node-registry.ts";
+import type { NodeTunnels, TunnelSession } from "./node-tunnels.ts";
 import type { CredentialCheck, JoinRefusal, NodeIdentity, NodePool, PodTokenIssuer, PoolCluster } from "./ports.ts";
 import { AgentProblem, problemResponse } from "./problem.ts";
 import {
@@ -20,6 +22,7 @@ import {
   type SyncResponse,
   syncBatchRequest,
   syncRequest,
+  tunnelProtocol,
 } from "./protocol.ts";
 import type { StreamBroker } from "./stream-broker.ts";
 import { answerTokenRequests, applySync } from "./sync-node.ts";
@@ -28,6 +31,8 @@ export interface AgentApiPorts {
   readonly pool: NodePool;
   readonly tokens: PodTokenIssuer;
   readonly streams: StreamBroker;
+  /** For hosts that agents can open tunnels to. */
+  readonly tunnels?: TunnelPorts;
   /** For hosts that do not hold calls: how a call learns without looking that nothing is new. */
   readonly changes?: NodeChanges;
   /** For hosts whose own certificate does not name the cluster's API server. @throws StatusError `BadRequest` */
@@ -36,6 +41,11 @@ export interface AgentApiPorts {
   readonly log: Log;
   /** A fresh unique text: marks of another server process are told apart by it. */
   readonly newId: () => string;
+}
+
+export interface TunnelPorts {
+  readonly tunnels: Pick<NodeTunnels, "accept">;
+  createSession(connection: Duplex): TunnelSession;
 }
 
 export interface NodeChanges {
@@ -68,8 +78,15 @@ const refusals: Record<JoinRefusal, readonly [status: number, title: string]> = 
   "name-taken": [409, "Another machine of the pool has this name"],
 };
 
+export interface AgentApi {
+  readonly app: Hono;
+  /** A connection that an agent wants to be a tunnel; `accept` switches its protocol. Answers the refusal, if it is one. */
+  acceptTunnel(path: string, header: (name: string) => string | undefined, accept: () => Promise<Duplex>): Promise<Response | undefined>;
+  close(): void;
+}
+
 /** The agent API under `/agent/v1`, and `close`, which ends every held call and stops listening to views. */
-export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOptions> = {}): { app: Hono; close(): void } {
+export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOptions> = {}): AgentApi {
   const { pool, tokens, streams, clock, log } = ports;
   const settings = { ...defaults, ...options };
   const registry = createNodeRegistry({ pool, streams, clock, log, newId: ports.newId, refreshSeconds: settings.statusRefreshSeconds });
@@ -172,7 +189,7 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   });
 
   app.post("/agent/v1/sync", limited, async (c) => {
-    const node = identify(await pool.authenticate(bearer(c.req.raw)));
+    const node = identify(await pool.authenticate(bearerOf(c.req.raw)));
     const request = await parse(c.req.raw, syncRequest);
     if (ports.changes) return c.json(await syncByState(ports.changes, node, request, c.req.raw.signal));
     const reported = await report(node, request);
@@ -212,14 +229,14 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   });
 
   app.post(agentPaths.certificate, limited, async (c) => {
-    identify(await pool.authenticate(bearer(c.req.raw)));
+    identify(await pool.authenticate(bearerOf(c.req.raw)));
     const { publicKeyPem } = await parse(c.req.raw, certificateRequest);
     if (!ports.certify) throw new AgentProblem(404, "Pods reach this server under the cluster's own names");
     return c.json(await ports.certify(publicKeyPem));
   });
 
   app.post("/agent/v1/streams/:id", async (c) => {
-    const node = identify(await pool.authenticate(bearer(c.req.raw)));
+    const node = identify(await pool.authenticate(bearerOf(c.req.raw)));
     const id = c.req.param("id");
     const refused = c.req.header("content-type")?.startsWith("application/problem+json") ?? false;
     const outcome = refused
@@ -234,8 +251,27 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     discardBody(req.raw);
     return problemResponse(problemOf(error, log, ports.newId));
   });
-  return { app, close: () => registry.close() };
+  return {
+    app,
+    async acceptTunnel(path, header, accept) {
+      try {
+        if (!ports.tunnels) throw new AgentProblem(404, "No such path in the agent API");
+        const node = identify(await pool.authenticate(bearer(header("authorization") ?? "")));
+        if (header("upgrade")?.toLowerCase() !== tunnelProtocol)
+          throw new AgentProblem(400, `The connection must become a ${tunnelProtocol}`);
+        const id = tunnelId(path) ?? "";
+        ports.tunnels.tunnels.accept(node, id, ports.tunnels.createSession(await accept()));
+        return undefined;
+      } catch (error) {
+        return problemResponse(problemOf(error, log, ports.newId));
+      }
+    },
+    close: () => registry.close(),
+  };
 }
+
+/** The stream request that a tunnel answers; undefined: it is another path. */
+export const tunnelId = (path: string): string | undefined => /^\/agent\/v1\/tunnels\/([A-Za-z0-9._-]+)$/.exec(path)?.[1];
 
 /** A call that carries nothing up but that the node is there. */
 const saysNothing = ({ node, statuses, ended, events, tokenRequests }: SyncRequest): boolean =>
@@ -252,8 +288,10 @@ const waitingNode = (node: NodeIdentity, { marks = {}, routes = false, peersMark
   ...{ node, marks, routes, peersMark },
 });
 
-function bearer(request: Request): string {
-  const match = /^Bearer (\S+)$/i.exec(request.headers.get("authorization") ?? "");
+const bearerOf = ({ headers }: Request): string => bearer(headers.get("authorization") ?? "");
+
+function bearer(authorization: string): string {
+  const match = /^Bearer (\S+)$/i.exec(authorization);
   if (match?.[1] === undefined) throw new AgentProblem(401, "A node credential is needed");
   return match[1];
 }

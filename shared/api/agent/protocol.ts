@@ -15,6 +15,8 @@ export const agentPaths = {
   /** Where the server's own certificate is not the cluster's: a certificate under which the node stands for the API server. */
   certificate: "/agent/v1/certificate",
   stream: (id: string) => `/agent/v1/streams/${encodeURIComponent(id)}`,
+  /** `GET` with `Upgrade: coracle-tunnel`: the answer to a stream of kind `tunnel`. From the 101 on, the server is an HTTP/2 client and the agent its server. */
+  tunnel: (id: string) => `/agent/v1/tunnels/${encodeURIComponent(id)}`,
 } as const;
 
 export const agentLimits = {
@@ -216,9 +218,28 @@ export type LogOptions = z.infer<typeof logOptions>;
 
 const streamTarget = { cluster: name, namespace: name, pod: name, podUid: z.string(), container: name };
 
-/** What a caller of the cluster API wants from a container. Later kinds (exec, attach, port-forward) join this union. */
-export const streamRequest = z.discriminatedUnion("kind", [z.object({ kind: z.literal("log"), ...streamTarget, options: logOptions })]);
+const logRequest = z.object({ kind: z.literal("log"), ...streamTarget, options: logOptions });
+export type LogRequest = z.infer<typeof logRequest>;
+
+/** What a caller of the cluster API wants from a container; `tunnel`: a connection for all that has bytes in both directions. */
+export const streamRequest = z.discriminatedUnion("kind", [logRequest, z.object({ kind: z.literal("tunnel") })]);
 export type StreamRequest = z.infer<typeof streamRequest>;
+
+export const tunnelProtocol = "coracle-tunnel";
+/** The header of a `CONNECT` (RFC 9113 §8.5) through a tunnel that says what to connect to: a `TunnelTarget` as JSON. */
+export const tunnelTargetHeader = "coracle-target";
+const port = z.number().int().min(1).max(65535);
+
+/** Everything is seen as one cluster of the node's pool sees it. */
+export const tunnelTarget = z.discriminatedUnion("kind", [
+  /** The node's own HTTP server: kubelet's paths (`agent/streams/node-server.ts`). */
+  z.object({ kind: z.literal("node"), cluster: name }),
+  /** A port at the address of a pod. */
+  z.object({ kind: z.literal("pod"), cluster: name, podUid: z.string().min(1).max(253), port }),
+  /** A port at the machine's own address. */
+  z.object({ kind: z.literal("machine"), cluster: name, port }),
+]);
+export type TunnelTarget = z.infer<typeof tunnelTarget>;
 
 /** A request the agent answers by `POST streams/{id}`. One of a kind it does not know is answered with a 501 problem. */
 export const pendingStream = z.looseObject({ id: z.string().min(1), kind: z.string() });

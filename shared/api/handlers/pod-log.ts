@@ -3,6 +3,7 @@ import type { Pod } from "../../kubernetes/types.ts";
 import type { Call } from "../cluster-api.ts";
 import { isTrue } from "../request-info.ts";
 import type { ApiResponse, Sink } from "../response.ts";
+import { chooseContainer } from "./connect/container.ts";
 import { findLive } from "./read.ts";
 
 /** `GET pods/{name}/log`: plain text from the node, as long as it goes. */
@@ -44,23 +45,6 @@ const invalidOption = (name: string, field: string, message: string): StatusErro
     kind: "PodLogOptions",
     causes: [{ reason: "FieldValueInvalid", message, field }],
   });
-
-function chooseContainer(pod: Pod, asked: string, podName: string): string {
-  const { spec } = pod;
-  const names = [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])].map(
-    ({ name }) => name,
-  );
-  if (asked !== "") {
-    if (!names.includes(asked)) throw new StatusError("BadRequest", `container ${asked} is not valid for pod ${podName}`);
-    return asked;
-  }
-  const [only, ...more] = (spec?.containers ?? []).map(({ name }) => name);
-  if (only !== undefined && more.length === 0) return only;
-  const own = (spec?.containers ?? []).map(({ name }) => name).join(" ");
-  const initial = (spec?.initContainers ?? []).map(({ name }) => name).join(" ");
-  const rest = initial === "" ? "" : ` or one of the init containers: [${initial}]`;
-  throw new StatusError("BadRequest", `a container name must be specified for pod ${podName}, choose one of: [${own}]${rest}`);
-}
 
 function textResponse(stream: ReadableStream<Uint8Array>): ApiResponse {
   return {

@@ -20,6 +20,8 @@ import { respond, respondWith } from "../rendering.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
 import { applierOf, applyMediaType, parseConfiguration, refuseManagedFields } from "./apply.ts";
+import { streamToPod } from "./connect/pod-streams.ts";
+import { proxyTo } from "./connect/proxy.ts";
 import { readPodLog } from "./pod-log.ts";
 import { encoderFor, findLive } from "./read.ts";
 import { requestToken } from "./tokens.ts";
@@ -44,6 +46,8 @@ export async function handleSubresource(call: Call): Promise<ApiResponse> {
   if (full === "pods/eviction" && method === "POST") return evictPod(call);
   if (full === "serviceaccounts/token" && method === "POST") return requestToken(call);
   if (target.subresource === "scale") return handleScale(call);
+  if (full === "pods/exec" || full === "pods/attach" || full === "pods/portforward") return streamToPod(call);
+  if (target.subresource === "proxy" && definition.group === "") return proxyTo(call);
   const update = plainUpdates[target.subresource];
   if (update === undefined) throw methodNotAllowed();
   if (method === "PUT") return updateOne(call, update);

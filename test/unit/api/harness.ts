@@ -8,7 +8,7 @@ import { createClusterTokens } from "../../../shared/api/cluster-tokens.ts";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { Registry } from "../../../shared/api/registry.ts";
 import { ResourceCatalog } from "../../../shared/api/resource-catalog.ts";
-import { isStream } from "../../../shared/api/response.ts";
+import { isStream, isUpgrade } from "../../../shared/api/response.ts";
 import { createNodeAuthorizer } from "../../../shared/auth/node-authorizer.ts";
 import { createRbacAuthorizer } from "../../../shared/auth/rbac.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
@@ -85,7 +85,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
     async call(method, url, body, headers = {}, user = admin) {
       const answer = await serveCluster(served, request(method, url, body, headers), user, (error) => unknown.push(error));
       if (unknown.length > 0) throw unknown.pop();
-      if (isStream(answer.body)) throw new Error("a stream: use watch");
+      if (isStream(answer.body) || isUpgrade(answer.body)) throw new Error("a stream: use watch");
       const text = (Buffer.isBuffer(answer.body) ? answer.body : Buffer.concat(answer.body)).toString();
       return {
         status: answer.status,

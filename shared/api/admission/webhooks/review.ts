@@ -87,13 +87,13 @@ export function requestOf(
     object: object ?? null,
     oldObject: oldObject ?? null,
     dryRun: context.dryRun,
-    options: optionsOf(attributes),
+    options: attributes.operation === "CONNECT" ? null : optionsOf(attributes.operation, attributes),
   };
 }
 
 const optionsKinds = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" } as const;
 
-function optionsOf({ operation, context: { dryRun, fieldManager } }: AdmissionAttributes): object {
+function optionsOf(operation: keyof typeof optionsKinds, { context: { dryRun, fieldManager } }: AdmissionAttributes): object {
   return {
     kind: optionsKinds[operation],
     apiVersion: "meta.k8s.io/v1",

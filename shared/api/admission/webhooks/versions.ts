@@ -28,11 +28,15 @@ export async function inVersionOf(
 
 /** A copy of a request's object as a client of `resource` would see it: in its version, and as a Scale where that is what is written. */
 export function shownAs(
-  { definition, subresource }: AdmissionAttributes,
+  { definition, operation, subresource }: AdmissionAttributes,
   resource: ResourceDefinition,
   object: KubernetesObject | undefined,
 ): KubernetesObject | undefined {
   if (!object) return undefined;
+  if (operation === "CONNECT") {
+    const { metadata: _, ...options } = object;
+    return options as KubernetesObject;
+  }
   if (subresource === "scale") return scaleOf(definition, object) as KubernetesObject;
   const copy = cloneJson(object);
   const { apiVersion = apiVersionOf(definition) } = object;

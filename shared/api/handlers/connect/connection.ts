@@ -1,0 +1,42 @@
+import type { Duplex } from "node:stream";
+import type { KubernetesObject } from "../../../kubernetes/object.ts";
+import { storageResource } from "../../../kubernetes/resources.ts";
+import { StatusError, UnexplainedError } from "../../../kubernetes/status-error.ts";
+import { admitConnection } from "../../admission.ts";
+import type { Call } from "../../cluster-api.ts";
+import { ConnectError, type ConnectTarget } from "../../pod-streams.ts";
+
+/** What stands before every connection (`ConnectResource` of k8s.io/apiserver): its options are admitted. @throws StatusError */
+export async function admitOptions(call: Call, options: Readonly<Record<string, unknown>>): Promise<void> {
+  const { served, definition, target, user, info, warnings } = call;
+  if (info.query.get("dryRun")) throw new StatusError("BadRequest", "dryRun is not supported");
+  const { group, version, kind } = definition.subresources.find(({ name }) => name === target.subresource) ?? definition;
+  const object: KubernetesObject = { kind, apiVersion: group === "" ? version : `${group}/${version}`, metadata: {}, ...options };
+  await admitConnection(served.cluster, {
+    operation: "CONNECT",
+    served: definition,
+    definition: storageResource(definition) ?? definition,
+    subresource: target.subresource,
+    namespace: target.namespace,
+    name: target.name,
+    context: { user, dryRun: false, warn: (text) => warnings.push(text), authorizer: served.authorizer },
+    schema: undefined,
+    object,
+  });
+}
+
+/** @throws StatusError where this host has no connections, or none to this node; ConnectError */
+export async function connect({ served }: Call, nodeName: string, target: ConnectTarget): Promise<Duplex> {
+  const { podStreams } = served;
+  if (podStreams.connect === undefined)
+    throw new StatusError(
+      "MethodNotAllowed",
+      "this address is a function's, which cannot hold a connection to a node: exec, attach, portforward and proxy are served by a Coracle server (a container or a process), not by functions",
+      {},
+    );
+  return podStreams.connect(nodeName, target);
+}
+
+/** A failure to reach a node in the words in which kube-apiserver tells it. */
+export const dialing = (error: unknown): unknown =>
+  error instanceof ConnectError ? new UnexplainedError(`error dialing backend: ${error.message}`) : error;
