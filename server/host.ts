@@ -2,7 +2,8 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { createAgentApi } from "../shared/api/agent/agent-api.ts";
+import { createAgentApi, tunnelId } from "../shared/api/agent/agent-api.ts";
+import { createNodeTunnels } from "../shared/api/agent/node-tunnels.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
 import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
@@ -11,6 +12,7 @@ import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { createAddressGuard } from "../shared/host/address-guard.ts";
 import { createHostBase } from "../shared/host/base.ts";
+import { createTunnelSession } from "../shared/host/http2-tunnel.ts";
 import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
@@ -62,6 +64,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   let url = "";
   const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
   const broker = createStreamBroker({ clock, newId: randomUUID });
+  const tunnels = createNodeTunnels({ broker, clock });
   const webhooks = new HttpsWebhookCaller({
     mayConnect: settings.webhooksToPrivateAddresses ? () => true : createAddressGuard(settings.webhookNetworks),
     resolve: async (hostname) => (await lookup(hostname, { all: true })).map(({ address }) => address),
@@ -78,7 +81,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     documents: new Documents("127.0.0.1"),
     webhooks,
     meter: () => platform.meter,
-    podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror),
+    podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror, tunnels),
     loopsOf: (runtime) =>
       createLoops(runtime, {
         clock,
@@ -132,6 +135,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         tokens.issueServiceAccountToken({ ...toTokenRequest(request), cluster: { tenant, cluster } }),
     },
     streams: broker,
+    tunnels: { tunnels, createSession: (connection) => createTunnelSession(connection, clock) },
     clock,
     log,
     newId: randomUUID,
@@ -152,6 +156,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     cert: data.serverCertificatePem,
     clusterApi: createClusterSurface({ directory, tokens, clock, log, requestId: randomUUID, meter: platform.meter }),
     fetch: (request) => surfaceOf(request.url).fetch(request),
+    tunnel: { isTunnelPath: (path) => tunnelId(path) !== undefined, accept: agentApi.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
   try {
@@ -176,6 +181,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     async close() {
       await agents.close();
       agentApi.close();
+      tunnels.close();
       await platform.stop();
       server.close();
       server.closeAllConnections();

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { Duplex, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { ApiRequest } from "../shared/api/request-info.ts";
-import { type ApiResponse, isStream, type Sink, type StreamBody } from "../shared/api/response.ts";
+import { type ApiResponse, isStream, isUpgrade, type Sink, type StreamBody } from "../shared/api/response.ts";
 import { isClusterPath } from "../shared/api/surface.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { SegmentedGzip } from "./segmented-gzip.ts";
+import { type AcceptTunnel, type Failed, headerOf, takeUpgrades, wantsUpgrade } from "./upgrades.ts";
 
 /** kube-apiserver compresses answers from this size on, at the fastest level. */
 const compressFromBytes = 128 * 1024;
@@ -22,24 +23,33 @@ export interface HttpOptions {
   readonly clusterApi: (request: ApiRequest) => Promise<ApiResponse>;
   /** Everything that is not the cluster API. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Takes an agent's connection over, or refuses it as a request that is not upgraded. Absent: agents open none. */
+  readonly tunnel?: AcceptTunnel;
   /** An answer could not be sent. Whoever asked is told (500) when nothing was sent yet, and cut off otherwise; the process goes on. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
-export function createHttpServer({ key, cert, clusterApi, fetch, onError }: HttpOptions): Server {
+export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
   const parts: Parts = { framing: createFraming(), gzip: new SegmentedGzip() };
   const underWay = new WeakMap<Duplex, ServerResponse>();
-  const server = createServer({ key, cert, ALPNProtocols: ["http/1.1"] }, (request, response) => {
-    underWay.set(request.socket, response);
-    const fail = (error: unknown): void => {
-      onError(error);
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
-    };
-    if (isClusterPath(request.url ?? "/")) serve(clusterApi, parts, request, response).catch(fail);
-    else void rest(request, response);
+  const failed: Failed = (response) => (error: unknown) => {
+    onError(error);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
+  };
+  const server = createServer(
+    { key, cert, ALPNProtocols: ["http/1.1"], shouldUpgradeCallback: wantsUpgrade(tunnel) },
+    (request, response) => {
+      underWay.set(request.socket, response);
+      if (isClusterPath(request.url ?? "/")) serve(clusterApi, parts, request, response).catch(failed(response));
+      else void rest(request, response);
+    },
+  );
+  takeUpgrades(server, {
+    serve: (request, response, switchTo) => serve(clusterApi, parts, request, response, switchTo),
+    ...{ tunnel, failed },
   });
   server.keepAliveTimeout = keepAliveMs;
   server.headersTimeout = keepAliveMs + 1000;
@@ -66,18 +76,28 @@ async function serve(
   { framing, gzip }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
+  /** Present where the request may be upgraded. */
+  switchTo?: (headers: ApiResponse["headers"]) => Promise<Duplex>,
 ): Promise<void> {
-  const answer = await clusterApi(new IncomingRequest(request));
-  if (response.destroyed) return;
+  const answer = await clusterApi(new IncomingRequest(request, response, switchTo !== undefined));
   const { body } = answer;
+  if (isUpgrade(body)) {
+    if (!switchTo) throw new Error("an answer upgrades a request that cannot be upgraded");
+    return body.take(await switchTo(answer.headers));
+  }
+  if (response.destroyed) return;
   if (isStream(body)) stream(answer, body, response, framing);
   else await send(answer, body, gzip, request, response);
 }
 
 class IncomingRequest implements ApiRequest {
   readonly #message: IncomingMessage;
-  constructor(message: IncomingMessage) {
+  readonly #response: ServerResponse;
+  readonly upgradable: boolean;
+  constructor(message: IncomingMessage, response: ServerResponse, upgradable: boolean) {
     this.#message = message;
+    this.#response = response;
+    this.upgradable = upgradable;
   }
   get method(): string {
     return this.#message.method ?? "GET";
@@ -86,8 +106,16 @@ class IncomingRequest implements ApiRequest {
     return this.#message.url ?? "/";
   }
   header(name: string): string | undefined {
-    const value = this.#message.headers[name];
-    return Array.isArray(value) ? value.join(", ") : value;
+    return headerOf(this.#message, name);
+  }
+  get clientAddress(): string | undefined {
+    return this.#message.socket.remoteAddress;
+  }
+  stream(): Readable {
+    return this.#message;
+  }
+  onClosed(listener: () => void): void {
+    this.#response.once("close", listener);
   }
   headersFrom(prefix: string): [string, string][] {
     for (const name in this.#message.headers) {
@@ -126,21 +154,24 @@ async function send(
 
 /** As text of one byte a letter Node puts it behind the headers and writes both at once: a twentieth of what a small answer costs. */
 function small(
-  { status, headers }: ApiResponse,
+  answer: ApiResponse,
   chunks: readonly Buffer[],
   length: number,
   { method }: IncomingMessage,
   response: ServerResponse,
 ): void {
-  response.writeHead(status, { ...headers, "content-length": length });
+  response.writeHead(answer.status, { ...headersOf(answer), "content-length": length });
   if (method === "HEAD") return void response.end();
   let letters = "";
   for (const chunk of chunks) letters += chunk.toString("latin1");
   response.end(letters, "latin1");
 }
 
+const headersOf = ({ headers, cookies }: ApiResponse): Record<string, string | string[]> | ApiResponse["headers"] =>
+  cookies === undefined ? headers : { ...headers, "set-cookie": [...cookies] };
+
 function whole(answer: ApiResponse, bytes: Buffer, request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(answer.status, { ...answer.headers, "content-length": bytes.length });
+  response.writeHead(answer.status, { ...headersOf(answer), "content-length": bytes.length });
   response.end(request.method === "HEAD" ? undefined : bytes);
 }
 
@@ -188,7 +219,7 @@ function createFraming(): Framing {
 
 /** Past Node's framing, which writes each chunk in three parts; it is left what has no chunks or waits for the answer before it. */
 function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse, framing: Framing): void {
-  response.writeHead(answer.status, answer.headers);
+  response.writeHead(answer.status, headersOf(answer));
   response.flushHeaders();
   let receiver: Writable = response;
   const sink: Sink = {
@@ -199,6 +230,7 @@ function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse,
     },
     drained: () => drained(receiver),
     end: () => response.end(),
+    abort: () => response.destroy(),
   };
   const stop = body.start(sink);
   response.on("close", stop);
