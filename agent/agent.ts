@@ -21,6 +21,7 @@ import type { PodFiles } from "./pod-files.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 import { createRuntimeObserver } from "./runtime-observer.ts";
 import { clusterAddressOf, endpointAddressOf, type ServiceAddress, serviceEnvironment } from "./service-environment.ts";
+import { createNodeStreams } from "./streams/node-streams.ts";
 import { createTokenCache } from "./token-cache.ts";
 import { type AgentTransport, TransportError } from "./transport.ts";
 
@@ -256,17 +257,16 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         await transport.refuseStream(pending.id, { type: "about:blank", title: "Not implemented by this node", status: 501 });
         return;
       }
-      const worker = [...workers.values()].find(
-        ({ cluster, pod }) => cluster === request.data.cluster && pod.metadata.uid === request.data.podUid,
-      );
-      const pods = (await observer.look()).get(request.data.podUid) ?? [];
-      const answer = answerLogRequest(request.data, { pods, worker, files, observer, clock, hollow: runtime.kind === "hollow" });
+      if (request.data.kind === "tunnel") return await streams.serve(await transport.openTunnel(pending.id));
+      const answer = answerLogRequest(request.data, await streams.logContext(request.data.podUid));
       if (answer.kind === "problem") await transport.refuseStream(pending.id, answer.problem);
       else await transport.answerStream(pending.id, answer.body);
     } catch (error) {
       log.debug("stream ended early", { stream: pending.id, cause: String(error) });
     }
   };
+
+  const streams = createNodeStreams({ runtime, observer, workers, files, hostIps: () => node.hostIps, clock, log });
 
   const waiting = (): boolean => statuses.size > 0 || ended.size > 0 || events.size > 0 || tokens.size > 0;
 
@@ -391,6 +391,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       if (stopped) return;
       await flush();
       stopped = true;
+      streams.close();
       endWaiting.abort();
       unwatch();
       pushSoon?.();

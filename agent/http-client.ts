@@ -1,10 +1,12 @@
-import { Readable } from "node:stream";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { type Duplex, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { Agent } from "undici";
-import type { Fetch } from "./transport.ts";
+import type { Fetch, Upgrade } from "./transport.ts";
 
 /** Keeps connections to the server open and shares them between all nodes of the process. `ca`: PEM; absent: the system's. */
-export function createHttpClient(ca: string | undefined): { fetch: Fetch; close(): Promise<void> } {
+export function createHttpClient(ca: string | undefined): { fetch: Fetch; upgrade: Upgrade; close(): Promise<void> } {
   const dispatcher = new Agent({
     // A held call answers late on purpose; each call has its own signal for when it is too late.
     headersTimeout: 0,
@@ -19,6 +21,33 @@ export function createHttpClient(ca: string | undefined): { fetch: Fetch; close(
       const response = await dispatcher.request({ origin, path: pathname, method, headers, body: payload, ...(signal && { signal }) });
       return { status: response.statusCode, text: () => response.body.text() };
     },
+    upgrade: (url, headers, protocol) => upgrade(url, { ca, headers: { ...headers, connection: "Upgrade", upgrade: protocol } }),
     close: () => dispatcher.destroy(),
   };
+}
+
+const upgradeMs = 20_000;
+
+/** A connection of its own: it is given away for good. */
+function upgrade(
+  url: string,
+  { ca, headers }: { readonly ca: string | undefined; readonly headers: Record<string, string> },
+): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const send = url.startsWith("https:") ? httpsRequest : httpRequest;
+    const outgoing = send(url, { headers, agent: false, timeout: upgradeMs, ...(ca !== undefined && { ca }) });
+    outgoing.once("upgrade", (_answer, socket, head) => {
+      socket.setTimeout(0);
+      socket.setNoDelay(true);
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    outgoing.once("response", (answer) => {
+      answer.destroy();
+      reject(new Error(`HTTP ${answer.statusCode}`));
+    });
+    outgoing.once("timeout", () => outgoing.destroy(new Error("no answer in time")));
+    outgoing.once("error", reject);
+    outgoing.end();
+  });
 }

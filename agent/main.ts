@@ -68,7 +68,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   const runtime = await openRuntime(options);
   const http = createHttpClient(options.ca);
-  const transportOptions: HttpTransportOptions = { serverUrl, fetch: http.fetch };
+  const transportOptions: HttpTransportOptions = { serverUrl, fetch: http.fetch, upgrade: http.upgrade };
   let network: Awaited<ReturnType<typeof connectNetwork>> | undefined;
   let gateway: ApiProxy | undefined;
   try {
@@ -238,7 +238,7 @@ const hollowCapacity = { cpu: "32", memory: "256Gi", "ephemeral-storage": "1Ti",
 export async function startHollowFleet(options: HollowFleetOptions): Promise<RunningFleet> {
   const { clock, random, log, stateDirectory } = options;
   const http = createHttpClient(options.ca);
-  const transportOptions: HttpTransportOptions = { serverUrl: options.serverUrl, fetch: http.fetch };
+  const transportOptions: HttpTransportOptions = { serverUrl: options.serverUrl, fetch: http.fetch, upgrade: http.upgrade };
   const transportOf = createBatchingTransports({ ...transportOptions, clock });
   const path = join(stateDirectory, identityFile);
   const identities = await readIdentities(path);

@@ -1,3 +1,5 @@
+import type { Duplex, Readable, Writable } from "node:stream";
+
 /**
  * What the agent needs of whatever runs containers: CRI over containerd, host processes, or nothing at all (hollow).
  * The pod life cycle (restarts, probes, init containers, termination, volumes, environment) is the agent's own and the same for all.
@@ -32,9 +34,37 @@ export interface ContainerRuntime {
     command: readonly string[],
     timeoutSeconds: number,
   ): Promise<{ exitCode: number; output: string; timedOut: boolean }>;
+  /** Reaches into what runs. Absent: nothing runs. */
+  readonly streaming?: StreamingRuntime;
   /** Calls `onEvent` soon after a container or sandbox of a pod changed state; the agent then lists. Missing an event is allowed. */
   watch(onEvent: (podUid: string) => void): () => void;
   close(): Promise<void>;
+}
+
+export interface StreamingRuntime {
+  /** Runs a command inside until its end, or until `gone`. Output is whole when it resolves. @throws RuntimeError when it cannot be run */
+  exec(containerId: string, command: readonly string[], io: ContainerStreams): Promise<{ exitCode: number }>;
+  /** The container's own streams from now on, until it ends or `gone`. @throws RuntimeError when it cannot be attached to */
+  attach(containerId: string, io: ContainerStreams): Promise<void>;
+  /** A connection to a port as the pod itself reaches it at `localhost`. @throws Error in the words of a dialer */
+  forward(sandboxId: string, port: number): Promise<Duplex>;
+}
+
+/** The other end of a container's streams. Those that were not asked for are absent. */
+export interface ContainerStreams {
+  readonly stdin: Readable | undefined;
+  readonly stdout: Writable | undefined;
+  /** Absent with a terminal, which has one output. */
+  readonly stderr: Writable | undefined;
+  readonly tty: boolean;
+  onResize(listener: (size: TerminalSize) => void): void;
+  /** Aborted when nobody is there any more. */
+  readonly gone: AbortSignal;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 export interface SandboxSpec {
@@ -81,6 +111,8 @@ export interface ContainerSpec {
   readonly stdin: boolean;
   /** The container whose processes it sees, where the runtime keeps those of containers apart. Absent: its own alone. */
   readonly targetContainerId?: string;
+  /** The input ends with the first who was attached to it. */
+  readonly stdinOnce?: boolean;
   readonly security: {
     readonly runAsUser: number | undefined;
     readonly runAsGroup: number | undefined;

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { z } from "zod";
 import {
   agentPaths,
@@ -12,6 +13,7 @@ import {
   type SyncResponse,
   syncBatchResponse,
   syncResponse,
+  tunnelProtocol,
 } from "../shared/api/agent/protocol.ts";
 
 /** The server could not be reached, or refused: `status` is the HTTP status then. */
@@ -30,6 +32,8 @@ export interface AgentTransport {
   /** Resolves when the server has taken the whole body, or nobody wants it any more. */
   answerStream(id: string, body: ReadableStream<Uint8Array>): Promise<void>;
   refuseStream(id: string, problem: Problem): Promise<void>;
+  /** The connection of a tunnel, its upgrade answered. */
+  openTunnel(id: string): Promise<Duplex>;
 }
 
 export interface PostInit {
@@ -48,10 +52,15 @@ export interface PostAnswer {
 /** What the agent needs of `fetch`: its HTTP client (`http-client.ts`), or an application's own in a test. */
 export type Fetch = (url: string, init: PostInit) => Promise<PostAnswer>;
 
+/** Opens a connection that goes on in another protocol. */
+export type Upgrade = (url: string, headers: Record<string, string>, protocol: string) => Promise<Duplex>;
+
 export interface HttpTransportOptions {
   /** Without a path. */
   readonly serverUrl: string;
   readonly fetch: Fetch;
+  /** Absent: no tunnels. */
+  readonly upgrade?: Upgrade;
 }
 
 const answerSlackSeconds = 20;
@@ -87,6 +96,15 @@ export function createHttpTransport(options: HttpTransportOptions, credential: s
     async refuseStream(id, problem) {
       const type = "application/problem+json";
       await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds });
+    },
+    async openTunnel(id) {
+      const { serverUrl, upgrade } = options;
+      if (upgrade === undefined) throw new TransportError("this agent opens no tunnels");
+      try {
+        return await upgrade(new URL(agentPaths.tunnel(id), serverUrl).href, { authorization: `Bearer ${credential}` }, tunnelProtocol);
+      } catch (error) {
+        throw new TransportError(`the server at ${serverUrl} takes no tunnel`, undefined, error);
+      }
     },
   };
 }

@@ -18,6 +18,7 @@ import {
 import { createImageStore } from "./image-store.ts";
 import { cgroupResourcesOf, containerConfigOf, criLabels, sandboxConfigOf, sandboxFactsOf } from "./pod-config.ts";
 import { createPodList, sandboxOf } from "./pod-list.ts";
+import { createCriStreaming } from "./streaming.ts";
 
 export interface ContainerdRuntimeOptions {
   /** `unix:///run/containerd/containerd.sock`. */
@@ -95,6 +96,7 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
       );
     },
     exec: (containerId, command, timeoutSeconds) => exec(cri, containerId, command, timeoutSeconds),
+    streaming: createCriStreaming(cri),
     watch(onEvent) {
       const stop = watchContainers({ cri, instance: options.instance, clock: options.clock, log: options.log, onEvent });
       const end = (): void => {

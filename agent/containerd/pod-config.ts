@@ -106,6 +106,7 @@ export function containerConfigOf(
     annotations: { [annotations.image]: spec.image },
     log_path: spec.logPath,
     stdin: spec.stdin,
+    stdin_once: spec.stdinOnce === true,
     tty: spec.tty,
     linux: { resources: cgroupResourcesOf(spec.resources), security_context: securityContextOf(spec, sandbox, image) },
   };

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Problem, StreamRequest } from "../../shared/api/agent/protocol.ts";
+import type { LogRequest, Problem } from "../../shared/api/agent/protocol.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { observePod } from "../pod/observed.ts";
 import type { PodWorker } from "../pod/worker.ts";
@@ -25,7 +25,7 @@ export type LogAnswer =
 const runningCheckMs = 500;
 
 /** The log that was asked for, or why there is none, in kubelet's words. */
-export function answerLogRequest(request: StreamRequest, context: LogContext): LogAnswer {
+export function answerLogRequest(request: LogRequest, context: LogContext): LogAnswer {
   const { container: name, pod: podName, namespace, podUid, options } = request;
   const refuse = (status: number, detail: string): LogAnswer => ({
     kind: "problem",

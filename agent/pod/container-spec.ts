@@ -82,6 +82,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     tty: container.tty === true,
     stdin: container.stdin === true,
     ...(context.targetContainerId !== undefined && { targetContainerId: context.targetContainerId }),
+    stdinOnce: container.stdinOnce === true,
     security: {
       runAsUser,
       runAsGroup: own?.runAsGroup ?? shared?.runAsGroup,

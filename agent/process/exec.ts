@@ -1,33 +1,18 @@
 import { spawn } from "node:child_process";
-import { readFile, readlink } from "node:fs/promises";
-import type { Isolation } from "./launch.ts";
-import type { ExecSecurity } from "./state.ts";
+import { type InsideRequest, insideCommand } from "./inside.ts";
 
 const maximumOutput = 10 * 1024;
 
-export interface ExecRequest {
-  readonly isolation: Isolation;
-  /** The container's process. */
-  readonly pid: number;
-  readonly command: readonly string[];
+export interface ExecRequest extends InsideRequest {
   readonly timeoutSeconds: number;
-  readonly security: ExecSecurity;
 }
 
 /** Runs a command beside a container's process: its mounts, root, working directory, environment and user. */
 export async function execInside(request: ExecRequest): Promise<{ exitCode: number; output: string; timedOut: boolean }> {
-  const { isolation, pid, command, timeoutSeconds } = request;
-  const environment = Object.fromEntries(
-    (await readFile(`/proc/${pid}/environ`, "utf8").catch(() => ""))
-      .split("\0")
-      .filter((entry) => entry.includes("="))
-      .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
-  );
-  const enter = isolation === "links" ? [] : ["nsenter", "--target", String(pid), "--mount", "--uts", "--root", "--wd", "--"];
-  const [file = "", ...args] = [...enter, ...asUser(request.security), ...command];
-  const cwd = isolation === "links" ? await readlink(`/proc/${pid}/cwd`).catch(() => "/") : "/";
+  const { timeoutSeconds } = request;
+  const { file, args, environment, workingDirectory } = await insideCommand(request);
   return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd, env: environment, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(file, args, { cwd: workingDirectory, env: environment, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let timedOut = false;
     const collect = (chunk: Buffer): void => {
@@ -50,10 +35,4 @@ export async function execInside(request: ExecRequest): Promise<{ exitCode: numb
     child.once("exit", () => setTimeout(() => finish(child.exitCode ?? 137), 20));
     child.once("close", () => finish(child.exitCode ?? 137));
   });
-}
-
-function asUser({ runAsUser, runAsGroup, supplementalGroups }: ExecSecurity): string[] {
-  if (runAsUser === undefined && runAsGroup === undefined) return [];
-  const groups = supplementalGroups.length > 0 ? `--groups=${supplementalGroups.join(",")}` : "--clear-groups";
-  return ["setpriv", ...(runAsUser === undefined ? [] : [`--reuid=${runAsUser}`]), `--regid=${runAsGroup ?? 0}`, groups];
 }

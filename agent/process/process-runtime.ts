@@ -4,7 +4,10 @@ import { join } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import type { Log } from "../../shared/telemetry/log.ts";
 import { type ContainerRuntime, type ContainerSpec, RuntimeError, type RuntimePod } from "../runtime.ts";
+import { dialOneOf } from "../streams/dial.ts";
+import { attachStreams } from "./attach.ts";
 import { execInside } from "./exec.ts";
+import { execStreams } from "./exec-streams.ts";
 import { baseEnvironment, commandLine, type Isolation, lastStep, mountVariable } from "./launch.ts";
 import { createLinks, detectIsolation, findExecutable, hostMountsFor, isolatedMounts, killStragglers, removeLinks } from "./machine.ts";
 import { isAlive, targetOf } from "./process-facts.ts";
@@ -170,6 +173,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       environment,
       workingDirectory: "/",
       logPath: join(sandbox.logDirectory, spec.logPath),
+      stdin: spec.stdin ? (spec.stdinOnce ? "once" : "kept") : "none",
     });
     await state.loadStart(container);
     for (let waited = 0; waited < launchWaitMs && container.exit === undefined; waited += launchPollMs) {
@@ -241,6 +245,19 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       const container = state.containers.get(containerId);
       if (container?.started === undefined || container.exit !== undefined) throw new Error("container not running");
       return execInside({ isolation, pid: container.started.pid, command, timeoutSeconds, security: container.security });
+    },
+    streaming: {
+      async exec(containerId, command, io) {
+        const container = state.containers.get(containerId);
+        if (container?.started === undefined || container.exit !== undefined) throw new RuntimeError("ExecError", "container not running");
+        return execStreams({ isolation, pid: container.started.pid, command, security: container.security }, io);
+      },
+      async attach(containerId, io) {
+        const container = state.containers.get(containerId);
+        if (container === undefined) throw new RuntimeError("AttachError", "container not running");
+        await attachStreams({ shim, containerId, directory: state.containerDirectory(container) }, io);
+      },
+      forward: (_sandboxId, port) => dialOneOf(["127.0.0.1", "::1", ...hostAddresses], port),
     },
     watch(onEvent) {
       listeners.add(onEvent);

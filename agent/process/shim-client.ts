@@ -11,9 +11,21 @@ type Plain<T> = T extends { id: number } ? Omit<T, "id"> : never;
 export interface ShimClient {
   /** @throws Error as the supervisor refuses, or when none can be reached. */
   call(request: Plain<ShimRequest>): Promise<readonly string[]>;
+  /** Tells what a container writes from now on. Answers how to stop it. @throws Error as `call` */
+  attach(containerId: string, listener: OutputListener): Promise<() => void>;
   close(): void;
 }
 
+export interface OutputListener {
+  /** false: no more until `resume` is called, which `drained` gets. */
+  output(stream: "stdout" | "stderr", bytes: Buffer): boolean;
+  drained(resume: () => void): void;
+  /** The container has ended, or its supervisor has. */
+  ended(): void;
+}
+
+/** One of an older version does not answer what it does not know. */
+const attachMs = 5_000;
 const startTries = 250;
 const tryMs = 20;
 /** A Unix socket's path must fit in 108 bytes; a longer one is reached through the supervisor's working directory. */
@@ -32,7 +44,7 @@ export function createShimClient(directory: string, onExited: (containerId: stri
       if (!parsed.success) return;
       const message = parsed.data;
       if ("event" in message) {
-        onExited(message.containerId);
+        if (message.event === "exited") onExited(message.containerId);
         return;
       }
       const entry = waiting.get(message.id);
@@ -89,6 +101,46 @@ export function createShimClient(directory: string, onExited: (containerId: stri
         waiting.set(id, { resolve, reject });
         socket.write(`${JSON.stringify({ id, ...request })}\n`);
       });
+    },
+    async attach(containerId, { output, drained, ended }) {
+      const socket = await reach();
+      if (socket === undefined) throw new Error("the supervisor of processes is not there");
+      socket.setEncoding("utf8");
+      const attached = Promise.withResolvers<void>();
+      const timer = setTimeout(() => attached.reject(new Error("the supervisor of processes does not attach")), attachMs);
+      const take = (line: string): void => {
+        const message = shimMessage.safeParse(JSON.parse(line)).data;
+        if (message === undefined) return;
+        if (!("event" in message)) {
+          if (message.ok) attached.resolve();
+          else attached.reject(new Error(message.error));
+          return;
+        }
+        if (message.event === "exited") {
+          if (message.containerId === containerId) socket.destroy();
+          return;
+        }
+        if (output(message.stream, Buffer.from(message.base64, "base64"))) return;
+        socket.pause();
+        drained(() => socket.resume());
+      };
+      const split = lineSplitter(take);
+      socket.on("data", (chunk) => split(String(chunk)));
+      socket.on("error", () => socket.destroy());
+      socket.once("close", () => {
+        attached.reject(new Error("the supervisor of processes went away"));
+        ended();
+      });
+      socket.write(`${JSON.stringify({ id: 1, kind: "attach", containerId })}\n`);
+      try {
+        await attached.promise;
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      } finally {
+        clearTimeout(timer);
+      }
+      return () => socket.destroy();
     },
     close() {
       closed = true;

@@ -1,19 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, Socket } from "node:net";
 import { constants as osConstants } from "node:os";
 import { join } from "node:path";
+import type { z } from "zod";
 import { createLogWriter } from "./log-writer.ts";
+import { openInputPipe, openOutputPipe } from "./named-pipe.ts";
 import { startTicksOf, targetOf } from "./process-facts.ts";
-import {
-  type ExitRecord,
-  lineSplitter,
-  type ShimMessage,
-  type ShimRequest,
-  type StartRecord,
-  shimRequest,
-  shimSocket,
-} from "./shim-protocol.ts";
+import { type ExitRecord, lineSplitter, type ShimMessage, type StartRecord, shimRequest, shimSocket } from "./shim-protocol.ts";
 
 /**
  * The supervisor of a process node: the parent of its containers' processes, which outlives the agent. It writes their output in CRI
@@ -24,7 +18,15 @@ const idleMs = 60_000;
 /** Output may follow the end of its process; a descendant that keeps the pipe open is not waited for longer than this. */
 const drainMs = 500;
 
-const children = new Map<string, ChildProcess>();
+interface Child {
+  readonly process: ChildProcess;
+  readonly attached: Set<Socket>;
+  /** Keeps its input open. */
+  input: number | undefined;
+  readonly inputEndsOnce: boolean;
+}
+
+const children = new Map<string, Child>();
 const agents = new Set<Socket>();
 let idleTimer: NodeJS.Timeout | undefined;
 
@@ -43,44 +45,68 @@ function writeJson(path: string, value: unknown): void {
   renameSync(`${path}.new`, path);
 }
 
-/**
- * A named pipe in place of an anonymous one: programs may open /dev/stdout again, which Node's socket pairs refuse. The child's end is
- * opened for both directions, so that it never sees a broken pipe should this process die.
- */
-function openPipe(path: string): { read: number; write: number } {
-  rmSync(path, { force: true });
-  execFileSync("mkfifo", ["-m", "600", path]);
-  const read = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const write = openSync(path, constants.O_RDWR);
-  return { read, write };
+function endInput(child: Child): void {
+  if (child.input !== undefined) closeSync(child.input);
+  child.input = undefined;
 }
 
-function start(request: Extract<ShimRequest, { kind: "start" }>): void {
+/** Tells whoever is attached; the container waits for the slowest of them, as containerd's do. */
+function tell(child: Child, source: Socket, stream: "stdout" | "stderr", chunk: Buffer): void {
+  const message = `${JSON.stringify({ event: "output", stream, base64: chunk.toString("base64") } satisfies ShimMessage)}\n`;
+  for (const socket of child.attached) {
+    if (socket.write(message)) continue;
+    source.pause();
+    const resume = (): void => {
+      socket.off("drain", resume);
+      socket.off("close", resume);
+      source.resume();
+    };
+    socket.on("drain", resume);
+    socket.on("close", resume);
+  }
+}
+
+function attach(socket: Socket, containerId: string): void {
+  const child = children.get(containerId);
+  if (child === undefined) throw new Error(`container ${containerId} is not running`);
+  child.attached.add(socket);
+  socket.once("close", () => child.attached.delete(socket));
+}
+
+function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>): void {
   const { containerId, directory } = request;
   if (children.has(containerId)) throw new Error(`container ${containerId} runs already`);
   const writer = createLogWriter(request.logPath, Date.now);
-  const pipes = { stdout: openPipe(join(directory, "stdout")), stderr: openPipe(join(directory, "stderr")) };
+  const pipes = { stdout: openOutputPipe(join(directory, "stdout")), stderr: openOutputPipe(join(directory, "stderr")) };
+  const input = request.stdin === "none" ? undefined : openInputPipe(join(directory, "stdin"));
   const child = spawn(request.file, request.args, {
     cwd: request.workingDirectory,
     env: request.environment,
     detached: true,
-    stdio: ["ignore", pipes.stdout.write, pipes.stderr.write],
+    stdio: [input?.read ?? "ignore", pipes.stdout.write, pipes.stderr.write],
   });
+  if (input !== undefined) closeSync(input.read);
   closeSync(pipes.stdout.write);
   closeSync(pipes.stderr.write);
+  const attached = new Set<Socket>();
   const drained = (["stdout", "stderr"] as const).map((stream) => {
     const socket = new Socket({ fd: pipes[stream].read, readable: true, writable: false });
-    socket.on("data", (chunk: Buffer) => writer.write(stream, chunk));
+    socket.on("data", (chunk: Buffer) => {
+      writer.write(stream, chunk);
+      if (attached.size > 0) tell(entry, socket, stream, chunk);
+    });
     socket.on("error", () => socket.destroy());
     return { socket, ended: new Promise<void>((resolve) => socket.once("close", () => resolve())) };
   });
+  const entry: Child = { process: child, attached, input: input?.held, inputEndsOnce: request.stdin === "once" };
   const startedAtMs = Date.now();
   const finish = async (exitCode: number, signal: number, reason: string): Promise<void> => {
     const finishedAtMs = Date.now();
     await Promise.race([Promise.all(drained.map(({ ended }) => ended)), new Promise((resolve) => setTimeout(resolve, drainMs))]);
     for (const { socket } of drained) socket.destroy();
     writer.end();
-    for (const stream of ["stdout", "stderr"]) rmSync(join(directory, stream), { force: true });
+    endInput(entry);
+    for (const stream of ["stdin", "stdout", "stderr"]) rmSync(join(directory, stream), { force: true });
     const record: ExitRecord = { startedAtMs, finishedAtMs, exitCode, signal, reason };
     try {
       writeJson(join(directory, "exit.json"), record);
@@ -98,7 +124,7 @@ function start(request: Extract<ShimRequest, { kind: "start" }>): void {
     void finish(exitCode, signal, exitCode === 0 ? "Completed" : "Error");
   });
   if (child.pid === undefined) return;
-  children.set(containerId, child);
+  children.set(containerId, entry);
   const record: StartRecord = { pid: child.pid, startedAtMs, startTicks: startTicksOf(child.pid) };
   writeJson(join(directory, "started.json"), record);
 }
@@ -110,8 +136,13 @@ function handle(socket: Socket, line: string): void {
   try {
     if (request.kind === "start") start(request);
     if (request.kind === "signal") {
-      const pid = children.get(request.containerId)?.pid;
+      const pid = children.get(request.containerId)?.process.pid;
       if (pid !== undefined) process.kill(targetOf(pid, request.signal), request.signal);
+    }
+    if (request.kind === "attach") attach(socket, request.containerId);
+    if (request.kind === "inputEnded") {
+      const child = children.get(request.containerId);
+      if (child?.inputEndsOnce) endInput(child);
     }
     send(socket, { id: request.id, ok: true, ...(request.kind === "list" ? { containerIds: [...children.keys()] } : {}) });
   } catch (error) {

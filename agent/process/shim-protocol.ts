@@ -15,16 +15,23 @@ export const shimRequest = z.discriminatedUnion("kind", [
     environment: z.record(z.string(), z.string()),
     workingDirectory: z.string(),
     logPath: z.string(),
+    /** Whether the process has an input that others may write to (`stdin` in its directory), and whether it ends with the first of them. */
+    stdin: z.enum(["none", "kept", "once"]).default("none"),
   }),
   z.object({ id: z.number(), kind: z.literal("signal"), containerId: z.string(), signal: z.enum(["SIGTERM", "SIGKILL"]) }),
   z.object({ id: z.number(), kind: z.literal("list") }),
+  /** From the answer on, the connection tells what the container writes, until it ends. */
+  z.object({ id: z.number(), kind: z.literal("attach"), containerId: z.string() }),
+  /** Somebody who was attached has nothing more to say. */
+  z.object({ id: z.number(), kind: z.literal("inputEnded"), containerId: z.string() }),
 ]);
-export type ShimRequest = z.infer<typeof shimRequest>;
+export type ShimRequest = z.input<typeof shimRequest>;
 
 export const shimMessage = z.union([
   z.object({ id: z.number(), ok: z.literal(true), containerIds: z.array(z.string()).exactOptional() }),
   z.object({ id: z.number(), ok: z.literal(false), error: z.string() }),
   z.object({ event: z.literal("exited"), containerId: z.string() }),
+  z.object({ event: z.literal("output"), stream: z.enum(["stdout", "stderr"]), base64: z.string() }),
 ]);
 export type ShimMessage = z.infer<typeof shimMessage>;
 
