@@ -21,6 +21,7 @@ export async function inVersionOf(
     const [converted] = await convertObjects(cluster, conversion, [one], apiVersionOf(resource));
     return converted ?? one;
   };
+  if (attributes.operation === "CONNECT") return attributes;
   if (attributes.operation === "DELETE") return { ...attributes, oldObject: await convert(attributes.oldObject) };
   if (attributes.operation === "CREATE") return { ...attributes, object: await convert(attributes.object) };
   return { ...attributes, object: await convert(attributes.object), oldObject: await convert(attributes.oldObject) };
