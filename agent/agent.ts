@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import {
   agentLimits,
   type NodeDescription,
@@ -250,6 +251,18 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     for (const pending of answer.streams) void answerStream(pending);
   };
 
+  const openTunnel = async (id: string): Promise<void> => {
+    let connection: Duplex;
+    try {
+      connection = await transport.openTunnel(id);
+    } catch (error) {
+      const detail = `node ${nodeName} cannot open a tunnel: ${error instanceof Error ? error.message : String(error)}`;
+      await transport.refuseStream(id, { type: "about:blank", title: "No tunnel", status: 503, detail });
+      return;
+    }
+    await streams.serve(connection);
+  };
+
   const answerStream = async (pending: SyncResponse["streams"][number]): Promise<void> => {
     try {
       const request = streamRequest.safeParse(pending);
@@ -257,7 +270,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         await transport.refuseStream(pending.id, { type: "about:blank", title: "Not implemented by this node", status: 501 });
         return;
       }
-      if (request.data.kind === "tunnel") return await streams.serve(await transport.openTunnel(pending.id));
+      if (request.data.kind === "tunnel") return await openTunnel(pending.id);
       const answer = answerLogRequest(request.data, await streams.logContext(request.data.podUid));
       if (answer.kind === "problem") await transport.refuseStream(pending.id, answer.problem);
       else await transport.answerStream(pending.id, answer.body);

@@ -1,4 +1,4 @@
-import { createAgentApi } from "../shared/api/agent/agent-api.ts";
+import { type AgentApiPorts, createAgentApi } from "../shared/api/agent/agent-api.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
 import { createAgentPorts } from "./agent-ports.ts";
@@ -11,7 +11,12 @@ import { fromWebResponse, toWebRequest } from "./requests.ts";
 /** Whether a node lives is told by its calls; its object says again what it has only twice a day. */
 const statusRefreshSeconds = 12 * 3600;
 
-export function createAgentFunction(dependencies: Dependencies, served = createDirectory(dependencies)) {
+/** `tunnels`: of a host whose connections can change their protocol. */
+export function createAgentFunction(
+  dependencies: Dependencies,
+  served = createDirectory(dependencies),
+  tunnels?: AgentApiPorts["tunnels"],
+) {
   const { busyPollSeconds: pollSeconds, idlePollSeconds } = dependencies.environment;
   const { clusters, directory } = served;
   const services: DomainServices = createPlatformServices({
@@ -20,10 +25,11 @@ export function createAgentFunction(dependencies: Dependencies, served = createD
     operations: createNodeOperations(directory, () => services.pools),
   });
   tellByMarks(services.news, dependencies);
-  const ports = createAgentPorts(dependencies, services, directory);
-  const { app } = createAgentApi(ports, { holdSeconds: 0, pollSeconds, idlePollSeconds, statusRefreshSeconds });
+  const ports = { ...createAgentPorts(dependencies, services, directory), ...(tunnels && { tunnels }) };
+  const { app, acceptTunnel } = createAgentApi(ports, { holdSeconds: 0, pollSeconds, idlePollSeconds, statusRefreshSeconds });
   return {
     app,
+    acceptTunnel,
     async settle(): Promise<void> {
       clusters.rest();
       await services.heartbeats.flush();

@@ -4,10 +4,15 @@ import { openDependencies, type SharedStore } from "../../functions/dependencies
 import { createPlatformFunction } from "../../functions/platform-api.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
+import { createStreamsOf } from "../../functions/streams.ts";
+import { tunnelId } from "../../shared/api/agent/agent-api.ts";
+import { createNodeTunnels } from "../../shared/api/agent/node-tunnels.ts";
 import { failure } from "../../shared/api/rendering.ts";
 import { noSuchResource } from "../../shared/api/response.ts";
 import { apiServerDnsNames, apiServerIps, issueServerCertificate } from "../../shared/auth/certificate-authority.ts";
 import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
+import { createTunnelSession } from "../../shared/host/http2-tunnel.ts";
+import { createStreamsOfAll } from "../../shared/host/record-streams.ts";
 import { StatusError } from "../../shared/kubernetes/status-error.ts";
 import { createHttpServer } from "../http.ts";
 import { listen, servedAddresses, urlHost } from "../listening.ts";
@@ -37,6 +42,8 @@ const serverCertificateDays = 820;
 const endingMs = 10_000;
 const settleEveryMs = 30_000;
 const fullHeap = 0.75;
+/** Of several processes behind a balancer each tunnel may meet another one. */
+const tunnelAttempts = 8;
 
 /**
  * Coracle in one of any number of server processes over a table, beside the functions or alone: the three surfaces on one HTTPS port, and where it is
@@ -53,7 +60,8 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     return told;
   });
   const { installation, runtimeOptions } = dependencies;
-  const podStreams = podStreamsBy(dependencies, () => held);
+  const tunnels = createNodeTunnels({ broker: createStreamsOfAll(createStreamsOf(dependencies)), clock, attempts: tunnelAttempts });
+  const podStreams = podStreamsBy(dependencies, () => held, tunnels);
   const held: HeldClusters = new HeldClusters({
     open(ref, onEnd) {
       const options = runtimeOptions(ref, podStreams(ref));
@@ -67,12 +75,15 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   if (loops) writes = loops.writes;
 
   const platform = createPlatformFunction(dependencies, served, dependencies.environment.clusterApiUrl ? undefined : installation.caPem);
-  const agents = createAgentFunction(dependencies, served);
+  const agents = createAgentFunction(dependencies, served, {
+    tunnels,
+    createSession: (connection) => createTunnelSession(connection, clock),
+  });
   const health = createHealth({
     clock,
     readTable: () => dependencies.store.getRecords([{ partition: "platform#installation", sort: "keys" }]),
   });
-  const clusterApi = createHeldSurface(dependencies, held);
+  const clusterApi = createHeldSurface(dependencies, held, tunnels);
   const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
   let url = "";
   let ending = false;
@@ -95,6 +106,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
       if (!serves(isAgents ? "agent" : "platform")) return new Response("404 Not Found\n", { status: 404 });
       return isAgents ? agents.app.fetch(request) : platform.serve(request, url);
     },
+    tunnel: { isTunnelPath: (path) => serves("agent") && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
   url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
@@ -115,6 +127,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
       stopIdling();
       stopSettling();
       server.closeAllConnections();
+      tunnels.close();
       await loops?.close();
       await held.close();
       await Promise.all([platform.settle(), agents.settle()]);

@@ -1,5 +1,6 @@
 import type { NodeTunnels } from "../api/agent/node-tunnels.ts";
-import type { StreamBroker, StreamNode } from "../api/agent/stream-broker.ts";
+import type { NodeIdentity } from "../api/agent/ports.ts";
+import type { StreamBroker } from "../api/agent/stream-broker.ts";
 import type { PodStreams } from "../api/pod-streams.ts";
 import { nodes } from "../kubernetes/known-resources.ts";
 import { StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
@@ -14,10 +15,10 @@ export function createPodStreams(
   viewOf: () => ClusterView | undefined,
   tunnels?: Pick<NodeTunnels, "connect">,
 ): PodStreams {
-  const placeOf = (nodeName: string): StreamNode | undefined => {
+  const placeOf = (nodeName: string): NodeIdentity | undefined => {
     const node = viewOf()?.get(nodes, "", nodeName)?.object as Node | undefined;
     const pool = node?.metadata.labels?.["coracle.dev/pool"];
-    return pool === undefined ? undefined : { pool, nodeName };
+    return pool === undefined ? undefined : { tenant: ref.tenant, pool, nodeName };
   };
   return {
     ...(tunnels && {

@@ -33,23 +33,26 @@ export interface NodeTunnelsOptions {
   readonly clock: Clock;
   /** How long a tunnel is kept that nobody uses. */
   readonly idleSeconds?: number;
+  /** How often a node is asked whose tunnels come to another process each time. */
+  readonly attempts?: number;
 }
 
-export function createNodeTunnels({ broker, clock, idleSeconds = 60 }: NodeTunnelsOptions): NodeTunnels {
+export function createNodeTunnels({ broker, clock, idleSeconds = 60, attempts = 1 }: NodeTunnelsOptions): NodeTunnels {
   const sessions = new Map<string, TunnelSession>();
   const opening = new Map<string, Promise<TunnelSession>>();
   const keyOf = ({ pool, nodeName }: StreamNode): string => `${pool}/${nodeName}`;
 
   const open = async (node: StreamNode): Promise<TunnelSession> => {
-    const told = await broker.open(node, { kind: "tunnel" });
-    await told.cancel();
-    const session = sessions.get(keyOf(node));
-    // Of several processes over one store another one may have the agent's call: what is told through records reaches it, a connection does not.
-    if (session === undefined)
-      throw new StatusError("ServiceUnavailable", `node ${node.nodeName} is connected to another process of this server`, {
-        retryAfterSeconds: 1,
-      });
-    return session;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const told = await broker.open(node, { kind: "tunnel" });
+      await told.cancel();
+      const session = sessions.get(keyOf(node));
+      if (session !== undefined) return session;
+    }
+    // What is told through records reaches every process over a store; a connection is of the one that it came to.
+    throw new StatusError("ServiceUnavailable", `node ${node.nodeName} opens its tunnels to other processes of this server: try again`, {
+      retryAfterSeconds: 1,
+    });
   };
   const sessionOf = (node: StreamNode): Promise<TunnelSession> => {
     const key = keyOf(node);
