@@ -1,9 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { firstRevision } from "../cluster-base.ts";
 import { type LogEntry, StoreError } from "../store.ts";
+import { limits } from "./committer.ts";
 import { certainFrom, type HeadRow } from "./head-item.ts";
 import { logPartition, logSort, partitionOfRevision, revisionsPerPartition } from "./keys.ts";
-import { type LogSite, placeOf, revisionOf, spanOf, voidItem } from "./log-items.ts";
+import { isVoid, type LogSite, placeOf, revisionOf, spanOf, voidItem } from "./log-items.ts";
 import type { Payloads } from "./payload.ts";
 import { pause } from "./retrying-table.ts";
 import { type Item, isTableError, type Table } from "./table.ts";
@@ -27,6 +28,7 @@ export interface LogPage {
 }
 
 const fillsAtOnce = 16;
+const mostVoids = 200;
 
 /**
  * Reads one incarnation of a cluster's log. Places are handed out before they are written, so a reader goes up to the first empty one. It remembers
@@ -40,6 +42,11 @@ export class LogReader {
   readonly #timings: LogTimings;
   /** Empty places and when this process first saw them so. */
   readonly #empty = new Map<number, number>();
+  /**
+   * Voids of several places that this process has read: the first place, and the one after the last. Who begins in the middle of one sees nothing there,
+   * while all who come from below keep calling it settled.
+   */
+  readonly #voids = new Map<number, number>();
 
   constructor(site: LogSite, table: Table, payloads: Payloads, clock: Clock, timings: LogTimings) {
     this.site = site;
@@ -61,6 +68,7 @@ export class LogReader {
       const { items, more } = await this.#table.query(logPartition(this.site.log, partition), range);
       const whole = contiguous(items, next);
       const places = await Promise.all(whole.map((item) => placeOf(this.site, this.#payloads, this.#table, item)));
+      for (const item of items) this.#remember(item);
       for (const [index, place] of places.entries()) {
         next = Math.max(next, afterItem(whole[index]));
         if (place.kind === "void") continue;
@@ -70,6 +78,11 @@ export class LogReader {
       const end = Math.min(head.revision, (partition + 1) * revisionsPerPartition - 1);
       const beyond = items.slice(whole.length);
       if (beyond.length === 0 && (more || next > end)) continue;
+      const voidEnd = whole.length === 0 ? this.#endOfVoidAround(next) : undefined;
+      if (voidEnd !== undefined) {
+        next = voidEnd;
+        continue;
+      }
       const seenUntil = more ? afterItem(beyond.at(-1)) : end + 1;
       this.#notice(after, seenUntil, gapsOf(beyond, next, more ? undefined : end));
       return { entries, through: next - 1, waiting: true, oldestAtMs };
@@ -114,6 +127,21 @@ export class LogReader {
       if (!isTableError(error, "ConditionFailed")) throw error;
     }
     this.#empty.delete(revision);
+  }
+
+  #remember(item: Item): void {
+    if (!isVoid(item) || spanOf(item) === 1) return;
+    this.#voids.set(revisionOf(item), afterItem(item));
+    const [oldest] = this.#voids.keys();
+    if (this.#voids.size > mostVoids && oldest !== undefined) this.#voids.delete(oldest);
+  }
+
+  #endOfVoidAround(revision: number): number | undefined {
+    for (let first = revision - 1; first > revision - limits.operations; first--) {
+      const end = this.#voids.get(first);
+      if (end !== undefined) return end > revision ? end : undefined;
+    }
+    return undefined;
   }
 
   /**

@@ -126,3 +126,14 @@ it("calls no commit refused while a request of it may still be executed and its 
   const store = storeOn(table, { retries: { attempts: 3, baseMs: 1, capMs: 1 } });
   await expect(store.commit(cluster, [put("a", 0)])).rejects.toMatchObject({ code: "Unavailable" });
 });
+
+it("knows a void of several places when it begins to read in the middle of one", async () => {
+  const { memory, calm } = await slowWriter({ timings: { fillAfterMs: 60_000, lookAgainMs: 5, busyMs: 5, idleMs: 20 } });
+  const refused = calm.commit(cluster, [put("a", 0), put("b", 7), put("c", 0)]);
+  await expect(refused).rejects.toMatchObject({ code: "RevisionConflict", index: 1 });
+  const [after] = await calm.commit(cluster, [put("d", 0)]);
+  await calm.readLog(cluster, 1, 10);
+  const { entries } = await calm.readLog(cluster, 2, 10);
+  expect(entries.map(({ revision }) => revision)).toEqual([after?.revision]);
+  expect([...memory.items.values()].filter(({ type }) => type === "VOID")).toHaveLength(1);
+});
