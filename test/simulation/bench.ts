@@ -102,6 +102,11 @@ export class Host {
     this.#backend.crashed();
   }
 
+  /** It dies in the middle of its next commit. */
+  doom(): void {
+    if (this.#current) this.#current.process.onRevisions = () => this.crash();
+  }
+
   pause(forMs: number): void {
     if (!this.#current) return;
     this.#current.process.pause(forMs);

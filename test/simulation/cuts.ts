@@ -1,15 +1,16 @@
 import { noFaults } from "./dynamo/table-client.ts";
 import type { Plan } from "./plan.ts";
 
-/** Names of what was left out of a plan: `actor:NAME`, `steps:NAME`, `crash:I`, `pause:I`, `clock-step:I`, `night`, `clocks`, `stream`, `slow`, `fault:KIND`, `disk`. */
+/** Names of what was left out of a plan: `actor:NAME`, `steps:NAME`, `crash:I`, `death:I`, `pause:I`, `clock-step:I`, `night`, `clocks`, `stream`, `slow`, `fault:KIND`, `disk`. */
 export type Cut = string;
 
 /** Everything that can still be left out. */
 export function cutsOf(plan: Plan): Cut[] {
-  const { actors, crashes, pauses, clockSteps, clocks, faults, night, stream, slowShare, diskTransactions } = plan;
+  const { actors, crashes, deaths, pauses, clockSteps, clocks, faults, night, stream, slowShare, diskTransactions } = plan;
   return [
     ...actors.map(({ name }) => `actor:${name}`),
     ...crashes.map(({ atMs }) => `crash:${Math.floor(atMs)}`),
+    ...deaths.map(({ atMs }) => `death:${Math.floor(atMs)}`),
     ...pauses.map(({ atMs }) => `pause:${Math.floor(atMs)}`),
     ...clockSteps.map(({ atMs }) => `clock-step:${Math.floor(atMs)}`),
     ...Object.entries(faults).flatMap(([kind, share]) => (share > 0 ? [`fault:${kind}`] : [])),
@@ -37,6 +38,8 @@ export function cut(plan: Plan, name: Cut): Plan {
       };
     case "crash":
       return { ...plan, crashes: others(plan.crashes) };
+    case "death":
+      return { ...plan, deaths: others(plan.deaths) };
     case "pause":
       return { ...plan, pauses: others(plan.pauses) };
     case "clock-step":

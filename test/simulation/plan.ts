@@ -29,6 +29,8 @@ export interface Plan {
   /** Tries of a call before the store gives it up. */
   readonly attempts: number;
   readonly crashes: readonly { readonly process: number; readonly atMs: number; readonly downMs: number }[];
+  /** Processes that die from then on as soon as the head has handed them revisions: places that nobody will write. */
+  readonly deaths: readonly { readonly process: number; readonly atMs: number }[];
   readonly pauses: readonly { readonly process: number; readonly atMs: number; readonly forMs: number }[];
   readonly clockSteps: readonly { readonly process: number; readonly atMs: number; readonly byMs: number }[];
   /** Everything is off for hours, and TTL deletes some of what it may. */
@@ -53,25 +55,27 @@ export function planOf(seed: number): Plan {
   const someProcess = (): number => random.below(processes);
   const quiet = random.chance(0.35);
   const massacre = processes > 2 && random.chance(0.25);
+  /** Everybody at one object that is large every time. */
+  const hot = host === "dynamo" && !massacre && random.chance(0.1);
   const faults: Record<keyof CallFaults, number> = { ...noFaults };
   if (!quiet && !massacre) for (const kind of faultKinds) if (random.chance(0.4)) faults[kind] = random.pick([0.01, 0.05, 0.1, 0.2]);
   return {
     seed,
     host,
-    keys: random.pick([1, 2, 4, 12]),
-    thinkMs: random.pick([5, 40, 150]),
-    large: random.pick([0, 0, 0.03, 0.3]),
-    actors: actorsOf(random, processes, massacre),
+    keys: hot ? 1 : random.pick([1, 2, 4, 12]),
+    thinkMs: massacre || hot ? 5 : random.pick([5, 40, 150]),
+    large: hot ? 1 : massacre ? 0 : random.pick([0, 0, 0.03, 0.3]),
+    actors: actorsOf(random, processes, massacre, hot),
     clocks: Array.from({ length: processes }, () => clockOf(random)),
     faults,
     applyMs: massacre ? 1 : random.pick([1, 5, 30]),
     slowShare: massacre ? 0 : random.pick([0, 0.02, 0.1]),
     attempts: random.pick([2, 8, 8]),
-    crashes: massacre
-      ? deathsOfAllBut(random, processes)
-      : random.chance(0.6)
+    crashes:
+      random.chance(0.6) && !massacre
         ? times(4, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), downMs: random.pick([20, 500, 5000, 60_000]) }))
         : [],
+    deaths: massacre ? deathsOfAllBut(random, processes) : [],
     pauses: random.chance(0.4)
       ? times(3, () => ({
           process: someProcess(),
@@ -90,17 +94,21 @@ export function planOf(seed: number): Plan {
   };
 }
 
-/** All but the first process die within a moment, as functions do that run into the same time-out: each leaves commits half done. */
-function deathsOfAllBut(random: Random, processes: number): Plan["crashes"] {
+/** All but the first process die within a moment, as functions do that run into the same time-out, or one after another. */
+function deathsOfAllBut(random: Random, processes: number): Plan["deaths"] {
   const atMs = random.between(20, 300);
-  return Array.from({ length: processes - 1 }, (_, index) => ({ process: index + 1, atMs: atMs + random.between(0, 80), downMs: 5000 }));
+  const withinMs = random.pick([80, 700]);
+  return Array.from({ length: processes - 1 }, (_, index) => ({ process: index + 1, atMs: atMs + random.between(0, withinMs) }));
 }
 
-function actorsOf(random: Random, processes: number, massacre: boolean): ActorPlan[] {
+/** Writers that nobody kills. */
+const survivors = 3;
+
+function actorsOf(random: Random, processes: number, massacre: boolean, hot: boolean): ActorPlan[] {
   const counts: readonly (readonly [Role, number])[] = [
-    ["writer", massacre ? 8 : 1 + random.below(4)],
-    ["reader", random.below(3)],
-    ["lister", massacre ? 2 : random.below(2)],
+    ["writer", massacre ? 10 : 1 + random.below(4)],
+    ["reader", hot ? 6 : random.below(3)],
+    ["lister", massacre ? 4 : random.below(2)],
     ["watcher", random.below(3)],
     ["accountant", random.below(3)],
     ["compactor", random.chance(0.2) ? 1 : 0],
@@ -109,8 +117,8 @@ function actorsOf(random: Random, processes: number, massacre: boolean): ActorPl
     Array.from({ length: count }, (_, index) => ({
       name: `${role}${index}`,
       role,
-      process: massacre && role === "lister" ? 0 : random.below(processes),
-      steps: 3 + random.below(10),
+      process: massacre && (role === "lister" || index < survivors) ? 0 : random.below(processes),
+      steps: hot || (massacre && index < survivors) ? 40 : 3 + random.below(10),
     })),
   );
 }

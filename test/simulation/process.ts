@@ -20,6 +20,8 @@ export class SimulatedProcess {
   readonly clock: Clock;
   #state: "running" | "paused" | "dead" = "running";
   #held: (() => void)[] = [];
+  /** Called when it was handed revisions, before it hears of it. */
+  onRevisions: (() => void) | undefined;
   #offsetMs: number;
   readonly #drift: number;
   readonly #startMs: number;

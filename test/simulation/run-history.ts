@@ -23,6 +23,8 @@ const settleMs = 8000;
 /** … and a second more for each partition of the log in which somebody died. */
 const partitionMs = 1100;
 const lookMs = 500;
+/** How long those stay away that die in the middle of a commit. */
+const deadMs = 5000;
 
 export interface Outcome {
   readonly violations: readonly Violation[];
@@ -80,6 +82,13 @@ function disturb({ plan, world }: Scene, backend: Backend, hosts: readonly Host[
   for (const { process, atMs, downMs } of plan.crashes) {
     at(atMs, () => hosts[process]?.crash());
     at(atMs + downMs, () => {
+      if (!asleep) hosts[process]?.start();
+    });
+  }
+  for (const { process, atMs } of plan.deaths) {
+    at(atMs, () => hosts[process]?.doom());
+    at(atMs + deadMs, () => {
+      hosts[process]?.crash();
       if (!asleep) hosts[process]?.start();
     });
   }

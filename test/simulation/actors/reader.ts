@@ -58,8 +58,8 @@ export async function askHead(host: Host, actor: ActorState): Promise<void> {
 
 /** Reads some of the log, page by page. */
 export async function readLog(host: Host, actor: ActorState, from?: number): Promise<Stretch | undefined> {
-  const { random, store } = host;
-  const after = from ?? random.below(40);
+  const { random, store, mirror } = host;
+  const after = from ?? random.below(Math.max(40, (mirror?.revision ?? 0) + 20));
   const { span, note, end } = begin(host, actor);
   const call: Stretch = note({ ...span, kind: "stretch", way: "readLog", after, through: after, entries: [], failed: undefined });
   try {

@@ -1,3 +1,4 @@
+import { headKey } from "../../../shared/store/dynamo/keys.ts";
 import {
   type Item,
   type ItemKey,
@@ -24,6 +25,7 @@ export interface CallFaults {
 
 export const noFaults: CallFaults = { throttled: 0, conflict: 0, lost: 0, unanswered: 0, late: 0 };
 
+const headSort = headKey("").sk;
 const timeOutMs = 300;
 const longestLateMs = 4000;
 
@@ -79,7 +81,10 @@ export class TableClient implements Table {
   }
 
   write(write: Write): Promise<Item | undefined> {
-    return this.#call(true, (answer) => answer(this.#dynamo.write(write)));
+    return this.#call(true, (answer) => {
+      answer(this.#dynamo.write(write));
+      if (write.kind === "update" && write.key.sk === headSort && write.update.add) this.#process.onRevisions?.();
+    });
   }
 
   writeTogether(writes: readonly Write[], token: string): Promise<void> {

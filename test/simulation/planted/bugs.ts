@@ -104,6 +104,50 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "stale-head",
+    story: "the head is read eventually consistent: what it was somewhat earlier",
+    patches: [
+      dynamo(
+        "dynamo-store.ts",
+        "    const head = await readHead(this.#table, facts.scope);\n",
+        "    const held = heads.get(facts);\n    const fresh = await readHead(this.#table, facts.scope);\n    const now = this.#clock.now();\n    if (!held || now - held.now > 300) heads.set(facts, { now, head: fresh });\n    const head = heads.get(facts)?.head ?? fresh;\n",
+      ),
+      dynamo("dynamo-store.ts", "const mostSeen = 10_000;", "const heads = new Map();\nconst mostSeen = 10_000;"),
+    ],
+  },
+  {
+    name: "one-hole-at-a-time",
+    story: "a reader begins to wait for the second dead writer when it is done with the first (found by this suite)",
+    patches: [
+      dynamo(
+        "log-reader.ts",
+        "while (at < revisionOf(item)) gaps.push(at++);",
+        "while (at < revisionOf(item) && gaps.length === 0) gaps.push(at++);",
+      ),
+      dynamo(
+        "log-reader.ts",
+        "while (end !== undefined && at <= end) gaps.push(at++);",
+        "while (end !== undefined && at <= end && gaps.length === 0) gaps.push(at++);",
+      ),
+    ],
+  },
+  {
+    name: "empty-places-forgotten",
+    story: "two readers at different places make each other's waiting begin anew, for ever (found by this suite)",
+    patches: [
+      dynamo(
+        "log-reader.ts",
+        "if (revision > after && revision < until && !empty.has(revision)) this.#empty",
+        "if (!empty.has(revision)) this.#empty",
+      ),
+    ],
+  },
+  {
+    name: "parts-of-another-state",
+    story: "a large object is put together from parts of two of its states",
+    patches: [dynamo("object-table.ts", 'numberAt(part, "revision") === revision ?', "part ?")],
+  },
+  {
     name: "mirror-skips-voids",
     story: "a mirror does not move on over revisions that hold nothing, and reads wait for ever",
     patches: [
