@@ -12,6 +12,7 @@ export interface ClusterTableProps {
 
 /** What the store asks of its table. It never scans: whoever does not know a partition's key cannot find it. */
 const storeActions = ["BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"];
+const readActions = ["BatchGetItem", "GetItem", "Query"];
 /** What DynamoDB does with the table's key in the caller's name. */
 const keyActions = [
   "Decrypt",
@@ -48,9 +49,23 @@ export class ClusterTable extends Construct {
 
   /** Everything the store does, in every partition or in those whose keys are like one of `partitions` (`*`: any text). */
   grantReadWrite(grantee: IGrantable, partitions?: readonly string[]): void {
+    this.#grant(grantee, storeActions, partitions);
+  }
+
+  /** To look into these partitions. */
+  grantRead(grantee: IGrantable, partitions: readonly string[]): void {
+    this.#grant(grantee, readActions, partitions);
+  }
+
+  grantStreamRead(grantee: IGrantable): void {
+    this.table.grantStreamRead(grantee);
+    this.#grantKey(grantee);
+  }
+
+  #grant(grantee: IGrantable, actions: readonly string[], partitions: readonly string[] | undefined): void {
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
-        actions: storeActions.map((action) => `dynamodb:${action}`),
+        actions: actions.map((action) => `dynamodb:${action}`),
         resources: [this.table.tableArn],
         ...(partitions && {
           // A call that names no key would pass the first alone.
@@ -61,11 +76,6 @@ export class ClusterTable extends Construct {
         }),
       }),
     );
-    this.#grantKey(grantee);
-  }
-
-  grantStreamRead(grantee: IGrantable): void {
-    this.table.grantStreamRead(grantee);
     this.#grantKey(grantee);
   }
 

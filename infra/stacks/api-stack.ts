@@ -63,6 +63,8 @@ export class ApiStack extends Stack {
     for (const each of functions) data.secret.grantRead(each);
     data.operatorSecret.grantRead(this.platformApi.function);
     data.clusters.grantReadWrite(this.clusterApi.function, clusterApiPartitions);
+    // A bootstrap token does not say whose its cluster is.
+    data.clusters.grantRead(this.clusterApi.function, ["cluster#*#records"]);
     // Keys, tokens and names are looked up before it is known whose they are, and change together with what they name.
     for (const surface of [this.platformApi, this.agentApi]) data.clusters.grantReadWrite(surface.function);
     new TenantAccess(this, "TenantAccess", functions, { clusters: data.clusters });

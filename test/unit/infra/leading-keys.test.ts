@@ -17,10 +17,11 @@ interface Statement {
 }
 
 /** What the synthesised policy of a function's own role says of the table: patterns of partitions, or undefined for all. */
-function ownPartitions(template: Template, role: string): readonly string[] | undefined {
+function ownPartitions(template: Template, role: string, readOnly = false): readonly string[] | undefined {
   const policies = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) => id.startsWith(role));
   const statements = policies.flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
-  const onTable = statements.filter(({ Action }) => [Action].flat().includes("dynamodb:PutItem"));
+  const has = (action: string) => (statement: Statement) => [statement.Action].flat().includes(action);
+  const onTable = statements.filter(has("dynamodb:GetItem")).filter((statement) => has("dynamodb:PutItem")(statement) !== readOnly);
   expect(onTable).toHaveLength(1);
   return onTable[0]?.Condition?.["ForAllValues:StringLike"]?.[leadingKeys];
 }
@@ -37,7 +38,8 @@ describe("the partitions that functions may reach", () => {
     const bed = createFunctionBed({ clock });
     const made = await createCluster(bed, bed.instance());
     const reached = { own: new Set<string>(), tenant: new Set<string>() };
-    const own = confinedTable(bed.table, ownPartitions(api, "ClusterApi") ?? [], (partition) => reached.own.add(partition));
+    const readable = ownPartitions(api, "ClusterApi", true) ?? [];
+    const own = confinedTable(bed.table, ownPartitions(api, "ClusterApi") ?? [], (partition) => reached.own.add(partition), readable);
     const tableOf = (tenant: string): Table =>
       confinedTable(bed.table, sessionPartitions(tenant), (partition) => reached.tenant.add(partition));
     const ports: FunctionPorts = { ...bed.ports(clock)(), table: own, tableOf };
@@ -50,6 +52,17 @@ describe("the partitions that functions may reach", () => {
     expect((await send("POST", "/api/v1/namespaces/default/services", service)).status).toBe(201);
     expect((await send("GET", "/api/v1/namespaces/default/configmaps")).status).toBe(200);
     expect((await send("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion=1")).status).toBe(200);
+    const secret = { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true" };
+    const holder = { ...{ apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token" }, stringData: secret };
+    const kept = await send("POST", "/api/v1/namespaces/kube-system/secrets", { ...holder, metadata: { name: "bootstrap-token-abcdef" } });
+    expect(kept.status).toBe(201);
+    const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+    const ask = (cluster: string, token: string) =>
+      bed.call(handler, urlEventOf("POST", `/clusters/${cluster}/apis/authentication.k8s.io/v1/selfsubjectreviews`, token, review));
+    const known = await ask(made.id, "abcdef.0123456789abcdef");
+    expect(known.json().status.userInfo.username).toBe("system:bootstrap:abcdef");
+    expect((await ask(made.id, "abcdef.ffffffffffffffff")).status).toBe(401);
+    expect((await ask("cl-nothing", "abcdef.0123456789abcdef")).status).toBe(401);
     // Long enough for what was counted to be written.
     shiftMs = 16 * 60_000;
     expect((await send("DELETE", "/api/v1/namespaces/default/configmaps/one")).status).toBe(200);
