@@ -51,27 +51,30 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
   });
 
   const describe = async ({ tenant, pool }: NodeIdentity): Promise<PoolClusters> => {
-    const known = await pools.get(tenant, pool).catch((error: unknown) => {
+    const record = await pools.get(tenant, pool).catch((error: unknown) => {
       if (isPlatformError(error, "not-found")) return undefined;
       throw error;
     });
-    if (!known) return nothing;
+    if (!record) return nothing;
     const found: PoolCluster[] = [];
     const ids = await pools.clustersOn(tenant, pool);
     const [sole = ""] = ids;
     if (ids.length === 1) soleClusters.set(pool, sole);
     else soleClusters.delete(pool);
     for (const id of ids) {
-      const record = await clusters.find(id);
-      if (!record || record.value.state === "deleting") continue;
+      const cluster = await clusters.find(id);
+      if (!cluster) continue;
       const runtime = await host.open({ tenant, cluster: id });
       if (!runtime) continue;
       poolsOfClusters.set(`${tenant}#${id}`, pool);
-      const entry = poolClusters.get(runtime) ?? { id, apiPath: `/clusters/${id}`, view: runtime.cluster.mirror, client: runtime.client };
+      const draining = cluster.value.state === "deleting";
+      const known = poolClusters.get(runtime);
+      const made = { id, apiPath: `/clusters/${id}`, draining, view: runtime.cluster.mirror, client: runtime.client };
+      const entry = known?.draining === draining ? known : made;
       poolClusters.set(runtime, entry);
       found.push(entry);
     }
-    return { labels: known.value.labels, taints: known.value.taints, clusters: found };
+    return { labels: record.value.labels, taints: record.value.taints, clusters: found };
   };
 
   return {

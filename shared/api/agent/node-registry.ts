@@ -140,7 +140,7 @@ export function createNodeRegistry(options: NodeRegistryOptions) {
 
   const register = async (node: NodeIdentity, state: NodeState, { labels, taints }: PoolClusters, cluster: PoolCluster): Promise<void> => {
     const { description } = state;
-    if (description === undefined) return;
+    if (description === undefined || cluster.draining) return;
     const known = state.registered.get(cluster.id);
     const stored = cluster.view.get(nodes, "", node.nodeName);
     const young = known !== undefined && clock.now() - known.atMs < options.refreshSeconds * 1000;

@@ -14,6 +14,8 @@ export interface PoolCluster {
   readonly id: string;
   /** Where its API lies below the server's URL, e.g. `/clusters/c1`. */
   readonly apiPath: string;
+  /** It is being deleted: its pods are to end, and nodes are made in it no more. */
+  readonly draining: boolean;
   readonly view: ClusterView;
   readonly client: ObjectClient;
 }

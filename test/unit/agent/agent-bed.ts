@@ -17,7 +17,7 @@ import { createFakeCluster } from "../controllers/fake-cluster.ts";
 export async function createAgentBed(given: { runtime?: ContainerRuntime; files?: PodFiles; clock?: FakeClock } = {}) {
   const clock = given.clock ?? createFakeClock();
   const cluster = createFakeCluster(clock);
-  const member: PoolCluster = { id: "c1", apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
+  const member: PoolCluster = { id: "c1", draining: false, apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
   const pool = createFakePool([member]);
   let ids = 0;
   const newId = () => `id${++ids}`;

@@ -60,6 +60,30 @@ describe("a cluster on functions", () => {
     const after = (await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks, state: before.state })).json();
     expect(after.news[0].pods[0].metadata.deletionTimestamp).toBeDefined();
   });
+
+  test("that is deleted goes as soon as its pods have ended, told by an instance that never saw it before", async () => {
+    const bed = createFunctionBed();
+    const fn = bed.instance();
+    const made = await createCluster(bed, fn);
+    const token = made.credentials.token as string;
+    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const controllers = `/clusters/${made.id}/api/v1/namespaces/default/replicationcontrollers`;
+    await fn.cluster("POST", controllers, token, controller(2));
+    await drainStream(bed, fn);
+    expect((await fn.platform("DELETE", `/v1/clusters/${made.id}`, made.key)).status).toBe(202);
+    await fn.onChange(bed.table.stream.splice(0), 9000);
+    expect((await fn.platform("GET", `/v1/clusters/${made.id}`, made.key)).status).toBe(200);
+
+    const cold = bed.instance();
+    const told = (await cold.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    const pods = told.news[0].pods as { metadata: { name: string; uid: string; namespace: string; deletionTimestamp?: string } }[];
+    expect(pods.map(({ metadata }) => metadata.deletionTimestamp)).toEqual([expect.any(String), expect.any(String)]);
+    const ended = pods.map(({ metadata: { name, namespace, uid } }) => ({ cluster: made.id, name, namespace, uid }));
+    await cold.agent("POST", "/agent/v1/sync", joined.credential, { ended });
+    await cold.reconcile();
+    expect((await fn.platform("GET", `/v1/clusters/${made.id}`, made.key)).status).toBe(404);
+    expect(bed.logged).toEqual([]);
+  });
 });
 
 describe("the usage of a cluster on functions", () => {

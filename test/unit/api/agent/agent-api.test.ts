@@ -14,7 +14,7 @@ import { createFakePool, describedNode } from "./fake-pool.ts";
 function bed() {
   const clock = createFakeClock();
   const cluster = createFakeCluster(clock);
-  const member: PoolCluster = { id: "c1", apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
+  const member: PoolCluster = { id: "c1", draining: false, apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
   const pool = createFakePool([member]);
   let ids = 0;
   const newId = () => `id${++ids}`;
