@@ -54,7 +54,7 @@ export async function openDependencies(
   const { environment, clock, log, random, uid, table } = ports;
   const common = { clock, random, makeId: uid };
   const secret = await ports.readSecret(environment.secret);
-  const installation = await openInstallation(new DynamoStore({ ...common, table }), secret, clock.now());
+  const installation = await openInstallation(new DynamoStore({ ...common, table }), secret, clock);
   const base = createHostBase(installation.caPem, objectPath);
   const storeOn = (its: Table): SharedStore => around(new DynamoStore({ ...common, table: its, sealer: installation.sealer, base }));
   const store = storeOn(table);
@@ -65,7 +65,7 @@ export async function openDependencies(
     stores.set(its, known);
     return known;
   };
-  const tokens = createTokenIssuer({ signingKey: installation.signingKeyPem, clock, uid });
+  const tokens = createTokenIssuer({ signingKey: installation.signingKeys, clock, uid });
   const documents = new Documents("127.0.0.1");
   const allowPrivate = environment.webhooksToPrivateAddresses;
   const admissionWebhooks = new HttpsWebhookCaller({
@@ -76,6 +76,12 @@ export async function openDependencies(
   const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
   let usageWrittenMs = clock.now();
   const underWay = new Set<Promise<unknown>>();
+  const later: Dependencies["later"] = (name, work) => {
+    const watched: Promise<unknown> = work
+      .catch((error: unknown) => log.error("left undone", error, { name }))
+      .finally(() => underWay.delete(watched));
+    underWay.add(watched);
+  };
   const finish = async (): Promise<void> => {
     while (underWay.size > 0) await Promise.all(underWay);
     usageWrittenMs = clock.now();
@@ -97,13 +103,9 @@ export async function openDependencies(
       podStreamsOf: () => podStreams,
       webhooks: admissionWebhooks,
     }),
-    later(name, work) {
-      const watched: Promise<unknown> = work
-        .catch((error: unknown) => log.error("left undone", error, { name }))
-        .finally(() => underWay.delete(watched));
-      underWay.add(watched);
-    },
+    later,
     async settle() {
+      later("signing keys", installation.signingKeys.keepUp());
       while (underWay.size > 0) await Promise.all(underWay);
       if (clock.now() - usageWrittenMs >= environment.usageSeconds * 1000) await finish();
     },

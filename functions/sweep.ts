@@ -24,7 +24,7 @@ export interface Left {
  * An idle cluster costs two small reads an hour. A record says how far the round is, so that functions that take turns at it make one round.
  */
 export function createSweep({ services, dependencies }: Turning) {
-  const { store, clock, log } = dependencies;
+  const { store, clock, log, installation } = dependencies;
   const read = async () => {
     const [record] = await store.getRecords([key]);
     const parsed = cursorShape.safeParse(record?.value);
@@ -71,7 +71,7 @@ export function createSweep({ services, dependencies }: Turning) {
       const { cursor, version } = await read();
       if (clock.now() - cursor.housekeepingAtMs < everyMs) return;
       await store.writeRecords([putRecord(key, version, { ...cursor, housekeepingAtMs: clock.now() })]);
-      await services.housekeeping.round();
+      await Promise.all([services.housekeeping.round(), installation.signingKeys.rotate()]);
     },
   };
 

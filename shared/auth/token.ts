@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import type { ClusterRef } from "../store/store.ts";
+import type { SigningKeySource, SigningKeys, VerifyingKey } from "./signing-keys.ts";
 import type { UserInfo } from "./user.ts";
 
 /** What a kube-apiserver of kubeadm's names itself: `iss`, and the audience of a token that asks for none. */
@@ -87,10 +88,8 @@ export interface TokenIssuer {
 }
 
 export interface TokenIssuerOptions {
-  /** PKCS #8 PEM of an EC P-256 key. It signs; it verifies too. */
-  readonly signingKey: string;
-  /** Keys that signed before: their tokens are good until they expire. PEM, public or private. */
-  readonly formerKeys?: readonly string[];
+  /** PKCS #8 PEM of an EC P-256 key, or where the keys come from that take turns. */
+  readonly signingKey: string | SigningKeySource;
   readonly issuer?: string;
   readonly clock: Clock;
   /** A fresh UUID, for `jti`. */
@@ -149,31 +148,48 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   const { clock, uid } = options;
   const issuer = options.issuer ?? defaultIssuer;
   const cacheSize = options.cacheSize ?? 4096;
-  const privateKey = createPrivateKey(options.signingKey);
-  const publicKeys = [privateKey, ...(options.formerKeys ?? [])].map((key) => createPublicKey(key));
+  const source = typeof options.signingKey === "string" ? onlyKey(options.signingKey) : options.signingKey;
   const verified = new Map<string, VerifiedToken>();
-  let keys: Promise<Map<string, { key: KeyObject; jwk: JWK }>> | undefined;
+  let made: { readonly of: SigningKeys; readonly ring: Promise<KeyRing> } | undefined;
 
-  const keysById = () => {
-    keys ??= Promise.all(publicKeys.map(withId)).then((entries) => new Map(entries));
-    return keys;
+  const keyRing = (): Promise<KeyRing> => {
+    const keys = source.current();
+    if (made?.of !== keys) {
+      // Some of them may be verified no more.
+      verified.clear();
+      made = { of: keys, ring: ringOf(keys) };
+    }
+    return made.ring;
+  };
+  const signed = async (token: SignJWT): Promise<string> => {
+    const { kid, privateKey } = await keyRing();
+    return token.setProtectedHeader({ alg: "ES256", kid }).sign(privateKey);
+  };
+  /** Of the key that a token names, where it is good for such tokens. */
+  const keyFor = async (kid: string | undefined, isKept: boolean): Promise<KeyObject> => {
+    let found = kid === undefined ? undefined : (await keyRing()).byId.get(kid);
+    if (!found && kid !== undefined) {
+      await source.refresh();
+      found = (await keyRing()).byId.get(kid);
+    }
+    if (!found || (found.verifies === "kept" && !isKept)) throw new Error("no such key");
+    return found.key;
   };
 
   async function sign(claims: JWTPayload, request: { cluster: ClusterRef; expirationSeconds: number }): Promise<IssuedToken> {
-    const [kid] = (await keysById()).keys();
     const issuedAt = Math.floor(clock.now() / 1000);
     const expires = issuedAt + request.expirationSeconds;
-    const token = await new SignJWT({
-      ...claims,
-      iss: issuer,
-      iat: issuedAt,
-      nbf: issuedAt,
-      exp: expires,
-      jti: uid(),
-      "coracle.dev": { tenant: request.cluster.tenant, cluster: request.cluster.cluster },
-    })
-      .setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) })
-      .sign(privateKey);
+    const token = await signed(
+      new SignJWT({
+        ...claims,
+        iss: issuer,
+        iat: issuedAt,
+        nbf: issuedAt,
+        exp: expires,
+        jti: uid(),
+        "coracle.dev": { tenant: request.cluster.tenant, cluster: request.cluster.cluster },
+      }),
+    );
     return { token, expiresAtMs: expires * 1000 };
   }
 
@@ -210,7 +226,6 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
         request,
       ),
     async issueKeptToken({ cluster, namespace, serviceAccount, secretName }) {
-      const [kid] = (await keysById()).keys();
       const claims = {
         iss: keptIssuer,
         sub: serviceAccountUsername(namespace, serviceAccount.name),
@@ -220,15 +235,14 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
         [keptClaims.secret]: secretName,
         "coracle.dev": { tenant: cluster.tenant, cluster: cluster.cluster },
       };
-      return new SignJWT(claims).setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) }).sign(privateKey);
+      return signed(new SignJWT(claims));
     },
     issueClusterToken: (request) => sign({ aud: [issuer], sub: request.username, groups: [...request.groups] }, request),
     async verifyToken(token) {
       const known = cachedToken(token);
       if (known) return known;
       if (token.length > maxTokenLength || token.split(".").length !== 3) return undefined;
-      const byId = await keysById();
-      const result = await jwtVerify(token, (header) => keyOf(byId, header.kid), {
+      const result = await jwtVerify(token, ({ kid }, { payload }) => keyFor(kid, issuerOf(payload) === keptIssuer), {
         algorithms: ["ES256"],
         issuer: [issuer, keptIssuer],
         currentDate: new Date(clock.now()),
@@ -243,20 +257,50 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
       return result;
     },
     issuer,
-    jwks: async () => ({ keys: [...(await keysById()).values()].map(({ jwk }) => jwk) }),
+    jwks: async () => ({
+      keys: [...(await keyRing()).byId.values()].flatMap(({ jwk, verifies }) => (verifies === "all" ? [jwk] : [])),
+    }),
   };
 }
 
-function keyOf(byId: ReadonlyMap<string, { key: KeyObject }>, kid: string | undefined): KeyObject {
-  const found = kid === undefined ? undefined : byId.get(kid);
-  if (!found) throw new Error("no such key");
-  return found.key;
+interface RingKey {
+  readonly key: KeyObject;
+  readonly jwk: JWK;
+  readonly verifies: VerifyingKey["verifies"];
 }
 
-async function withId(key: KeyObject): Promise<[string, { key: KeyObject; jwk: JWK }]> {
-  const jwk = await exportJWK(key);
-  const kid = await calculateJwkThumbprint(jwk);
-  return [kid, { key, jwk: { use: "sig", ...jwk, kid, alg: "ES256" } }];
+interface KeyRing {
+  readonly privateKey: KeyObject;
+  /** Of the key that signs. */
+  readonly kid: string;
+  readonly byId: ReadonlyMap<string, RingKey>;
+}
+
+function onlyKey(signing: string): SigningKeySource {
+  const keys: SigningKeys = { signing, others: [] };
+  return { current: () => keys, refresh: () => Promise.resolve() };
+}
+
+async function ringOf({ signing, others }: SigningKeys): Promise<KeyRing> {
+  const privateKey = createPrivateKey(signing);
+  const withId = async (key: KeyObject, verifies: VerifyingKey["verifies"]): Promise<[string, RingKey]> => {
+    const jwk = await exportJWK(key);
+    const kid = await calculateJwkThumbprint(jwk);
+    return [kid, { key, jwk: { use: "sig", ...jwk, kid, alg: "ES256" }, verifies }];
+  };
+  const own = await withId(createPublicKey(privateKey), "all");
+  const rest = await Promise.all(others.map(({ pem, verifies }) => withId(createPublicKey(pem), verifies)));
+  return { privateKey, kid: own[0], byId: new Map([own, ...rest]) };
+}
+
+/** What an unverified payload says: it decides which keys are tried, and is verified with the rest. */
+function issuerOf(payload: string | Uint8Array): unknown {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(String(payload), "base64url").toString("utf8"));
+    return typeof claims === "object" && claims !== null && "iss" in claims ? claims.iss : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function toVerified(payload: JWTPayload): VerifiedToken | undefined {

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ContainerStatus, EndpointSlice, Endpoints, Pod } from "../../shared/kubernetes/types.ts";
+import { clientInside } from "./clients/inside.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { deployment, image, shellPod, yamlOf } from "./manifests.ts";
 import { describeWith, findKubectl, needs } from "./needs.ts";
@@ -420,18 +421,7 @@ describeWith([needs.kubectl, needs.sh, needs.linux], "pods as processes of the m
       await server.kubectl("create serviceaccount inside");
       await server.kubectl("create role inside --verb=list --resource=configmaps");
       await server.kubectl("create rolebinding inside --role=inside --serviceaccount=default:inside");
-      const source = `
-        const fs = require("fs"), https = require("https");
-        const at = "/var/run/secrets/kubernetes.io/serviceaccount/";
-        const read = (name) => fs.readFileSync(at + name, "utf8");
-        const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
-        const get = (what) => new Promise((resolve, reject) => https.get({ host, port, ca: read("ca.crt"),
-          path: "/api/v1/namespaces/" + read("namespace") + "/" + what, headers: { authorization: "Bearer " + read("token") } },
-          (answer) => { answer.resume(); resolve(what + "=" + answer.statusCode); }).on("error", reject));
-        Promise.all(["configmaps", "secrets", "pods"].map(get)).then((all) => console.log(all.join(" ")), (error) => { console.log(error); process.exit(1); });`;
-      await create(
-        shellPod("inside", "", { command: [process.execPath, "-e", source] }, { restartPolicy: "Never", serviceAccountName: "inside" }),
-      );
+      await create(shellPod("inside", "", { command: clientInside }, { restartPolicy: "Never", serviceAccountName: "inside" }));
       await until("inside", "ends", ({ pod }) => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed");
       expect(await logs("inside")).toBe("configmaps=200 secrets=403 pods=403\n");
     });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 const configuration = z.object({ Environment: z.object({ Variables: z.record(z.string(), z.string()) }) });
+const functions = z.object({ Functions: z.array(z.object({ FunctionName: z.string() })) });
 const attributes = z.object({ Attributes: z.object({ ApproximateNumberOfMessages: z.coerce.number() }) });
 
 /** Emulators look at who calls which service, not at signatures. */
@@ -24,6 +25,14 @@ async function call(
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${text}`);
   return JSON.parse(text);
+}
+
+/** The function whose name contains the word. */
+export async function findFunction(endpoint: string, word: string): Promise<string> {
+  const { Functions } = functions.parse(await call(`${endpoint}/2015-03-31/functions/`, "lambda", "GET", {}));
+  const [found, ...others] = Functions.filter(({ FunctionName }) => FunctionName.includes(word));
+  if (!found || others.length > 0) throw new Error(`${others.length + (found ? 1 : 0)} functions are named like ${word}`);
+  return found.FunctionName;
 }
 
 /** Sets an environment variable of a function; answers what it was before. */

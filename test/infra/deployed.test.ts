@@ -4,12 +4,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { variables } from "../../functions/names.ts";
 import type { Node, Pod } from "../../shared/kubernetes/types.ts";
+import { clientInside } from "../e2e/clients/inside.ts";
 import { eventually } from "../e2e/eventually.ts";
 import type { HttpClient } from "../e2e/http.ts";
 import { shellPod } from "../e2e/manifests.ts";
 import { describeWith, findProgram, needs } from "../e2e/needs.ts";
 import { countMessages, setVariable } from "./aws-calls.ts";
 import { type Cluster, type Deployed, say, startDeployed, type Tenant } from "./deployed.ts";
+import { stopEmulators } from "./emulator.ts";
 
 const python = { name: "python3", missing: findProgram("python3") === undefined ? "no python3 on the PATH" : undefined };
 const replicationController = (name: string, replicas: number) => ({
@@ -46,7 +48,10 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
   beforeAll(async () => {
     aws = await startDeployed(process.env);
   }, 480_000);
-  afterAll(() => aws?.close());
+  afterAll(async () => {
+    await aws?.close();
+    await stopEmulators();
+  });
 
   it("serves the three surfaces at the URLs of its outputs", async () => {
     const health = await aws.operator.send("/v1/healthz");
@@ -160,6 +165,17 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
     await cluster.kubectl("delete pod real --wait=false");
     const gone = async () => ((await cluster.api.send("/api/v1/namespaces/default/pods/real")).status === 404 ? true : undefined);
     await eventually("no pod", gone, { withinSeconds });
+  });
+
+  it("lets a pod reach the API with nothing but what is mounted, by way of its node, which ends its TLS", async () => {
+    await cluster.kubectl("create serviceaccount inside");
+    await cluster.kubectl("create role inside --verb=list --resource=configmaps");
+    await cluster.kubectl("create rolebinding inside --role=inside --serviceaccount=default:inside");
+    const spec = { restartPolicy: "Never", serviceAccountName: "inside", nodeName: "desk" } as const;
+    await cluster.kubectl("apply -f -", { stdin: JSON.stringify(shellPod("inside", "", { command: clientInside }, spec)) });
+    const said = async () => ((await cluster.kubectl("logs inside")).stdout.includes("configmaps=200 secrets=403") ? true : undefined);
+    await eventually("what it was answered", said, { withinSeconds: 60 });
+    await cluster.kubectl("delete pod inside --wait=false");
   });
 
   it("counts what the tenant used", async () => {

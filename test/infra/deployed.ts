@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { parse, stringify } from "yaml";
+import { variables } from "../../functions/names.ts";
 import { type CommandArguments, type CommandOptions, type CommandResult, runCommand, wordsOf } from "../e2e/commands.ts";
 import { createHttp, type HttpClient } from "../e2e/http.ts";
 import { removeWithLeftovers } from "../e2e/leftovers.ts";
 import { findKubectl } from "../e2e/needs.ts";
+import { findFunction, setVariable } from "./aws-calls.ts";
 import { awsEnvironment, deploy, type Outputs, synthesise } from "./deployment.ts";
 import type { Emulator } from "./emulator.ts";
 import { openFrontDoor } from "./front-door.ts";
@@ -82,6 +84,8 @@ async function startEmulatorOf(
 
 async function visit(emulator: Emulator, outputs: Outputs, scratch: string): Promise<Deployed> {
   const door = await openFrontDoor(emulator.endpoint, outputs);
+  // The emulator's own URLs have neither TLS nor names that resolve: nodes pass their pods' requests on to the door.
+  await setVariable(emulator.endpoint, await findFunction(emulator.endpoint, "AgentApi"), variables.clusterApiUrl, door.url);
   const caFile = join(scratch, "ca.crt");
   await writeFile(caFile, door.caPem);
   const operator = createHttp(door.url, door.caPem, await operatorKey(emulator.endpoint, outputs));

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
@@ -39,10 +39,23 @@ export interface EmulatorProcess {
   readonly bindWithinMs: number;
 }
 
+/** Started, and not stopped yet: whoever waits in vain for one to be ready has nothing to stop. */
+const running = new Set<ChildProcess>();
+
+/** Stops every emulator that this process started. */
+export async function stopEmulators(): Promise<void> {
+  await Promise.all([...running].map(stopWhole));
+}
+
+process.on("exit", () => {
+  for (const child of running) for (const pid of [...descendantsOf(child.pid), child.pid]) kill(pid);
+});
+
 /** Starts an emulator and waits until it answers. It has a process group of its own, since its Lambdas are its children. */
 export async function startEmulator(emulator: EmulatorProcess): Promise<Emulator> {
   const { name, port, command, args, environment, logFile, startSeconds, retries, bindWithinMs } = emulator;
   const child = spawn(command, args, { detached: true, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
   const log = createWriteStream(logFile, { flags: "a" });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -53,7 +66,7 @@ export async function startEmulator(emulator: EmulatorProcess): Promise<Emulator
       await pause(200);
       continue;
     }
-    await stopGroup(child);
+    await stopWhole(child);
     throw new Error(`${name} did not start within ${startSeconds} s: see ${logFile}`);
   }
   return {
@@ -62,7 +75,7 @@ export async function startEmulator(emulator: EmulatorProcess): Promise<Emulator
     retries,
     bindWithinMs,
     async stop() {
-      await stopGroup(child);
+      await stopWhole(child);
       log.end();
     },
   };
@@ -77,11 +90,38 @@ async function isHealthy(endpoint: string): Promise<boolean> {
   }
 }
 
-async function stopGroup(child: ChildProcess): Promise<void> {
+/** With all that it started: some put what they start (DynamoDB Local) into a session of its own, which the end of their group does not reach. */
+async function stopWhole(child: ChildProcess): Promise<void> {
+  running.delete(child);
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const started = descendantsOf(child.pid);
   const ended = once(child, "exit");
   process.kill(-child.pid, "SIGKILL");
   await ended;
+  for (const pid of started) kill(pid);
+}
+
+function descendantsOf(root: number | undefined): number[] {
+  if (root === undefined) return [];
+  const children = new Map<number, number[]>();
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  for (const [, pid, parent] of table.matchAll(/^\s*(\d+)\s+(\d+)$/gm))
+    children.set(Number(parent), [...(children.get(Number(parent)) ?? []), Number(pid)]);
+  const found: number[] = [];
+  for (const next = [root]; next.length > 0; ) {
+    const below = children.get(next.pop() ?? 0) ?? [];
+    found.push(...below);
+    next.push(...below);
+  }
+  return found;
+}
+
+function kill(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
 }
 
 export function freePort(): Promise<number> {

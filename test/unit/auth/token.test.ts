@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { decodeJwt, decodeProtectedHeader, UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { bindingProblem } from "../../../shared/auth/service-account-binding.ts";
+import type { SigningKeys } from "../../../shared/auth/signing-keys.ts";
 import { createTokenIssuer, defaultIssuer, isForAudience, type TokenIssuerOptions } from "../../../shared/auth/token.ts";
 import { pods, secrets, serviceAccounts } from "../../../shared/kubernetes/known-resources.ts";
 import type { Secret } from "../../../shared/kubernetes/types.ts";
@@ -182,7 +183,8 @@ describe("cluster tokens", () => {
   it("of a former key are good, and the key set shows both keys without their secret", async () => {
     const old = newKey();
     const { token } = await issuer({ signingKey: old }).issueClusterToken({ cluster, username: "a", groups: [], expirationSeconds: 60 });
-    const rotated = issuer({ formerKeys: [old] });
+    const both: SigningKeys = { signing: newKey(), others: [{ pem: old, verifies: "all" }] };
+    const rotated = issuer({ signingKey: { current: () => both, refresh: async () => {} } });
     expect(await rotated.verifyToken(token)).toBeDefined();
     const { keys } = await rotated.jwks();
     expect(keys).toHaveLength(2);
