@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Container, Pod } from "../../shared/kubernetes/types.ts";
 import { apiClientImage, importApiClient } from "./container-images.ts";
 import { type ContainerdCluster, containerIdOf, isReady, podOf, shellContainer, startContainerdCluster } from "./containerd-cluster.ts";
-import { realContainerd } from "./containerd-fixture.ts";
+import { realContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { describeWith, findKubectl, itWith, needs } from "./needs.ts";
 
@@ -193,6 +193,55 @@ describeWith([needs.kubectl, realContainerd], "the life of a pod in real contain
     expect(await shell("echo $COLOUR; cat /one/shape")).toBe("red\nround");
     expect(containerIdOf(await cluster.pod("configured"))).toBe(containerIdOf(pod));
     await cluster.kubectl("delete pod configured --wait=false");
+  });
+
+  it("lets a debugging container see the processes of another", async () => {
+    await run("debugged", shellContainer("echo running > /tmp/mark; exec sleep 987"));
+    await untilReady("debugged");
+    const look = "tr '\\0' ' ' < /proc/1/cmdline; cat /proc/1/root/tmp/mark";
+    const debug = ["debug", "debugged", "-c", "glass", `--image=${testImage}`, "--image-pull-policy=Never", "--target=main"];
+    await cluster.kubectl([...debug, "--", "sh", "-c", look]);
+    const ended = await until(
+      "debugged",
+      "has been looked at",
+      ({ status }) => status?.ephemeralContainerStatuses?.[0]?.state?.terminated !== undefined,
+    );
+    expect(ended.status?.ephemeralContainerStatuses?.[0]).toMatchObject({
+      name: "glass",
+      restartCount: 0,
+      state: { terminated: { exitCode: 0 } },
+    });
+    expect(await logs("debugged -c glass")).toBe("sleep 987 running");
+    expect(isReady(ended)).toBe(true);
+    await cluster.kubectl("delete pod debugged --wait=false");
+  });
+
+  it("is given more memory and CPU while it runs, and starts anew only where it wants to", async () => {
+    const resources = { requests: { cpu: "50m", memory: "32Mi" }, limits: { cpu: "100m", memory: "64Mi" } };
+    const resizePolicy = [{ resourceName: "memory", restartPolicy: "RestartContainer" }];
+    await run("growing", shellContainer("exec sleep 1000", { resources }));
+    await run("restarting", shellContainer("exec sleep 1000", { resources, resizePolicy }));
+    const before = [await untilReady("growing"), await untilReady("restarting")];
+    const memory = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null";
+    const changed = { requests: { cpu: "60m", memory: "48Mi" }, limits: { cpu: "200m", memory: "96Mi" } };
+    for (const name of ["growing", "restarting"]) {
+      const patch = JSON.stringify({ spec: { containers: [{ name: "main", resources: changed }] } });
+      await cluster.kubectl(["patch", "pod", name, "--subresource=resize", "-p", patch]);
+    }
+    const after: Pod[] = [];
+    for (const name of ["growing", "restarting"])
+      after.push(
+        await until(name, "has what it asks for", (pod) => {
+          const [status] = pod.status?.containerStatuses ?? [];
+          return isReady(pod) && status?.resources?.limits?.memory === "96Mi" && status.resources.requests?.cpu === "60m";
+        }),
+      );
+    for (const pod of after) expect(await cluster.shell(pod, memory)).toBe(String(96 * 1024 * 1024));
+    const countOf = ({ status }: Pod) => status?.containerStatuses?.[0]?.restartCount;
+    expect(after.map(countOf)).toEqual([0, 1]);
+    expect(after.map((pod, index) => containerIdOf(pod) === containerIdOf(before[index] ?? pod))).toEqual([true, false]);
+    expect(after.flatMap(({ status }) => status?.conditions ?? []).filter(({ type }) => type.startsWith("PodResize"))).toEqual([]);
+    await cluster.kubectl("delete pod growing restarting --wait=false");
   });
 
   it("waits for what it names, and runs when it is there", async () => {
