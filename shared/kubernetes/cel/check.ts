@@ -1,5 +1,5 @@
 import type { Functions, Overload } from "./overload.ts";
-import { allAssignable, isAssignable, type Substitution, substitute } from "./substitution.ts";
+import { Attempt, allAssignable, isAssignable, type Substitution, substitute } from "./substitution.ts";
 import type { Call, Expression, Fold, Problem, Select } from "./syntax.ts";
 import {
   boolType,
@@ -48,7 +48,7 @@ export class Checker {
   readonly #overloads = new Map<Call, readonly Overload[]>();
   readonly #names = new Map<Expression, string>();
   readonly #variables = new Set<string>();
-  #bound: Substitution = new Map();
+  readonly #bound: Substitution = new Map<string, CelType>();
   #fresh = 0;
 
   constructor(declarations: Declarations) {
@@ -234,9 +234,9 @@ export class Checker {
     for (const overload of this.#declarations.functions.get(name) ?? []) {
       if (overload.member !== member || overload.parameters.length !== types.length) continue;
       const { parameters, result: declared } = this.#instantiate(overload);
-      const attempt = new Map(this.#bound);
+      const attempt = new Attempt(this.#bound);
       if (!allAssignable(attempt, types, parameters)) continue;
-      this.#bound = attempt;
+      attempt.keep();
       candidates.push(overload);
       const own = substitute(this.#bound, declared);
       result = result === undefined || formatType(result) === formatType(own) ? own : dynType;
@@ -250,7 +250,7 @@ export class Checker {
 
   /** The signature with type parameters of its own. */
   #instantiate({ parameters, result }: Overload): { parameters: readonly CelType[]; result: CelType } {
-    const own: Substitution = new Map();
+    const own = new Map<string, CelType>();
     const visit = (type: CelType): void => {
       if (type.kind === "param") {
         if (!own.has(type.name)) own.set(type.name, this.#parameter());

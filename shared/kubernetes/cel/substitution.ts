@@ -1,7 +1,33 @@
 import { type CelType, isDynType, sameType } from "./type.ts";
 
 /** Type parameters and what they stand for so far (cel-go `checker/mapping.go`, `checker/types.go`). */
-export type Substitution = Map<string, CelType>;
+export interface Substitution {
+  get(name: string): CelType | undefined;
+  set(name: string, type: CelType): void;
+}
+
+/** What one signature would bind, over what is bound already: an expression has thousands of calls, and none of them copies what the others bound. */
+export class Attempt implements Substitution {
+  readonly #own = new Map<string, CelType>();
+  readonly #under: Substitution;
+
+  constructor(under: Substitution) {
+    this.#under = under;
+  }
+
+  get(name: string): CelType | undefined {
+    return this.#own.get(name) ?? this.#under.get(name);
+  }
+
+  set(name: string, type: CelType): void {
+    this.#own.set(name, type);
+  }
+
+  /** It fits: what it bound is bound. */
+  keep(): void {
+    for (const [name, type] of this.#own) this.#under.set(name, type);
+  }
+}
 
 /** Whether a value of type `from` fits where `to` is wanted; binds type parameters of both. */
 export function isAssignable(bound: Substitution, from: CelType, to: CelType): boolean {

@@ -2,6 +2,7 @@ import { approvalProblems } from "../../custom/api-approval.ts";
 import { defaultProblems } from "../../custom/default-problems.ts";
 import { readFieldPath } from "../../custom/field-path.ts";
 import { allSchemaProblems } from "../../custom/rule-costs.ts";
+import { mostRuleWork, ruleWork } from "../../custom/rule-work.ts";
 import { structuralProblems } from "../../custom/structural-problems.ts";
 import { deepEqual } from "../../deep-equal.ts";
 import { dns1035LabelProblems, dnsSubdomainProblems } from "../../names.ts";
@@ -26,6 +27,11 @@ export function validateDefinition(definition: CustomResourceDefinition, live?: 
   const { spec, metadata, status } = definition;
   const { group, names, scope } = spec;
   const versions = spec.versions ?? [];
+  const work = ruleWork(versions);
+  if (work > mostRuleWork) {
+    const text = `x-kubernetes-validations of all versions have ${work} characters together, this server compiles ${mostRuleWork} at most`;
+    return [forbidden("spec.versions", text)];
+  }
   // One version, as it is known inside Kubernetes, has no schema of its own but the definition has.
   const alike = versions.length === 1;
   const causes: StatusCause[] = [];
