@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Metafile, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { entryPoints } from "../functions/names.ts";
 import { seldomUsed } from "./seldom-used.ts";
 
@@ -20,7 +20,7 @@ export type FunctionName = (typeof entryPoints)[keyof typeof entryPoints];
 const zodByUse: Plugin = {
   name: "zod-by-use",
   setup({ onLoad }) {
-    onLoad({ filter: /\/(functions|shared)\/.*\.ts$/ }, ({ path }) => ({
+    onLoad({ filter: /\/(functions|server|shared)\/.*\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
       loader: "ts",
     }));
@@ -37,27 +37,40 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
   const made = new Map<FunctionName, Metafile>();
   for (const name of Object.values(entryPoints)) {
     const folder = join(target, name);
-    const { metafile } = await build({
-      entryPoints: [join(root, "functions", `${name}.ts`)],
-      outdir: folder,
-      entryNames: "index",
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      splitting: true,
-      minify: true,
-      metafile: true,
-      platform: "node",
-      target: "node24",
-      format: "esm",
-      mainFields: ["module", "main"],
-      banner: { js: banner },
-      plugins: [zodByUse, seldomUsed],
-      logLevel: "warning",
-    });
+    const metafile = await bundle({ entryPoints: [join(root, "functions", `${name}.ts`)] }, folder, [zodByUse, seldomUsed]);
     copyFacts(join(folder, "facts"));
     made.set(name, metafile);
   }
   return made;
+}
+
+/** Bundles the server process over the table into `target`, with the Dockerfile of its image: the folder is all that an image is built of. */
+export async function bundleContainer(target: string): Promise<void> {
+  const start = 'import { run } from "./run.ts";\nawait run(process.env);\n';
+  await bundle({ stdin: { contents: start, resolveDir: join(root, "server", "container"), loader: "ts" } }, target, [zodByUse]);
+  copyFacts(join(target, "facts"));
+  cpSync(join(root, "infra", "container", "Dockerfile"), join(target, "Dockerfile"));
+}
+
+async function bundle(entry: BuildOptions, folder: string, plugins: Plugin[]): Promise<Metafile> {
+  const { metafile } = await build({
+    ...entry,
+    outdir: folder,
+    entryNames: "index",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    metafile: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    mainFields: ["module", "main"],
+    banner: { js: banner },
+    plugins,
+    logLevel: "warning",
+  });
+  return metafile;
 }
 
 /** Without their line breaks and indentation: they are read and parsed on a cold start. */

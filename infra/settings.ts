@@ -14,6 +14,13 @@ const shape = z
     domainName: z.hostname().optional(),
     /** Of AWS Certificate Manager in us-east-1. */
     certificateArn: z.string().startsWith("arn:").optional(),
+    /** `watch.clusters.example.com`: where a container serves the cluster API to many watches; only with `containerCertificateArn`. */
+    containerDomainName: z.hostname().optional(),
+    /** Of AWS Certificate Manager in this region. */
+    containerCertificateArn: z.string().startsWith("arn:").optional(),
+    /** How many containers run at the least, and at the most; only with `containerDomainName`. */
+    containers: z.coerce.number().int().min(1).max(100).optional(),
+    mostContainers: z.coerce.number().int().min(1).max(100).optional(),
     /** A copy of the table for the day the first region is gone. */
     replicaRegion: z
       .string()
@@ -35,6 +42,19 @@ const shape = z
   .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
   .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
   .refine(
+    (given) => (given.containerDomainName === undefined) === (given.containerCertificateArn === undefined),
+    "containerDomainName and containerCertificateArn go together",
+  )
+  .refine(
+    ({ containers, mostContainers, containerDomainName }) =>
+      (containers ?? mostContainers) === undefined || containerDomainName !== undefined,
+    "containers and mostContainers need containerDomainName",
+  )
+  .refine(
+    ({ containers = 1, mostContainers = containers }) => containers <= mostContainers,
+    "containers may not be more than mostContainers",
+  )
+  .refine(
     (given) => (given.replicaRegion === undefined) === (given.replicaKeyArn === undefined),
     "replicaRegion and replicaKeyArn go together",
   );
@@ -42,7 +62,10 @@ const shape = z
 /** What a deployment may choose, each by `-c name=value` or in `cdk.json`. Nothing of it is needed. */
 export type DeploymentSettings = z.infer<typeof shape>;
 
-const ofStacks = ["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn"] as const;
+const ofStacks = [
+  ...(["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn"] as const),
+  ...(["containerDomainName", "containerCertificateArn", "containers", "mostContainers"] as const),
+] as const;
 const ofFunctions = ["logLevel", "idlePollSeconds", "usageSeconds", "requestsPerSecond", "requestBurst", "webhookNetworks"] as const;
 
 /** Settings that are the functions' own, as they read them. */

@@ -18,3 +18,6 @@ export const functionSizes = {
   deliver: { memoryMb: 256, timeoutSeconds: 60 },
   meter: { memoryMb: 512, timeoutSeconds: 120 },
 } as const satisfies Record<keyof typeof entryPoints, FunctionSize>;
+
+/** Fargate's smallest: watches that are quiet cost memory alone, and there is one more task where either runs short. */
+export const containerSize = { cpu: 256, memoryMb: 512, mostTasks: 4 } as const;

@@ -3,6 +3,8 @@ import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { Operation } from "aws-cdk-lib/aws-dynamodb";
+import type { FargateService } from "aws-cdk-lib/aws-ecs";
+import type { NetworkTargetGroup } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
@@ -80,6 +82,26 @@ export class Alarms extends Construct {
         above: 0,
         periods: 3,
         description: "DynamoDB itself fails",
+      });
+  }
+
+  ofContainers(service: FargateService, targets: NetworkTargetGroup): void {
+    const period = Duration.minutes(1);
+    this.#add("ContainerUnhealthy", {
+      metric: targets.metrics.unHealthyHostCount({ period, statistic: Stats.MAXIMUM }),
+      above: 0,
+      periods: 5,
+      description: "a container has not been ready for five minutes",
+    });
+    for (const [name, metric] of [
+      ["Processor", service.metricCpuUtilization({ period: Duration.minutes(5) })],
+      ["Memory", service.metricMemoryUtilization({ period: Duration.minutes(5) })],
+    ] as const)
+      this.#add(`Container${name}`, {
+        metric,
+        above: 90,
+        periods: 3,
+        description: `the containers' ${name.toLowerCase()} has been at its limit for a quarter of an hour: there are no more of them than are allowed`,
       });
   }
 

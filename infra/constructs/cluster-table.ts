@@ -1,6 +1,7 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib";
 import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
-import { Grant, type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { GatewayVpcEndpoint } from "aws-cdk-lib/aws-ec2";
+import { AnyPrincipal, Grant, type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { tableKeys } from "../../functions/names.ts";
@@ -24,6 +25,15 @@ const keyActions = [
   "ReEncryptTo",
 ];
 
+/** What the cluster API reaches in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
+export const clusterApiPartitions = [
+  "platform#installation#records",
+  "platform#usage-open#records",
+  "*#usage-hours#records",
+  "*#usage-open#records",
+  "*#usage-writers#records",
+];
+
 /** The one table of an installation: clusters, their logs and the platform's records. It outlives its stack. */
 export class ClusterTable extends Construct {
   readonly table: TableV2;
@@ -45,6 +55,17 @@ export class ClusterTable extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
       ...(replica && { replicas: [{ region: replica.region, deletionProtection: true }] }),
     });
+  }
+
+  /** What anybody who may use a network may do there: everything with this table, nothing with others. */
+  allowThrough(endpoint: GatewayVpcEndpoint): void {
+    endpoint.addToPolicy(
+      new PolicyStatement({
+        principals: [new AnyPrincipal()],
+        actions: storeActions.map((action) => `dynamodb:${action}`),
+        resources: [this.table.tableArn],
+      }),
+    );
   }
 
   /** Everything the store does, in every partition or in those whose keys are like one of `partitions` (`*`: any text). */

@@ -1,6 +1,7 @@
 import { Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { entryPoints, variables } from "../../functions/names.ts";
+import { clusterApiPartitions } from "../constructs/cluster-table.ts";
 import type { CodeOf } from "../constructs/coracle-function.ts";
 import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";
@@ -14,15 +15,6 @@ export interface ApiStackProps extends StackProps {
   readonly codeOf: CodeOf;
 }
 
-/** What the cluster API reaches in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
-const clusterApiPartitions = [
-  "platform#installation#records",
-  "platform#usage-open#records",
-  "*#usage-hours#records",
-  "*#usage-open#records",
-  "*#usage-writers#records",
-];
-
 const sized = ({ memoryMb, timeoutSeconds }: FunctionSize) => ({ memoryMb, timeout: Duration.seconds(timeoutSeconds) });
 
 /** The three surfaces, each a function behind a URL. */
@@ -35,7 +27,7 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, { data, settings, codeOf, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: "Coracle: cluster, platform and agent API" });
-    const { domainName } = settings;
+    const { domainName, containerDomainName } = settings;
     const common = {
       [variables.table]: data.clusters.table.tableName,
       [variables.secret]: data.secret.arn,
@@ -47,7 +39,8 @@ export class ApiStack extends Stack {
       ...sized(functionSizes.clusterApi),
       environment: common,
     });
-    const clusterApiUrl = publicUrl(this.clusterApi);
+    // What can hold many watches is what everybody is told of; the function answers whoever still asks it.
+    const clusterApiUrl = containerDomainName === undefined ? publicUrl(this.clusterApi) : `https://${containerDomainName}`;
     this.agentApi = new Surface(this, "AgentApi", {
       ...{ name: entryPoints.agentApi, codeOf, description: "What node agents call", output: "AgentApiUrl" },
       ...sized(functionSizes.agentApi),

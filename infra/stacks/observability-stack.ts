@@ -6,6 +6,7 @@ import { MonthlyBudget } from "../constructs/monthly-budget.ts";
 import { Overview } from "../constructs/overview.ts";
 import type { DeploymentSettings } from "../settings.ts";
 import type { ApiStack } from "./api-stack.ts";
+import type { ContainerStack } from "./container-stack.ts";
 import type { DataStack } from "./data-stack.ts";
 import type { LoopsStack } from "./loops-stack.ts";
 
@@ -13,11 +14,12 @@ export interface ObservabilityStackProps extends StackProps {
   readonly data: DataStack;
   readonly api: ApiStack;
   readonly loops: LoopsStack;
+  readonly container: ContainerStack | undefined;
   readonly settings: DeploymentSettings;
 }
 
 export class ObservabilityStack extends Stack {
-  constructor(scope: Construct, id: string, { data, api, loops, settings, ...props }: ObservabilityStackProps) {
+  constructor(scope: Construct, id: string, { data, api, loops, container, settings, ...props }: ObservabilityStackProps) {
     super(scope, id, { ...props, description: "Coracle: alarms, dashboard, budget" });
     const { alarmEmail, monthlyBudgetUsd } = settings;
     const { topic } = new AlarmTopic(this, "AlarmTopic", { email: alarmEmail });
@@ -36,6 +38,7 @@ export class ObservabilityStack extends Stack {
     for (const [name, queue] of Object.entries(deadLetters)) alarms.ofDeadLetters(name, queue);
     alarms.ofStream("OnChange", functions.OnChange);
     alarms.ofTable(data.clusters.table);
+    if (container) alarms.ofContainers(container.service.service, container.targets);
     new Overview(this, "Overview", {
       ...{ alarms: alarms.all, functions, streamConsumer: functions.OnChange, table: data.clusters.table },
       deadLetters: Object.values(deadLetters),

@@ -8,6 +8,8 @@ const everything: DeploymentSettings = {
   monthlyBudgetUsd: 100,
   domainName: "clusters.example.com",
   certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000",
+  containerDomainName: "watch.example.com",
+  containerCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000001",
   replicaRegion: "eu-west-1",
   replicaKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000",
 };

@@ -26,6 +26,12 @@ describe("settings of a deployment", () => {
     [{ monthlyBudgetUsd: "50" }, "monthlyBudgetUsd needs alarmEmail"],
     [{ domainName: "clusters.example.com" }, "domainName and certificateArn go together"],
     [{ replicaRegion: "eu-west-1" }, "replicaRegion and replicaKeyArn go together"],
+    [{ containerDomainName: "watch.example.com" }, "containerDomainName and containerCertificateArn go together"],
+    [{ containers: "2" }, "containers and mostContainers need containerDomainName"],
+    [
+      { containerDomainName: "watch.example.com", containerCertificateArn: "arn:aws:acm", containers: 5, mostContainers: 4 },
+      "containers may not be more than mostContainers",
+    ],
     [{ alarmEmail: "nobody" }, "alarmEmail: "],
     [{ replicaRegion: "Ireland", replicaKeyArn: "arn:aws:kms" }, "replicaRegion: "],
   ])("are refused where they make no sense: %j", (context, message) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, type Stack, Validations } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
+import { ContainerImage } from "aws-cdk-lib/aws-ecs";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { defineCoracle } from "../../../infra/coracle.ts";
@@ -11,11 +12,12 @@ import type { DeploymentSettings } from "../../../infra/settings.ts";
 /** The stacks of a deployment as templates, around functions that do nothing. */
 export function synthesise(settings: DeploymentSettings = {}) {
   const { stacks } = define(settings);
-  const { data, api, loops, observability, edge } = stacks;
+  const { data, api, loops, container, observability, edge } = stacks;
   return {
     data: Template.fromStack(data),
     api: Template.fromStack(api),
     loops: Template.fromStack(loops),
+    container: container && Template.fromStack(container),
     observability: Template.fromStack(observability),
     edge: edge && Template.fromStack(edge),
     stacks,
@@ -51,6 +53,8 @@ function define(settings: DeploymentSettings, outdir?: string) {
   const stacks = defineCoracle(app, {
     settings,
     codeOf: () => Code.fromInline("exports.handler = () => {}"),
+    // The very Dockerfile; nobody builds it here.
+    containerImage: () => ContainerImage.fromAsset(join(import.meta.dirname, "..", "..", "..", "infra", "container")),
     env: { account: "123456789012", region: "us-east-1" },
   });
   return { app, stacks };
