@@ -14,7 +14,13 @@ export async function run(environment: Readonly<Record<string, string | undefine
     process.stdout.write(`Coracle is ready on ${container.url} (${process.uptime().toFixed(1)} s)\n`);
     endBySignal(() => container.close(), ports.log);
   } catch (error) {
-    process.stderr.write(`coracle: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`coracle: ${wordsOf(error)}\n`);
     process.exit(1);
   }
+}
+
+/** With its causes: whoever starts it has to know which setting, secret or table is at fault. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${wordsOf(error.cause)}`;
 }

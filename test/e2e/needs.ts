@@ -37,6 +37,7 @@ export const needs = {
   go: program("go"),
   spin: program("spin"),
   gcc: program("gcc"),
+  buildah: program("buildah"),
   root: { name: "root", missing: process.getuid?.() === 0 ? undefined : "not root" },
   linux: { name: "Linux", missing: process.platform === "linux" ? undefined : "not Linux" },
 } as const satisfies Record<string, Need>;

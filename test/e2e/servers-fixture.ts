@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,13 +27,24 @@ export interface TableServers {
   stop(): Promise<void>;
 }
 
+/** Begins a server process with these variables, besides those of the test. `home`: where its files are. */
+export type Begin = (environment: Readonly<Record<string, string>>, home: string) => ChildProcess;
+
 const table = "coracle";
 const readyWithinMs = 60_000;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Server processes as `npm start` runs them over one table of DynamoDB Local, which lies in `folder`. */
-export async function startTableServers(folder: string, count: number): Promise<TableServers> {
+const npmStart: Begin = (environment) =>
+  spawn(process.execPath, [join(repository, "server/main.mjs")], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+
+/** Server processes, by default as `npm start` runs them, over one table of DynamoDB Local, which lies in `folder`. */
+export async function startTableServers(folder: string, count: number, begin: Begin = npmStart): Promise<TableServers> {
   const home = await mkdtemp(join(tmpdir(), "coracle-servers-"));
+  // The server may be another user.
+  await chmod(home, 0o777);
   const emulator = await startDynamoDbLocal(folder);
   const children = new Set<ChildProcess>();
   const opened: HttpClient[] = [];
@@ -57,10 +68,7 @@ export async function startTableServers(folder: string, count: number): Promise<
       ...{ CORACLE_LOG_LEVEL: "warn", CORACLE_REQUEST_BURST: "100000", CORACLE_REQUESTS_PER_SECOND: "100000" },
     };
     const start = async (port: string): Promise<{ child: ChildProcess; url: string }> => {
-      const child = spawn(process.execPath, [join(repository, "server/main.mjs")], {
-        env: { ...process.env, ...environment, CORACLE_PORT: port },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      const child = begin({ ...environment, CORACLE_PORT: port }, home);
       children.add(child);
       const url = await readyUrl(child, (text) => {
         output += text;
