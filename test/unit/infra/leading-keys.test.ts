@@ -4,7 +4,10 @@ import { functionClock } from "../../../functions/clock.ts";
 import { createHandler } from "../../../functions/cluster-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
 import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
+import { startContainer } from "../../../server/container/host.ts";
+import { readContainerSettings } from "../../../server/container/settings.ts";
 import type { Table } from "../../../shared/store/dynamo/table.ts";
+import { createHttp } from "../../e2e/http.ts";
 import { createCluster, createFunctionBed, urlEventOf } from "../functions/function-bed.ts";
 import { confinedTable } from "./confined-table.ts";
 import { synthesise } from "./synthesised.ts";
@@ -70,6 +73,38 @@ describe("the partitions that functions may reach", () => {
     expect([...reached.own].filter((partition) => partition.includes("usage")).length).toBeGreaterThan(1);
     expect([...reached.tenant].length).toBeGreaterThan(3);
     expect([...reached.tenant].every((partition) => partition.startsWith("acme#"))).toBe(true);
+  });
+
+  it("are enough for the containers, too, which have no others", async () => {
+    const { container } = synthesise({
+      containerDomainName: "watch.example.com",
+      containerCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000001",
+    });
+    if (!container) throw new Error("there are none");
+    const patterns = ownPartitions(container, "WatchesTask") ?? [];
+    expect(patterns).toEqual(ownPartitions(api, "ClusterApi"));
+    const bed = createFunctionBed({ variables: { CORACLE_USAGE_SECONDS: "1" } });
+    const made = await createCluster(bed, bed.instance());
+    const reached = new Set<string>();
+    const ports: FunctionPorts = {
+      ...bed.ports()(),
+      table: confinedTable(bed.table, patterns, (partition) => reached.add(partition)),
+      tableOf: (tenant) => confinedTable(bed.table, sessionPartitions(tenant)),
+    };
+    const server = await startContainer(
+      readContainerSettings({ CORACLE_PORT: "0", CORACLE_SURFACES: "cluster", CORACLE_LOOPS: "off" }),
+      ports,
+    );
+    const client = createHttp(`${server.url}/clusters/${made.id}`, server.caPem, made.credentials.token);
+    const path = "/api/v1/namespaces/default/configmaps";
+    const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one" } };
+    expect((await client.send(path, { method: "POST", body })).status).toBe(201);
+    for await (const line of client.lines(`${path}?watch=true&timeoutSeconds=1`)) expect(JSON.parse(line).type).toBe("ADDED");
+    expect((await client.send("/readyz")).status).toBe(200);
+    client.close();
+    await server.close();
+    expect(bed.logged).toEqual([]);
+    expect([...reached].some((partition) => partition.includes("usage"))).toBe(true);
   });
 
   it("are every tenant's for nobody but the loops, and for whoever looks up keys and tokens", () => {
