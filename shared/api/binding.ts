@@ -1,8 +1,7 @@
-import { nodes } from "../kubernetes/known-resources.ts";
 import type { Node, Pod } from "../kubernetes/types.ts";
 import { isStoreError, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
-import { claimOf } from "./companions/node-claims.ts";
+import { claimOf, nodeNamed } from "./companions/node-claims.ts";
 import type { Binding, BindOutcome } from "./object-client.ts";
 
 interface Candidate {
@@ -19,11 +18,13 @@ export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]
   const keys = bindings.map(({ namespace, name }) => ({ group: "", resource: "pods", namespace, name }));
   const found = await cluster.store.latest(cluster.ref, keys, (key) => cluster.mirror.get(key, key.namespace, key.name));
   const candidates: Candidate[] = [];
+  const named = new Map<string, Node | undefined>();
   for (const [index, binding] of bindings.entries()) {
     const live = found[index];
     if (!live || !isBindable(live, binding)) continue;
-    const node = cluster.mirror.get(nodes, "", binding.nodeName)?.object as Node | undefined;
-    candidates.push({ index, live, pod: live.object as Pod, node, nodeName: binding.nodeName });
+    const { nodeName } = binding;
+    if (!named.has(nodeName)) named.set(nodeName, await nodeNamed(cluster, nodeName));
+    candidates.push({ index, live, pod: live.object as Pod, node: named.get(nodeName), nodeName });
   }
   const size = Math.max(1, Math.floor((cluster.store.limits.operations * 2) / 3));
   for (let at = 0; at < candidates.length; at += size) await bindChunk(cluster, candidates.slice(at, at + size), outcomes);

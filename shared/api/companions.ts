@@ -35,7 +35,7 @@ export async function companionsOfUpdate(
 }
 
 /** What is given back with an object that goes. */
-export function companionsOfDelete(cluster: ApiCluster, definition: ResourceDefinition, last: KubernetesObject): Companions {
+export async function companionsOfDelete(cluster: ApiCluster, definition: ResourceDefinition, last: KubernetesObject): Promise<Companions> {
   const collection = collectionOf(definition);
   if (collection === "services") return releaseOfService(cluster, last as Service);
   if (collection === "pods") return releaseOfPod(cluster, last as Pod, undefined);

@@ -163,7 +163,7 @@ export class Registry {
         : this.#put(definition, live, kept);
       const companions =
         operation.kind === "delete"
-          ? companionsOfDelete(this.cluster, definition, next)
+          ? await companionsOfDelete(this.cluster, definition, next)
           : await companionsOfUpdate(this.cluster, definition, next, live.object);
       if (context.dryRun) {
         await this.#quotas.check(this.cluster, attributes);
@@ -203,7 +203,7 @@ export class Registry {
   /** Removes `live` from the store, with what hangs on it. Answers undefined when it changed meanwhile. */
   async remove(definition: ResourceDefinition, live: StoredObject, last: KubernetesObject): Promise<LogEntry | undefined> {
     const operation = { kind: "delete", key: live.key, expected: live.revision, object: last } as const;
-    return this.#attempt(operation, companionsOfDelete(this.cluster, definition, last));
+    return this.#attempt(operation, await companionsOfDelete(this.cluster, definition, last));
   }
 
   /** Replaces `live`. Answers undefined when it changed meanwhile. */

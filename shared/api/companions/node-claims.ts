@@ -54,11 +54,17 @@ function addition(cluster: ApiCluster, node: Node, pods: readonly Pod[], sign: 1
   return pods.length === 0 ? none : { operations: [], records: [{ kind: "add", ...claimKey(cluster, node), add }] };
 }
 
+/** Also one that a mirror which is behind does not show yet: what is bound to it counts all the same. */
+export async function nodeNamed({ mirror, store, ref }: ApiCluster, name: string): Promise<Node | undefined> {
+  const shown = mirror.get(nodes, "", name) ?? (await store.latest(ref, [{ ...nodes, namespace: "", name }]))[0];
+  return shown?.object as Node | undefined;
+}
+
 /** A pod that is made with its node's name goes past the scheduler: it counts, whether there is room or not. */
-export function claimOfNewPod(cluster: ApiCluster, pod: Pod): Companions {
+export async function claimOfNewPod(cluster: ApiCluster, pod: Pod): Promise<Companions> {
   const nodeName = pod.spec?.nodeName ?? "";
-  const node = nodeName === "" ? undefined : cluster.mirror.get(nodes, "", nodeName);
-  return node ? addition(cluster, node.object as Node, [pod], 1) : none;
+  const node = nodeName === "" ? undefined : await nodeNamed(cluster, nodeName);
+  return node ? addition(cluster, node, [pod], 1) : none;
 }
 
 const runningOn = ({ mirror }: ApiCluster, nodeName: string): Pod[] =>
@@ -77,19 +83,19 @@ const hasEnded = (pod: Pod | undefined): boolean =>
   pod === undefined || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 
 /** Gives back what a bound pod held, once: when it ends or when it goes without having ended. */
-export function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod | undefined): Companions {
+export async function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod | undefined): Promise<Companions> {
   const nodeName = before.spec?.nodeName ?? "";
   if (nodeName === "" || hasEnded(before)) return none;
   if (after !== undefined && !hasEnded(after)) return changeOfPod(cluster, nodeName, before, after);
-  const node = cluster.mirror.get(nodes, "", nodeName);
-  return node ? addition(cluster, node.object as Node, [before], -1) : none;
+  const node = await nodeNamed(cluster, nodeName);
+  return node ? addition(cluster, node, [before], -1) : none;
 }
 
 /**
  * What a resize takes or gives back. It is taken when it is asked for, whether there is room or not, and binding looks at what is left: the
  * node puts into effect only what fits, and what never will is not counted any more once the node has said so (KEP-1287).
  */
-function changeOfPod(cluster: ApiCluster, nodeName: string, before: Pod, after: Pod): Companions {
+async function changeOfPod(cluster: ApiCluster, nodeName: string, before: Pod, after: Pod): Promise<Companions> {
   if (!mayAskForOther(before, after)) return none;
   const [old, next] = [amountsOf(before), amountsOf(after)];
   const names = new Set([...Object.keys(old), ...Object.keys(next)]);
@@ -98,8 +104,8 @@ function changeOfPod(cluster: ApiCluster, nodeName: string, before: Pod, after: 
     const change = (next[name] ?? 0) - (old[name] ?? 0);
     if (change !== 0) add[name] = change;
   }
-  const node = Object.keys(add).length === 0 ? undefined : cluster.mirror.get(nodes, "", nodeName);
-  return node ? { operations: [], records: [{ kind: "add", ...claimKey(cluster, node.object as Node), add }] } : none;
+  const node = Object.keys(add).length === 0 ? undefined : await nodeNamed(cluster, nodeName);
+  return node ? { operations: [], records: [{ kind: "add", ...claimKey(cluster, node), add }] } : none;
 }
 
 /** Of the many updates of a pod few concern what `podRequests` looks at. */

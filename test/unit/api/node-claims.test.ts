@@ -50,6 +50,25 @@ it("counts what is bound on a machine once for its pool, never over its size, an
   expect(await committed()).toEqual({ cpu: 400, pods: 1 });
 });
 
+it("counts what is bound through a server whose mirror does not show the node yet", async () => {
+  const { mirror } = api.cluster;
+  const behind = new Proxy(mirror, {
+    get(target, name) {
+      if (name === "get")
+        return (...[resource, ...rest]: Parameters<typeof mirror.get>) =>
+          resource.resource === "nodes" ? undefined : target.get(resource, ...rest);
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  await api.call("POST", pods, pod("late"));
+  const { uid } = (await api.call("GET", `${pods}/late`)).body.metadata;
+  await bindPods({ ...api.cluster, mirror: behind }, [{ namespace: "default", name: "late", uid, nodeName: "n1" }]);
+  expect(await committed()).toEqual({ cpu: 800, pods: 2 });
+  await api.call("DELETE", `${pods}/late?gracePeriodSeconds=0`);
+  expect(await committed()).toEqual({ cpu: 400, pods: 1 });
+});
+
 it("counts a pod that was made with its node's name, and none of a Node that is gone", async () => {
   await api.call("POST", pods, pod("direct", { nodeName: "n1" }));
   expect(await committed()).toEqual({ cpu: 800, pods: 2 });
