@@ -152,7 +152,7 @@ export class Registry {
       checkPreconditions(served, live, options);
       const before = definition.custom ? await this.#customBefore(definition, live) : live.object;
       const { next, attributes } = await this.#next(served, definition, before, live, change, context, options);
-      if (isUnchanged(next, before)) {
+      if (isUnchanged(next, before) && !isStoredInAnother(definition, live)) {
         if (await this.lasts(live)) return live;
         if (attempt >= attempts) throw conflict(served.group, served.resource, name);
         continue;
@@ -351,6 +351,10 @@ export const keyOf = (definition: ResourceDefinition, namespace: string, name: s
   namespace: definition.namespaced ? namespace : "",
   name,
 });
+
+/** Written anew, though nothing changes, it is stored in the version that objects are stored in by now: so they are migrated. */
+const isStoredInAnother = ({ custom }: ResourceDefinition, { object }: StoredObject): boolean =>
+  custom !== undefined && object.apiVersion !== custom.storedApiVersion;
 
 export const hasStatus = (definition: ResourceDefinition): boolean => definition.subresources.some(({ name }) => name === "status");
 

@@ -169,6 +169,23 @@ describe("a definition that converts by webhook", () => {
     expect((await api.call("DELETE", `${boats("v2")}/a`)).body.status).toBe("Success");
   });
 
+  it("is stored in the storage version by the next write, though that changes nothing", async () => {
+    await define("v1");
+    await create("v1", "a", { place: "pier:1" });
+    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/boats.example.com";
+    const { body: definition } = await api.call("GET", path);
+    for (const version of definition.spec.versions) version.storage = version.name === "v2";
+    expect((await api.call("PUT", path, definition)).status).toBe(200);
+    const { body: before } = await api.call("GET", `${boats("v1")}/a`);
+    const { body: after } = await api.call("PUT", `${boats("v1")}/a`, before);
+    expect(after.spec).toEqual(before.spec);
+    expect(after.metadata.resourceVersion).not.toBe(before.metadata.resourceVersion);
+    const [stored] = api.cluster.mirror.list({ group: "example.com", resource: "boats" });
+    expect(stored?.object).toMatchObject({ apiVersion: "example.com/v2", spec: { host: "pier", port: "1" } });
+    const { body: again } = await api.call("PUT", `${boats("v1")}/a`, after);
+    expect(again.metadata.resourceVersion).toBe(after.metadata.resourceVersion);
+  });
+
   it("has status, scale, tables and selectors of the version that is asked", async () => {
     await define();
     await create("v1", "a", { place: "pier:1", berths: 2 });
