@@ -69,8 +69,8 @@ export function createNodeStreams(options: NodeStreamsOptions): NodeStreams {
       async attach(pod, container) {
         const { attach } = streaming();
         const id = await containerOf(pod, container);
-        const tty =
-          [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find(({ name }) => name === container)?.tty === true;
+        const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+        const tty = [...initContainers, ...containers, ...ephemeralContainers].find(({ name }) => name === container)?.tty === true;
         // Whether there is a terminal was settled when the container was started.
         return (io) => attach(id, { ...io, tty, stderr: tty ? undefined : io.stderr });
       },

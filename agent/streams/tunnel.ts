@@ -21,6 +21,8 @@ export function serveTunnel(connection: Duplex, answer: AnswerConnect): { readon
   session.setLocalWindowSize(sessionWindowBytes);
   session.setTimeout(silenceMs, () => session.destroy());
   session.on("error", () => session.destroy());
+  // A connection that may be half open would not tell it of its end.
+  connection.once("end", () => session.destroy());
   session.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => {});
     const refuse = (status: number, message: string): void => {

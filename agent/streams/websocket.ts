@@ -21,13 +21,23 @@ const closeSignal = 255;
 const closesStreams = "v5.channel.k8s.io";
 const isText = (protocol: string): boolean => protocol.endsWith("base64.channel.k8s.io");
 
-/** Answers a request to go on as a WebSocket in one of these protocols. @throws nothing: a refusal is answered */
+/** Names with a slash (`SPDY/3.1+portforward.k8s.io`) are none of RFC 6455, so the library gets them in other letters. */
+const inside = (protocols: string): string => protocols.replaceAll("/", "|");
+const outside = (protocol: string): string => protocol.replaceAll("|", "/");
+const protocolHeader = "sec-websocket-protocol";
+
+/** Answers a request to go on as a WebSocket in one of these protocols. A refusal is answered, and then it never resolves. */
 export function acceptWebSocket(request: UpgradeRequest, message: IncomingMessage, protocols: readonly string[]): Promise<WebSocket> {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: mostPayload,
     perMessageDeflate: false,
-    handleProtocols: (offered) => [...offered].find((each) => protocols.includes(each)) ?? false,
+    handleProtocols: (offered) => [...offered].find((each) => protocols.includes(outside(each))) ?? false,
+  });
+  const offered = message.headers[protocolHeader];
+  if (offered !== undefined) message.headers[protocolHeader] = inside(offered);
+  server.on("headers", (lines) => {
+    for (const [index, line] of lines.entries()) if (line.toLowerCase().startsWith(`${protocolHeader}:`)) lines[index] = outside(line);
   });
   return new Promise((resolve) => {
     server.handleUpgrade(message, request.connection, Buffer.alloc(0), (socket) => {

@@ -16,6 +16,7 @@ import { Documents } from "./non-resource.ts";
 import { failure } from "./rendering.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
 import { type ApiResponse, noSuchResource } from "./response.ts";
+import { protocolHeader, tokenOfProtocols } from "./websocket-token.ts";
 
 /** Port: brings a cluster into this process. `undefined` when there is none. */
 export interface ClusterDirectory {
@@ -76,7 +77,10 @@ export function createClusterSurface({
     clusterId: string | undefined,
   ): VerifiedToken | "none" | "bad" | Promise<VerifiedToken | "bad"> => {
     const header = request.header("authorization");
-    if (header === undefined || header === "") return "none";
+    if (header === undefined || header === "") {
+      const found = request.upgradable === true ? tokenOfProtocols(request.header(protocolHeader)) : undefined;
+      return found === undefined ? "none" : found === "bad" ? "bad" : (tokens.cachedToken(found.token) ?? verify(clusterId, found.token));
+    }
     const token = /^Bearer +(\S+)\s*$/i.exec(header)?.[1];
     if (token === undefined) return "bad";
     return tokens.cachedToken(token) ?? verify(clusterId, token);

@@ -37,6 +37,8 @@ export function createTunnelSession(connection: Duplex, clock: Clock): TunnelSes
   };
   ping();
   session.on("error", () => session.destroy());
+  // A connection that may be half open would not tell it of its end.
+  connection.once("end", () => session.destroy());
   session.on("close", () => {
     cancelPing();
     connection.destroy();

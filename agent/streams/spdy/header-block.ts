@@ -81,6 +81,7 @@ export function createHeaderReader(): { read(block: Buffer): Promise<Headers>; c
           if (error) return reject(error);
           // What is still buffered comes as further pieces.
           while (inflate.read() !== null);
+          if (size > longestBlock) return reject(new Error("a block of headers is too large"));
           try {
             resolve(parseBlock(Buffer.concat(pieces)));
           } catch (cause) {

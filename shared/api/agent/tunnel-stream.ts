@@ -17,7 +17,12 @@ export class TunnelStream extends Duplex {
     stream.once("end", () => this.push(null));
     stream.on("error", (error) => this.destroy(error));
     stream.once("close", () => {
-      if (!stream.readableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.destroy(new Error("the stream was cut off"));
+      const cut = (): void => void this.destroy(new Error("the stream was cut off"));
+      const isWhole = stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+      if (isWhole && this.writableFinished) return;
+      // What has come whole is still to be read, though nothing can be answered any more.
+      if (isWhole && this.readableLength > 0) this.once("end", cut);
+      else cut();
     });
     // Whoever uses it hears of its end by `close`.
     this.on("error", () => {});

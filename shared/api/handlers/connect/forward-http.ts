@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { UnexplainedError } from "../../../kubernetes/status-error.ts";
 import type { ApiRequest } from "../../request-info.ts";
 import type { ApiResponse, StreamBody } from "../../response.ts";
+import { protocolHeader, withoutToken } from "../../websocket-token.ts";
 
 /** A request as it goes on to a node or a pod. */
 export interface Forwarded {
@@ -22,10 +23,15 @@ export function forwardedHeaders(request: ApiRequest, upgrade: boolean): Record<
   const named = new Set((request.header("connection") ?? "").split(",").map((name) => name.trim().toLowerCase()));
   const headers: Record<string, string[]> = {};
   for (const [name, value] of request.headersFrom("")) {
-    if (name === "authorization" || name.startsWith("impersonate-")) continue;
+    if (name === "authorization" || name === "expect" || name.startsWith("impersonate-")) continue;
     const isOfHop = hopByHop.has(name) || named.has(name);
     if (isOfHop && !(upgrade && (name === "connection" || name === "upgrade"))) continue;
-    headers[name] = [...(headers[name] ?? []), value];
+    headers[name] = [...(headers[name] ?? []), name === protocolHeader ? withoutToken(value) : value];
+  }
+  // Framed anew, whatever the method: bytes of a body must not look like a request of their own.
+  if (!upgrade && request.header("transfer-encoding") !== undefined) {
+    headers["transfer-encoding"] = ["chunked"];
+    delete headers["content-length"];
   }
   if (request.clientAddress !== undefined) {
     const before = headers["x-forwarded-for"] ?? [];
@@ -41,7 +47,8 @@ export function sendRequest(request: ApiRequest, connection: Duplex, forwarded: 
     request.onClosed?.(() => connection.destroy());
     outgoing.once("response", resolve);
     outgoing.on("error", (error: NodeJS.ErrnoException) => reject(new Error(error.code === "ECONNRESET" ? "EOF" : error.message)));
-    const body = request.stream?.();
+    const hasBody = forwarded.headers["content-length"] !== undefined || forwarded.headers["transfer-encoding"] !== undefined;
+    const body = hasBody ? request.stream?.() : undefined;
     if (body === undefined) outgoing.end();
     else body.pipe(outgoing);
   });
