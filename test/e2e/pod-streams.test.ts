@@ -140,11 +140,12 @@ for (const runtime of runtimes) {
           [kubectlOf(version), needs.curl],
           "forwards ports, several connections at once, and tells what does not listen",
           async () => {
-            const forward = start(["port-forward", "pod/web", `:${port}`], version);
+            const forward = start(["port-forward", "pod/web", `:${port}`, "-v=4"], version);
             try {
               const [, local] = await eventually("it listens", async () => /127\.0\.0\.1:(\d+) ->/.exec(forward.seen()) ?? undefined);
               const page = async (): Promise<string> => (await fetch(`http://127.0.0.1:${local}/`)).text();
               expect(await Promise.all(Array.from({ length: 6 }, page))).toEqual(Array.from({ length: 6 }, () => "served\n"));
+              expect(forward.seen(), "by the protocol that it tries first").not.toContain("fallback");
             } finally {
               forward.child.kill();
             }

@@ -1,0 +1,91 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { createNodeTunnels, type TunnelSession } from "../../../../shared/api/agent/node-tunnels.ts";
+import { createStreamBroker } from "../../../../shared/api/agent/stream-broker.ts";
+import { createFakeClock } from "../../controllers/fake-clock.ts";
+
+const node = { pool: "p1", nodeName: "n1" };
+const target = { kind: "node", cluster: "c1" } as const;
+
+function fakeSession() {
+  const idle: (() => void)[] = [];
+  const close: (() => void)[] = [];
+  const calls: string[] = [];
+  const session: TunnelSession = {
+    idle: true,
+    async connect({ kind }) {
+      calls.push(kind);
+      return new PassThrough();
+    },
+    end: () => void calls.push("end"),
+    close: () => void calls.push("close"),
+    onIdle(listener) {
+      idle.push(listener);
+      listener();
+    },
+    onClose: (listener) => void close.push(listener),
+  };
+  return { session, calls, closed: () => close.map((listener) => listener()) };
+}
+
+function bed(attempts?: number) {
+  const clock = createFakeClock();
+  let ids = 0;
+  const broker = createStreamBroker({ clock, newId: () => `id${++ids}` });
+  const tunnels = createNodeTunnels({ broker, clock, ...(attempts !== undefined && { attempts }) });
+  const take = async () => (await broker.take(node)).map(({ id, kind }) => [id, kind]);
+  return { clock, broker, tunnels, take };
+}
+
+describe("tunnels of nodes", () => {
+  it("are asked for once, however many wait, and serve those who come later without asking", async () => {
+    const { tunnels, take } = bed();
+    const waiting = [tunnels.connect(node, target), tunnels.connect(node, target)];
+    expect(await take()).toEqual([["id1", "tunnel"]]);
+    const { session, calls } = fakeSession();
+    tunnels.accept(node, "id1", session);
+    await Promise.all(waiting);
+    await tunnels.connect(node, target);
+    expect(calls).toEqual(["node", "node", "node"]);
+    expect(await take()).toEqual([]);
+  });
+
+  it("end when nobody used them for a minute, or with their node, and are asked for again", async () => {
+    const { tunnels, take, clock } = bed();
+    const first = tunnels.connect(node, target);
+    await take();
+    const one = fakeSession();
+    tunnels.accept(node, "id1", one.session);
+    await first;
+    clock.advance(60_000);
+    expect(one.calls).toEqual(["node", "end"]);
+    const second = tunnels.connect(node, target);
+    expect(await take()).toEqual([["id2", "tunnel"]]);
+    const two = fakeSession();
+    tunnels.accept(node, "id2", two.session);
+    await second;
+    two.closed();
+    void tunnels.connect(node, target).catch(() => {});
+    expect(await take()).toEqual([["id3", "tunnel"]]);
+    clock.advance(60_000);
+  });
+
+  it("do not come from a node that is silent: whoever waits is told", async () => {
+    const { tunnels, clock } = bed();
+    const waiting = tunnels.connect(node, target);
+    clock.advance(31_000);
+    await expect(waiting).rejects.toMatchObject({ reason: "Timeout", message: "node n1 did not answer within 30 seconds" });
+  });
+
+  it("that come to another process are asked for again, as often as may be", async () => {
+    const { tunnels, broker, take } = bed(2);
+    const waiting = tunnels.connect(node, target);
+    const elsewhere = () => new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+    await take();
+    await broker.deliver(node, "id1", elsewhere());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await take()).toEqual([["id2", "tunnel"]]);
+    await broker.deliver(node, "id2", elsewhere());
+    await expect(waiting).rejects.toMatchObject({ reason: "ServiceUnavailable" });
+  });
+});
