@@ -24,6 +24,8 @@ const freshStarts = 6;
  * take for settled (`overlapMs` of snapshots).
  */
 const longestCommitMs = 3000;
+/** Places that a writer was handed longer ago are no longer its to void: its entries may have come, and gone by their TTL. */
+const longestClaimMs = 10 * 60_000;
 const rounds = 12;
 
 export interface CommitterParts {
@@ -89,12 +91,12 @@ export class Committer {
       // Made again under its name since it was opened here: the next call opens it again.
       if (head.incarnation !== facts.incarnation) throw noSuchCluster(facts.scope);
       if (await this.#mark(facts, head)) {
-        await this.#giveBack(commit, first, news);
+        await this.#giveBack(commit, first, askedAtMs, news);
         continue;
       }
       const entries = operations.map((operation, index) => entryOf(operation, first + index));
       const outcome = await this.#attempt(commit, first, entries, isYoung).catch((error: unknown): Outcome => ({ kind: "failed", error }));
-      const place = outcome.kind === "landed" ? "landed" : await this.#giveBack(commit, first, news);
+      const place = outcome.kind === "landed" ? "landed" : await this.#giveBack(commit, first, askedAtMs, news);
       if (place === "landed") {
         news.landed(entries);
         return entries;
@@ -213,12 +215,15 @@ export class Committer {
    * Voids the places of a transaction that is not known to have landed: from then on it never will, and no reader waits for it. What cannot be
    * voided now is filled by readers.
    */
-  async #giveBack(commit: Commit, first: number, news: CommitNews): Promise<"landed" | "void" | "unknown"> {
+  async #giveBack(commit: Commit, first: number, askedAtMs: number, news: CommitNews): Promise<"landed" | "void" | "unknown"> {
     const count = commit.operations.length;
+    const isOurs = (): boolean => this.#parts.clock.now() - askedAtMs < longestClaimMs;
+    if (!isOurs()) return "unknown";
     try {
-      const found = await this.#claim(commit, first, count);
+      const found = await this.#claim(commit, first, count, askedAtMs);
       if (isEntryOf(commit, found)) return "landed";
-      if (found) await Promise.all(Array.from({ length: count - 1 }, (_, index) => this.#claim(commit, first + 1 + index, 1)));
+      if (found) await Promise.all(Array.from({ length: count - 1 }, (_, index) => this.#claim(commit, first + 1 + index, 1, askedAtMs)));
+      if (!isOurs()) return "unknown";
       news.void(first, count);
       return "void";
     } catch (error) {
@@ -228,11 +233,12 @@ export class Committer {
   }
 
   /** Takes a place (and the `span` - 1 after it) as void; answers what lies there instead. */
-  async #claim(commit: Commit, revision: number, span: number): Promise<Item | undefined> {
+  async #claim(commit: Commit, revision: number, span: number, askedAtMs: number): Promise<Item | undefined> {
+    const stamp = { commit: commit.id, nowMs: askedAtMs, ttlSeconds: this.#parts.ttlSeconds };
     try {
       await this.#parts.table.write({
         kind: "put",
-        item: voidItem(commit.facts, revision, span, this.#stamp(commit)),
+        item: voidItem(commit.facts, revision, span, stamp),
         when: { is: "absent" },
       });
       return undefined;

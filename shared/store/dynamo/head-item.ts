@@ -65,10 +65,12 @@ export function nextMark(scope: string, head: HeadRow, nowMs: number, ttlSeconds
   };
 }
 
+/** How long before its TTL an entry is no longer counted on. */
+const marginMs = (ttlSeconds: number): number => Math.min(4 * hourMs, (ttlSeconds * 1000) / 4);
+
 /** Everything above this revision is still in the log. */
 export function keptFrom(head: HeadRow, nowMs: number, ttlSeconds: number): number {
-  const ttlMs = ttlSeconds * 1000;
-  const oldest = nowMs - (ttlMs - Math.min(4 * hourMs, ttlMs / 4));
+  const oldest = nowMs - (ttlSeconds * 1000 - marginMs(ttlSeconds));
   const young = Object.keys(head.marks)
     .map(Number)
     .filter((atMs) => atMs >= oldest);
@@ -78,3 +80,10 @@ export function keptFrom(head: HeadRow, nowMs: number, ttlSeconds: number): numb
 /** At or below this revision a missing entry may have been deleted by its TTL: it says nothing. Above it, it was never written. */
 export const certainFrom = (head: HeadRow, nowMs: number, ttlSeconds: number): number =>
   Math.max(head.floor, keptFrom(head, nowMs, ttlSeconds));
+
+/**
+ * A void says that its place was empty when the table executed it: some time after its stamp, or a day after it where its process stood still in between.
+ * What was above the mark when it was stamped is there for `marginMs` from then on; so a void that is found earlier is right. An hour is for clocks.
+ */
+export const isYoungVoid = (stampedAtMs: number, nowMs: number, ttlSeconds: number): boolean =>
+  nowMs - stampedAtMs < (marginMs(ttlSeconds) * 3) / 4;

@@ -7,7 +7,10 @@ import { inlineBytes, type Payloads, split } from "./payload.ts";
 import type { Item, Table } from "./table.ts";
 
 /** One place of the log: an entry, or nothing for ever. */
-export type Place = { readonly kind: "entry"; readonly entry: LogEntry; readonly atMs: number } | { readonly kind: "void" };
+export type Place =
+  | { readonly kind: "entry"; readonly entry: LogEntry; readonly atMs: number }
+  /** `atMs`: when it was decided that the place is empty. */
+  | { readonly kind: "void"; readonly atMs: number };
 
 /** Which log, and how long DynamoDB keeps an entry at the least. */
 export interface LogSite {
@@ -82,7 +85,7 @@ export const revisionOf = (item: Item): number => Number(item.sk);
 export async function placeOf(site: LogSite, payloads: Payloads, table: Table, item: Item): Promise<Place> {
   const revision = revisionOf(item);
   const type = textAt(item, "type");
-  if (!isEntryType(type)) return { kind: "void" };
+  if (!isEntryType(type)) return { kind: "void", atMs: numberAt(item, "at") };
   const key = keyOfObject(textAt(item, "collection"), textAt(item, "object"));
   const payloadOf = async (name: string): Promise<Buffer | undefined> => {
     const stored = bytesAt(item, name) ?? (await joined(site, table, revision, name, numberAt(item, `${name}Parts`)));

@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { firstRevision } from "../cluster-base.ts";
 import { type LogEntry, StoreError } from "../store.ts";
 import { limits } from "./committer.ts";
-import { certainFrom, type HeadRow } from "./head-item.ts";
+import { certainFrom, type HeadRow, isYoungVoid } from "./head-item.ts";
 import { logPartition, logSort, partitionOfRevision, revisionsPerPartition } from "./keys.ts";
 import { isVoid, type LogSite, placeOf, revisionOf, spanOf, voidItem } from "./log-items.ts";
 import type { Payloads } from "./payload.ts";
@@ -70,6 +70,7 @@ export class LogReader {
       const places = await Promise.all(whole.map((item) => placeOf(this.site, this.#payloads, this.#table, item)));
       for (const item of items) this.#remember(item);
       for (const [index, place] of places.entries()) {
+        if (place.kind === "void") this.#refuseDoubtful(head, next, place.atMs);
         next = Math.max(next, afterItem(whole[index]));
         if (place.kind === "void") continue;
         entries.push(place.entry);
@@ -112,15 +113,25 @@ export class LogReader {
     const certain = certainFrom(head, now, this.#timings.ttlSeconds);
     if (old.some((revision) => revision <= certain)) {
       for (const revision of old) this.#empty.delete(revision);
-      throw new StoreError("Compacted", `entries up to ${certain} may be gone: their time was over`);
+      throw mayBeGone(certain);
     }
     for (let start = 0; start < old.length; start += fillsAtOnce)
-      await Promise.all(old.slice(start, start + fillsAtOnce).map((revision) => this.#fillPlace(revision)));
+      await Promise.all(old.slice(start, start + fillsAtOnce).map((revision) => this.#fillPlace(revision, now)));
     return old.length > 0;
   }
 
-  async #fillPlace(revision: number): Promise<void> {
-    const stamp = { commit: "reader", nowMs: this.#clock.now(), ttlSeconds: this.#timings.ttlSeconds };
+  /** A void from long ago at or below the mark may have been executed when the entry of its place had come and gone. */
+  #refuseDoubtful(head: HeadRow, revision: number, stampedAtMs: number): void {
+    const now = this.#clock.now();
+    const { ttlSeconds } = this.#timings;
+    if (isYoungVoid(stampedAtMs, now, ttlSeconds)) return;
+    const certain = certainFrom(head, now, ttlSeconds);
+    if (revision <= certain) throw mayBeGone(certain);
+  }
+
+  /** `decidedAtMs`: when the place was above the mark. */
+  async #fillPlace(revision: number, decidedAtMs: number): Promise<void> {
+    const stamp = { commit: "reader", nowMs: decidedAtMs, ttlSeconds: this.#timings.ttlSeconds };
     try {
       await this.#table.write({ kind: "put", item: voidItem(this.site, revision, 1, stamp), when: { is: "absent" } });
     } catch (error) {
@@ -157,6 +168,9 @@ export class LogReader {
     for (const revision of gaps) if (!this.#empty.has(revision)) this.#empty.set(revision, now);
   }
 }
+
+const mayBeGone = (certain: number): StoreError =>
+  new StoreError("Compacted", `entries up to ${certain} may be gone: their time was over`);
 
 const afterItem = (item: Item | undefined): number => (item ? revisionOf(item) + spanOf(item) : 0);
 
