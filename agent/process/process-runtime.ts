@@ -54,16 +54,26 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   };
   const shim = createShimClient(directory, (containerId) => void ended(containerId));
 
-  /** Containers whose end the disk does not tell: those the supervisor has are running; others lost it. */
+  /** Containers whose end the disk does not tell: those the supervisor has are running; others lost it, or were never begun. */
   const adopt = async (): Promise<void> => {
     const open = [...state.containers.values()].filter(({ exit }) => exit === undefined);
     if (open.length === 0) return;
-    const supervised = new Set(await shim.call({ kind: "list" }));
+    // What the agent before asked for and the supervisor has not seen yet would come after a new start.
+    const supervised = new Set(await shim.call({ kind: "list", neverStart: open.map(({ id }) => id) }));
     for (const container of open) {
+      await state.loadStart(container);
       if (supervised.has(container.id)) continue;
       await state.loadExit(container);
-      if (container.exit === undefined) await loseOrKeep(container);
+      if (container.exit !== undefined) continue;
+      if (container.started !== undefined) await loseOrKeep(container);
+      else await forget(container);
     }
+  };
+  /** As if it had never been made: kubelet starts what was only created, whatever the restart policy. */
+  const forget = async (container: ContainerRecord): Promise<void> => {
+    await killStragglers(container.id);
+    await rm(state.containerDirectory(container), { recursive: true, force: true });
+    state.containers.delete(container.id);
   };
   const loseOrKeep = async (container: ContainerRecord): Promise<void> => {
     const { started } = container;
@@ -72,7 +82,8 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       return;
     }
     const atMs = clock.now();
-    const reason = "ContainerStatusUnknown";
+    // As containerd's CRI plugin has it where a shim is gone.
+    const reason = "Unknown";
     await state.saveExit(container, { startedAtMs: started?.startedAtMs ?? atMs, finishedAtMs: atMs, exitCode: 255, signal: 0, reason });
   };
 

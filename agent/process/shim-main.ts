@@ -27,6 +27,7 @@ interface Child {
 }
 
 const children = new Map<string, Child>();
+const refused = new Set<string>();
 const agents = new Set<Socket>();
 let idleTimer: NodeJS.Timeout | undefined;
 
@@ -75,6 +76,7 @@ function attach(socket: Socket, containerId: string): void {
 
 function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>): void {
   const { containerId, directory } = request;
+  if (refused.has(containerId)) throw new Error(`container ${containerId} was given up`);
   if (children.has(containerId)) throw new Error(`container ${containerId} runs already`);
   const writer = createLogWriter(request.logPath, Date.now);
   const pipes = { stdout: openOutputPipe(join(directory, "stdout")), stderr: openOutputPipe(join(directory, "stderr")) };
@@ -135,6 +137,7 @@ function handle(socket: Socket, line: string): void {
   const request = parsed.data;
   try {
     if (request.kind === "start") start(request);
+    if (request.kind === "list") for (const id of request.neverStart ?? []) if (!children.has(id)) refused.add(id);
     if (request.kind === "signal") {
       const pid = children.get(request.containerId)?.process.pid;
       if (pid !== undefined) process.kill(targetOf(pid, request.signal), request.signal);

@@ -19,7 +19,8 @@ export const shimRequest = z.discriminatedUnion("kind", [
     stdin: z.enum(["none", "kept", "once"]).default("none"),
   }),
   z.object({ id: z.number(), kind: z.literal("signal"), containerId: z.string(), signal: z.enum(["SIGTERM", "SIGKILL"]) }),
-  z.object({ id: z.number(), kind: z.literal("list") }),
+  /** Of `neverStart`, what is not listed will not be started any more, whoever asked for it. */
+  z.object({ id: z.number(), kind: z.literal("list"), neverStart: z.array(z.string()).exactOptional() }),
   /** From the answer on, the connection tells what the container writes, until it ends. */
   z.object({ id: z.number(), kind: z.literal("attach"), containerId: z.string() }),
   /** Somebody who was attached has nothing more to say. */
