@@ -1,5 +1,5 @@
 /**
- * `npm run kills [-- TIMES [KILLS]]`: the tests that end processes and fill disks from outside, TIMES in a row (default 10), the server killed KILLS times in each
+ * `npm run kills [-- TIMES [KILLS]]`: the tests that end processes and fill disks from outside, TIMES in a row (default 10), the server and agents killed KILLS times in each
  * (default 20). Without retries: the first failure ends it.
  */
 import { spawnSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 const times = Number(process.argv[2] ?? 10);
 const kills = process.argv[3] ?? "20";
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
-const files = ["durability", "repeated-kills", "killed-servers", "full-disk"].map((name) => `test/e2e/${name}.test.ts`);
+const files = ["durability", "repeated-kills", "killed-servers", "agent-kills", "full-disk"].map((name) => `test/e2e/${name}.test.ts`);
 for (let time = 1; time <= times; time++) {
   const { status } = spawnSync(process.execPath, [vitest, "run", "--project", "e2e", "--retry", "0", "--no-file-parallelism", ...files], {
     stdio: "inherit",

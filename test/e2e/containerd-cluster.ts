@@ -125,7 +125,8 @@ export interface AgentPlace {
 
 /** The agents that the embedded host started by itself. */
 export async function localAgentsOf({ dataDirectory }: ServerFixture): Promise<AgentPlace[]> {
-  const files = await readdir(join(dataDirectory, "agents"), { recursive: true });
+  // It makes the folder for its first one.
+  const files = await readdir(join(dataDirectory, "agents"), { recursive: true }).catch(() => []);
   const directories = files
     .filter((name) => basename(name) === "identity.json")
     .map((name) => join(dataDirectory, "agents", dirname(name)));
