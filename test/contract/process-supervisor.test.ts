@@ -110,8 +110,10 @@ it("says of a process that ended without its supervisor what containerd says whe
   const id = await runtime.startContainer(sandboxId, sleeping);
   const { pid } = JSON.parse(await readFile(join(directory, "sandboxes", sandboxId, "containers", id, "started.json"), "utf8"));
   await runtime.close();
-  process.kill(Number(await readFile(join(directory, "shim.pid"), "utf8")), "SIGKILL");
+  const supervisor = Number(await readFile(join(directory, "shim.pid"), "utf8"));
+  process.kill(supervisor, "SIGSTOP");
   process.kill(pid, "SIGKILL");
+  process.kill(supervisor, "SIGKILL");
   runtime = await open();
   await expect.poll(containersOf, { timeout: 10_000 }).toMatchObject([{ id, state: { kind: "exited", exitCode: 255, reason: "Unknown" } }]);
 });

@@ -169,8 +169,7 @@ export class LogReader {
   }
 }
 
-const mayBeGone = (certain: number): StoreError =>
-  new StoreError("Compacted", `entries up to ${certain} may be gone: their time was over`);
+const mayBeGone = (certain: number): StoreError => new StoreError("Compacted", `entries up to ${certain} may be gone: their time was over`);
 
 const afterItem = (item: Item | undefined): number => (item ? revisionOf(item) + spanOf(item) : 0);
 
