@@ -119,6 +119,6 @@ function oomScoreAdjust(
   if (qosClass === "Guaranteed") return -997;
   const capacity = nodeMemory === undefined ? 0 : parseQuantity(nodeMemory).whole;
   if (qosClass === "BestEffort" || memoryRequest === undefined || capacity === 0) return 1000;
-  const score = Math.floor(1000 - (1000 * parseQuantity(memoryRequest).whole) / capacity);
+  const score = 1000 - Math.floor((1000 * parseQuantity(memoryRequest).whole) / capacity);
   return Math.min(Math.max(score, 3), 999);
 }

@@ -133,6 +133,21 @@ describe("a resize", () => {
     expect(causesOf((await resize(await create(container), changed)).body)).toContain(cause);
   });
 
+  it("may concern a sidecar, and no init container that ends", async () => {
+    const resizePolicy = [{ resourceName: "memory", restartPolicy: "RestartContainer" }];
+    const initContainers = [
+      { name: "setup", image: "i", resources },
+      { name: "proxy", image: "i", resources, restartPolicy: "Always", resizePolicy },
+    ];
+    const name = await create({ resources }, { initContainers });
+    const patch = (container: string) => ({ spec: { initContainers: [{ name: container, resources: { limits: { memory: "150Mi" } } }] } });
+    const { body } = await api.call("PATCH", `${pods}/${name}/resize`, patch("proxy"), strategic);
+    expect(body.spec.initContainers[1].resources.limits.memory).toBe("150Mi");
+    expect(causesOf((await api.call("PATCH", `${pods}/${name}/resize`, patch("setup"), strategic)).body)).toEqual([
+      "spec: Forbidden: resources for non-sidecar init containers are immutable",
+    ]);
+  });
+
   it("may cut memory where the container restarts for it", async () => {
     const name = await create({ resources, resizePolicy: [{ resourceName: "memory", restartPolicy: "RestartContainer" }] });
     expect((await resize(name, { limits: { memory: "150Mi" } })).body.spec.containers[0].resources.limits.memory).toBe("150Mi");

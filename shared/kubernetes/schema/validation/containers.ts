@@ -1,16 +1,7 @@
 import { portNameProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
-import type {
-  Container,
-  ContainerPort,
-  ContainerResizePolicy,
-  EphemeralContainer,
-  PodSpec,
-  VolumeDevice,
-  VolumeMount,
-} from "../../types.ts";
+import type { Container, ContainerPort, EphemeralContainer, PodSpec, VolumeDevice, VolumeMount } from "../../types.ts";
 import { duplicate, forbidden, invalid, notFound, notSupported, required } from "../field-error.ts";
-import { goQuote } from "../go-text.ts";
 import { checkDescendingPath, checkDnsLabel, checkOneOf, checkPortNumber, checkSupported, invalidEach } from "./checks.ts";
 import { checkEnvironment, checkEnvironmentFrom } from "./environment.ts";
 import { checkLifecycle, checkLivenessProbe, checkReadinessProbe } from "./probes.ts";
@@ -57,11 +48,6 @@ export function checkInitContainers(context: PodContext, path: string): StatusCa
         if (container[field] !== undefined)
           causes.push(forbidden(`${at}.${field}`, "may not be set for init containers without restartPolicy=Always"));
       }
-    }
-    if ((container.resizePolicy?.length ?? 0) > 0) {
-      causes.push(
-        invalid(`${at}.resizePolicy`, { go: goResizePolicies(container.resizePolicy ?? []) }, "must not be set for init containers"),
-      );
     }
   });
   return causes;
@@ -232,14 +218,6 @@ function checkDevices(devices: readonly VolumeDevice[], mounts: readonly VolumeM
     if (name !== "") names.add(name);
     return causes;
   });
-}
-
-function goResizePolicies(policies: readonly ContainerResizePolicy[]): string {
-  const texts = policies.map(
-    ({ resourceName, restartPolicy }) =>
-      `core.ContainerResizePolicy{ResourceName:${goQuote(resourceName)}, RestartPolicy:${goQuote(restartPolicy)}}`,
-  );
-  return `[]core.ContainerResizePolicy{${texts.join(", ")}}`;
 }
 
 function checkResizePolicy(container: Container | EphemeralContainer, spec: PodSpec, path: string): StatusCause[] {
