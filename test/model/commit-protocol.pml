@@ -5,8 +5,9 @@
  * itself; between any two, anybody else may act for as long as it likes, or die. There is no clock: whatever waits for some time in the product
  * may happen here at any moment. Only lists lean on time, and say so (`aged`).
  *
- * Configurations: LISTS (a list beside the watches, and commits that grow too old), DAY (a day without a write: the log goes by its TTL),
- * WIDE (the first writer's commit takes two places and may be seen half-applied). Mutations: BUG_* below; each has to be found.
+ * Configurations: LISTS (a list beside the watches, and commits that grow too old), DAY (a day without a write: the log goes by its TTL, and whoever stood
+ * still over it goes on), FLOOR (the floor moves up), WIDE (the first writer's commit takes two places and may be seen half-applied), NO_WATCH.
+ * Mutations: BUG_* below; each has to be found.
  */
 #ifndef WRITERS
 #define WRITERS 3
@@ -26,6 +27,8 @@
 
 #define EMPTY 0
 #define VOID 9
+#define OLD_VOID 10       /* a day old by its stamp, whenever it was executed */
+#define isVoid(p) (p >= VOID)
 
 #ifdef WIDE
 #define width(w) (w == 0 -> 2 : 1)
@@ -63,8 +66,8 @@ short seen[READERS];      /* a bit for each place that was shown as an entry */
 byte entry[PLACES];       /* which writer's entry the place ever held, whatever became of it */
 byte writing = WRITERS;
 /* Readers, the list and the network. */
-#ifdef LISTS
-byte others = READERS + 2;
+#ifdef NO_WATCH
+byte others = 1;
 #else
 byte others = READERS + 1;
 #endif
@@ -92,9 +95,20 @@ byte gone = 0;            /* entries up to here may have been deleted by their T
 byte mark = 0;            /* of the head: what is above was written after it */
 bool due = false;         /* no mark is young: readers take the whole log for gone, writers have to make one */
 bool spent = false;
+byte lateVoid = 0;        /* a place that somebody found empty and is about to void, at any later time */
+bool lateIsOld = false;   /* and has been for a day */
 byte headOf[READERS + 1]; /* as a reader last read it, and what was certain then; the list is the last reader */
 byte certainOf[READERS + 1];
 #define certain (due -> head : mark)
+#endif
+#ifdef FLOOR
+byte floor = 0;           /* of the head: readers below it begin anew */
+/* It is moved by time, an hour behind the head; watches alone do not need that. */
+#if defined(LISTS) && !defined(BUG_FLOOR_AHEAD)
+#define highestFloor aged
+#else
+#define highestFloor head
+#endif
 #endif
 
 #ifdef BUG_NO_AGE_LIMIT
@@ -108,7 +122,7 @@ byte certainOf[READERS + 1];
 #else
 #define whole (unseen == 0)
 #endif
-/* Nobody comes back after a day to void a place that it was handed before. */
+/* A writer that comes back after a day voids no place that it was handed before; one that stood still when it had decided to may (`lateVoid`). */
 #ifdef DAY
 #define mayClaim(r) (r > gone)
 #else
@@ -138,6 +152,11 @@ byte certainOf[READERS + 1];
 #define upTo(i) headOf[i]
 #else
 #define upTo(i) head
+#endif
+#if defined(DAY) && !defined(BUG_TRUSTS_OLD_VOIDS)
+#define believes(i) (place[at[i] + 1] != OLD_VOID || at[i] + 1 > certainOf[i])
+#else
+#define believes(i) true
 #endif
 
 /* The condition on the object. A create is above the deletion that it follows: its writer may have been slow while the key came and went. */
@@ -289,6 +308,9 @@ send:
 giveBack:
   atomic {
     if
+#ifdef DAY
+    :: mayClaim(rev[w]) && lateVoid == 0 -> lateVoid = rev[w]; lateIsOld = false
+#endif
     :: mayClaim(rev[w]) ->
        back = true;
        if
@@ -346,17 +368,26 @@ proctype Network() {
 #endif
 #ifdef DAY
   /* A day without a write: whoever holds anything from before is too old for it. */
-  :: d_step { !spent && head > 0 -> spent = true; due = true; gone = head; forgetAll();
+  :: d_step { !spent && head > 0 && whole -> spent = true; due = true; gone = head; forgetAll();
+       lateIsOld = (lateVoid != 0);
+       for (w : 1 .. PLACES - 1) { place[w] = (place[w] == VOID -> OLD_VOID : place[w]); }
 #ifdef LISTS
        aged = head;
 #endif
        for (w : 0 .. READERS) { certainOf[w] = headOf[w]; }
        w = 0;
      }
+  :: d_step { lateVoid != 0 ->
+       place[lateVoid] = (place[lateVoid] == EMPTY -> (lateIsOld -> OLD_VOID : VOID) : place[lateVoid]);
+       lateVoid = 0; lateIsOld = false;
+     }
   :: d_step { spent && pick(1) -> place[1] = EMPTY; }
   :: d_step { spent && pick(2) -> place[2] = EMPTY; }
   :: d_step { spent && pick(3) -> place[3] = EMPTY; }
   :: d_step { spent && deleted && object <= gone -> object = 0; deleted = false; }
+#endif
+#ifdef FLOOR
+  :: d_step { floor < highestFloor -> floor++; }
 #endif
   /* What was not executed until now never will be. */
   :: d_step { writing == 0 && whole -> forgetAll(); }
@@ -374,9 +405,16 @@ proctype Reader(byte i) {
 #ifdef DAY
   :: d_step { headOf[i] != head || certainOf[i] != certain -> headOf[i] = head; certainOf[i] = certain; }
 #endif
-  :: d_step { isFirst(i) && shows(at[i] + 1, upTo(i)) ->
+#if defined(DAY) && !defined(BUG_TRUSTS_OLD_VOIDS)
+  /* An entry may have come and gone before the void: the watch ends, its client lists again. */
+  :: at[i] < headOf[i] && place[at[i] + 1] == OLD_VOID && at[i] + 1 <= certainOf[i] -> break
+#endif
+#ifdef FLOOR
+  :: at[i] < floor -> break
+#endif
+  :: d_step { isFirst(i) && shows(at[i] + 1, upTo(i)) && believes(i) ->
        at[i]++;
-       seen[i] = (place[at[i]] == VOID -> seen[i] : seen[i] | (1 << at[i]));
+       seen[i] = (isVoid(place[at[i]]) -> seen[i] : seen[i] | (1 << at[i]));
 #ifdef BUG_BLIND_FILL
        hole = false;
 #endif
@@ -394,6 +432,7 @@ proctype Reader(byte i) {
   :: d_step { at[i] < headOf[i] && place[at[i] + 1] == EMPTY -> place[at[i] + 1] = VOID; }
 #else
   :: d_step { at[i] < headOf[i] && place[at[i] + 1] == EMPTY && at[i] + 1 > certainOf[i] -> place[at[i] + 1] = VOID; }
+  :: d_step { at[i] < headOf[i] && place[at[i] + 1] == EMPTY && at[i] + 1 > certainOf[i] && lateVoid == 0 -> lateVoid = at[i] + 1; lateIsOld = false; }
   /* The entry may have been there: the watch ends, its client lists again. */
   :: at[i] < headOf[i] && place[at[i] + 1] == EMPTY && at[i] + 1 <= certainOf[i] -> break
 #endif
@@ -418,6 +457,9 @@ proctype Lister() {
     headOf[READERS] = head; certainOf[READERS] = certain;
     r = (r < certain -> certain : r);
 #endif
+#ifdef FLOOR
+    r = (r < floor -> floor : r);
+#endif
   }
   if
   :: d_step { listed = (deleted -> 0 : object); }
@@ -429,12 +471,25 @@ proctype Lister() {
     headOf[READERS] = head; certainOf[READERS] = certain;
 #endif
   }
+#ifdef FLOOR
+  if
+  :: r < floor -> goto compacted
+  :: else
+  fi;
+#endif
 #ifndef BUG_NO_OVERLAY
   do
+#ifdef DAY
+  :: r < listedAt && place[r + 1] == OLD_VOID && r + 1 <= certainOf[READERS] -> goto compacted
+#endif
   :: r >= listedAt -> break
+#ifdef DAY
+  :: d_step { shows(r + 1, listedAt) && (place[r + 1] != OLD_VOID || r + 1 > certainOf[READERS]) ->
+#else
   :: d_step { shows(r + 1, listedAt) ->
+#endif
        r++;
-       listed = (place[r] == VOID -> listed : (deletes[(place[r] - 1) % WRITERS] -> 0 : r));
+       listed = (isVoid(place[r]) -> listed : (deletes[(place[r] - 1) % WRITERS] -> 0 : r));
      }
 #ifdef DAY
   :: d_step { r < listedAt && place[r + 1] == EMPTY && r + 1 > certainOf[READERS] -> place[r + 1] = VOID; }
@@ -445,7 +500,7 @@ proctype Lister() {
   od;
 #endif
   hasListed = true;
-#ifdef DAY
+#if defined(DAY) || defined(FLOOR)
 compacted:
 #endif
   others--
@@ -466,8 +521,11 @@ init {
   fi;
   atomic {
     for (i : 0 .. WRITERS - 1) { run Writer(i); }
+#ifndef NO_WATCH
     for (i : 0 .. READERS - 1) { run Reader(i); }
+#endif
 #ifdef LISTS
+    others++;
     run Lister();
 #endif
     run Network();

@@ -13,6 +13,8 @@ export interface Configuration {
   readonly defines: readonly string[];
   /** Also that no schedule goes on for ever (the model's `ends`). */
   readonly liveness?: boolean;
+  /** Takes longer than CI has: `npm run model -- --all`. */
+  readonly long?: boolean;
 }
 
 const small = ["WRITERS=2", "READERS=1"];
@@ -21,10 +23,19 @@ const plain = ["LOST=0", "RESTARTS=0"];
 export const configurations: readonly Configuration[] = [
   { name: "3 writers, 2 watches", defines: ["WRITERS=3", "READERS=2", ...plain] },
   { name: "3 writers, 2 watches: every schedule ends", defines: ["WRITERS=3", "READERS=2", ...plain], liveness: true },
+  { name: "3 writers, 1 watch, a fresh start", defines: ["WRITERS=3", "READERS=1", "LOST=0", "RESTARTS=1"] },
+  {
+    name: "3 writers, 2 watches, a lost grant and a fresh start",
+    defines: ["WRITERS=3", "READERS=2", "LOST=1", "RESTARTS=1"],
+    long: true,
+  },
   { name: "2 writers, 2 watches, a lost grant and a fresh start", defines: ["WRITERS=2", "READERS=2", "LOST=1", "RESTARTS=1"] },
   { name: "2 writers, one of two places and half-applied, a watch", defines: [...small, "WIDE", "LOST=1", "RESTARTS=1"] },
   { name: "2 writers, a list, a watch, commits that grow too old", defines: [...small, "LISTS", ...plain] },
+  { name: "2 writers, a list, a watch, the floor moves", defines: [...small, "LISTS", "FLOOR", ...plain] },
   { name: "2 writers, a watch, a day without a write", defines: [...small, "DAY", "LOST=0", "RESTARTS=1"] },
+  { name: "2 writers, a list, a day without a write", defines: [...small, "LISTS", "DAY", "NO_WATCH", ...plain] },
+  { name: "3 writers, a watch, a day without a write", defines: ["WRITERS=3", "READERS=1", "DAY", ...plain], long: true },
 ];
 
 export interface Mutation {
@@ -47,6 +58,9 @@ export const mutations: readonly Mutation[] = [
   { bug: "BUG_NO_OVERLAY", defines: [...small, "LISTS", ...plain] },
   { bug: "BUG_NO_AGE_LIMIT", defines: [...small, "LISTS", ...plain] },
   { bug: "BUG_FILLS_BELOW_MARK", defines: [...small, "DAY", "LOST=0", "RESTARTS=1"] },
+  { bug: "BUG_TRUSTS_OLD_VOIDS", defines: [...small, "DAY", ...plain] },
+  { bug: "BUG_MARKED_GRANT", defines: [...small, "LISTS", "DAY", "NO_WATCH", ...plain] },
+  { bug: "BUG_FLOOR_AHEAD", defines: [...small, "LISTS", "FLOOR", "NO_WATCH", ...plain] },
 ];
 
 export interface Verdict {
