@@ -63,7 +63,12 @@ for (const runtime of runtimes) {
       bed = await runtime.start();
       const { server, pod } = bed;
       await server.kubectl("wait --for=create serviceaccount/default --timeout=30s");
-      const web = { ...pod("web", runtime.web, { ports: [{ name: "http", containerPort: port }] }) };
+      const web = {
+        ...pod("web", runtime.web, {
+          ports: [{ name: "http", containerPort: port }],
+          readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+        }),
+      };
       const service = {
         apiVersion: "v1",
         kind: "Service",
