@@ -1,4 +1,5 @@
-import { functionSizes } from "../infra/sizes.ts";
+import { containerSize, functionSizes } from "../infra/sizes.ts";
+import { containerMonth, heldWatches } from "./cost/container.ts";
 import { type Bill, dollarsOf, hoursInMonth, nothing, plus, prices, scaled } from "./cost/prices.ts";
 import { followed, idle, node, reads, rollout, writes } from "./cost/scenarios.ts";
 
@@ -54,13 +55,13 @@ print({ what: "1,000 API writes, one at a time", bill: await writes(1000, 1), ..
 print({ what: "1,000 API writes, ten in a batch of the stream", bill: await writes(1000, 10), ...million, goal: 5 });
 const tail = await followed(20);
 const held = { ...nothing, invocations: 3600 / watchSeconds, gbSeconds: 3600 * (functionSizes.clusterApi.memoryMb / 1024) };
-const container = (prices.vcpuHours * 0.25 + prices.memoryGbHours * 0.5) * hoursInMonth;
 print({ what: "a watch held by a function, an hour", bill: plus(tail, held), ...month });
+const watches = 1000;
 print({
-  what: "1,000 watches of one cluster held by the container (0.25 vCPU, 0.5 GB), an hour",
-  bill: tail,
+  what: "1,000 watches of one cluster held by the container, an hour",
+  bill: await heldWatches(watches, 20),
   ...month,
-  besides: container,
+  besides: containerMonth({ ...containerSize, watches }),
 });
 print({ what: "a rollout of 100 pods", bill: await rollout(100), times: 1, unit: "rollout" });
 process.exitCode = missed.length;

@@ -14,6 +14,11 @@ export const prices = {
   /** Fargate on arm64: an hour of a vCPU, of a GB. */
   vcpuHours: 0.03238,
   memoryGbHours: 0.00356,
+  /** An hour of a public IPv4 address, of a network load balancer, and of one of its units, which holds so many TLS connections. */
+  publicAddressHours: 0.005,
+  balancerHours: 0.0225,
+  balancerUnitHours: 0.006,
+  connectionsOfUnit: 3000,
 } as const;
 
 export const hoursInMonth = 730;

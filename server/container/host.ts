@@ -17,6 +17,7 @@ import { StatusError } from "../../shared/kubernetes/status-error.ts";
 import { createHttpServer } from "../http.ts";
 import { listen, servedAddresses, urlHost } from "../listening.ts";
 import { createHeldSurface, podStreamsBy } from "./cluster-surface.ts";
+import { trackConnections } from "./connections.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
 import { joiningHeads } from "./joining-heads.ts";
@@ -109,6 +110,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     tunnel: { isTunnelPath: (path) => serves("agent") && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
+  const connections = trackConnections(server);
   url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
   const stopSettling = repeatedly(dependencies, settleEveryMs, () => dependencies.settle());
 
@@ -120,9 +122,9 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
       health.end();
       await sleep(settings.drainSeconds * 1000);
       ending = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = connections.refuse();
       held.endWatches();
-      const stopIdling = repeatedly(dependencies, 50, async () => server.closeIdleConnections());
+      const stopIdling = repeatedly(dependencies, 50, async () => connections.endIdle());
       await Promise.race([Promise.all([closed, loops?.stop()]), sleep(endingMs)]);
       stopIdling();
       stopSettling();

@@ -12,6 +12,8 @@ import { createHttp, type HttpAnswer, type HttpClient } from "./http.ts";
 
 export interface TableServer {
   readonly url: string;
+  /** Of its process now. */
+  readonly pid: number | undefined;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** On the same port, after `kill`. */
   restart(): Promise<void>;
@@ -79,6 +81,9 @@ export async function startTableServers(folder: string, count: number, begin: Be
       let { child, url } = await start("0");
       return {
         url,
+        get pid() {
+          return child.pid;
+        },
         async kill(signal) {
           const ended = once(child, "exit");
           child.kill(signal);

@@ -106,6 +106,23 @@ describe("a server process that is told to end", () => {
   });
 });
 
+describe("a hundred watches of a server that ends", () => {
+  it("have each all of its end, however fast they are ended", async () => {
+    const servers = createContainerBed();
+    const server = await servers.start({ CORACLE_LOOPS: "off" });
+    const made = await createCluster(servers, server);
+    const client = server.as(made.token);
+    answered(await client.send(`${made.path}${list}`, { method: "POST", body: configMap("first") }), 201);
+    const seen = Array.from({ length: 100 }, () => watching(client, `${made.path}${watch}`));
+    await untilTrue("all have begun", async () => seen.every(({ events }) => events.length > 0));
+    const wide = { ...configMap("wide"), data: { wide: "x".repeat(300_000) } };
+    answered(await client.send(`${made.path}${list}`, { method: "POST", body: wide }), 201);
+    await server.close();
+    await Promise.all(seen.map(({ ended }) => ended));
+    expect(seen.filter(({ events }) => events.map(({ type }) => type).join() !== "ADDED,ADDED,BOOKMARK")).toEqual([]);
+  });
+});
+
 describe("server processes beside the functions", () => {
   const bed = createFunctionBed({ variables: { CORACLE_CLUSTER_API_URL: "" } });
   const servers = createContainerBed(bed);
