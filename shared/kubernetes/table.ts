@@ -19,6 +19,8 @@ export interface TableColumn {
 export interface ResourceTable {
   readonly columns: readonly TableColumn[];
   readonly cells: Printer;
+  /** Of kinds without a printer of their own: a table without rows has `null` in their place (apiserver `DefaultTableConvertor`). */
+  readonly plain?: true;
 }
 
 /** What of the object a row carries: `includeObject` of a request. */
@@ -65,9 +67,9 @@ const nameAndAge: Printer = (object, nowMs) => [object.metadata.name, age(object
 export function tableFor(resource: ResourceDefinition): ResourceTable {
   if (resource.custom) return resource.custom.table();
   const columns = columnsByResource().get(`${resource.group}/${resource.version}/${resource.resource}`);
-  if (!columns) return { columns: plainColumns(), cells: nameAndAge };
+  if (!columns) return { columns: plainColumns(), cells: nameAndAge, plain: true };
   const print = printers.get(resource.collection);
-  if (!print) return { columns, cells: nameOnly };
+  if (!print) return { columns, cells: nameOnly, plain: true };
   const stored = storageResource(resource);
   return { columns, cells: stored ? printStored(print, stored) : print };
 }
@@ -118,7 +120,7 @@ export interface TableMetadata {
 /** A `Table`. Without columns (`null`) it is a later event of a watch: the first one of a watch has them, the others have not. */
 export function tableDocument(
   columns: readonly TableColumn[] | null,
-  rows: readonly TableRow[],
+  rows: readonly TableRow[] | null,
   metadata: TableMetadata,
   version = "v1",
 ): object {
