@@ -16,7 +16,7 @@ interface PatchOperation {
 
 /**
  * A JSON patch (RFC 6902) applied to a document as kube-apiserver does with evanphx/json-patch: negative indices count from the end,
- * `test` of an absent value against null holds. All operations or none; `document` is not changed, the answer shares with it what no
+ * `test` of an absent value against null holds, an absent member is replaced as if it were there and copied as null. All operations or none; `document` is not changed, the answer shares with it what no
  * operation touched.
  * @throws StatusError `BadRequest` when it is no patch, `RequestEntityTooLarge` beyond 10,000 operations, `Invalid` when an operation does
  * not apply; kube-apiserver does not say which.
@@ -91,9 +91,7 @@ class Draft {
       return;
     }
     const { parent, key } = this.locate(path, true);
-    if (Array.isArray(parent)) parent[indexWithin(key, parent.length)] = value;
-    else if (Object.hasOwn(parent, key)) parent[key] = value;
-    else throw doesNotApply();
+    setMember(parent, key, value);
   }
 
   remove(path: string): unknown {
@@ -108,8 +106,7 @@ class Draft {
   /** The value is shared: whichever of its places is written to first copies it again. */
   copy(from: string, path: string): void {
     const { parent, key } = this.locate(from, false);
-    if (!Array.isArray(parent) && !Object.hasOwn(parent, key)) throw doesNotApply();
-    const value = memberOf(parent, key);
+    const value = memberOf(parent, key) ?? null;
     this.copiedBytes += JSON.stringify(value).length;
     if (this.copiedBytes > maximumCopiedBytes) throw doesNotApply();
     this.disown(value);
@@ -176,6 +173,17 @@ function containerOrRefuse(value: unknown): JsonObject | unknown[] {
 
 function doesNotApply(): StatusError {
   return new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
+}
+
+const known = new Set(["op", "path", "from", "value"]);
+
+/** What a strict decoder has against the patch itself. */
+export function unknownPatchFields(patch: readonly unknown[]): string[] {
+  return patch.flatMap((operation, index) =>
+    Object.keys(isJsonObject(operation) ? operation : {})
+      .filter((field) => !known.has(field))
+      .map((field) => `json patch unknown field "[${index}].${field}"`),
+  );
 }
 
 function parseOperations(patch: unknown): readonly PatchOperation[] {

@@ -73,7 +73,8 @@ export function createCustomKind({ schema, namespaced, scale, metadata, deadline
     node,
     patch: patchSchemaOf(node),
     fields: createFieldViews()(node),
-    checkTypes: (object) => typeProblem(metaOnly, object),
+    // Metadata are decoded by themselves.
+    checkTypes: (object) => typeProblem(metaOnly, object)?.replace(/(Go struct field [A-Za-z]+\.)metadata\./, "$1"),
     unknownFields(object) {
       const found = new Set<string>();
       if (isJsonObject(object.metadata))

@@ -3,6 +3,7 @@ import type { KubernetesObject } from "../object.ts";
 import { invalid } from "../schema/field-error.ts";
 import { isJsonObject, type JsonObject } from "../schema/schema-node.ts";
 import { type StatusCause, StatusError } from "../status-error.ts";
+import { goText } from "../strategic-merge-value.ts";
 import type { CustomResourceSubresourceScale, Scale } from "../types.ts";
 
 const maximumInt32 = 2 ** 31 - 1;
@@ -19,19 +20,34 @@ function valueAt(object: unknown, path: string): unknown {
 export function scaleProblems(scale: CustomResourceSubresourceScale | undefined, object: JsonObject, statusOnly = false): StatusCause[] {
   if (scale === undefined) return [];
   const count = (path: string): StatusCause[] => {
+    const blocker = blockerOf(object, path);
+    if (blocker !== undefined) return [invalid(path, 0, accessorError(path, blocker, "map[string]interface{}"))];
     const value = valueAt(object, path);
     if (value === undefined) return [];
-    if (typeof value !== "number") {
-      const text = `${path} accessor error: ${JSON.stringify(value)} is of the type ${goTypeOf(value)}, expected int64`;
-      return [invalid(path, 0, text)];
-    }
+    if (typeof value !== "number" || !Number.isInteger(value)) return [invalid(path, 0, accessorError(path, value, "int64"))];
     if (value < 0) return [invalid(path, value, "should be a non-negative integer")];
     return value > maximumInt32 ? [invalid(path, value, `should be less than or equal to ${maximumInt32}`)] : [];
   };
   return [...(statusOnly ? [] : count(scale.specReplicasPath)), ...count(scale.statusReplicasPath)];
 }
 
+/** What stands on the path where an object should. */
+function blockerOf(object: unknown, path: string): unknown {
+  let value = object;
+  for (const step of stepsOf(path).slice(0, -1)) {
+    value = isJsonObject(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+    if (value === undefined) return undefined;
+    if (!isJsonObject(value)) return value;
+  }
+  return undefined;
+}
+
+const accessorError = (path: string, value: unknown, expected: string): string =>
+  `${path} accessor error: ${goText(value)} is of the type ${goTypeOf(value)}, expected ${expected}`;
+
 function goTypeOf(value: unknown): string {
+  if (value === null) return "<nil>";
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
   if (Array.isArray(value)) return "[]interface {}";
   return typeof value === "boolean" ? "bool" : typeof value === "string" ? "string" : "map[string]interface {}";
 }

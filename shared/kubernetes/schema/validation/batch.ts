@@ -28,11 +28,8 @@ const maximumSucceededIndexes = 64 * 1024;
 
 /** `ValidateJob`. */
 export function validateJob(job: Job): StatusCause[] {
-  const causes = [...checkGeneratedSelector(job), ...checkJobSpec(job.spec, "spec")];
-  const { selector, template, completions, completionMode } = job.spec ?? {};
-  if (selector !== undefined) {
-    causes.push(...labelSelectorProblems(selector, "spec.selector"), ...checkTemplateLabels(selector, template ?? {}, "spec.template"));
-  } else causes.push(required("spec.selector"), ...checkTemplateLabels(undefined, template ?? {}, "spec.template"));
+  const causes = [...checkGeneratedSelector(job), ...checkWholeSpec(job)];
+  const { completions, completionMode } = job.spec ?? {};
   if (completionMode === "Indexed" && completions !== undefined && completions > 0) {
     const hostname = `${job.metadata.name}-${completions - 1}`;
     if (dnsLabelProblems(hostname).length > 0) {
@@ -40,6 +37,13 @@ export function validateJob(job: Job): StatusCause[] {
     }
   }
   return causes;
+}
+
+/** `ValidateJobSpec`, which a job's template in a cron job does not go through. */
+function checkWholeSpec({ spec }: Job): StatusCause[] {
+  const { selector, template = {} } = spec ?? {};
+  const problems = selector === undefined ? [required("spec.selector")] : labelSelectorProblems(selector, "spec.selector");
+  return [...checkJobSpec(spec, "spec"), ...problems, ...checkTemplateLabels(selector, template, "spec.template")];
 }
 
 /** Labels and selector that the server made must be as it made them (`validateGeneratedSelector`). */
@@ -67,7 +71,7 @@ function checkGeneratedSelector({ metadata, spec }: Job): StatusCause[] {
 
 /** `ValidateJobSpecUpdate`; a suspended job that has not started may still change where its pods go. */
 export function validateJobUpdate(next: Job, live: Job): StatusCause[] {
-  const causes = validateJob(next);
+  const causes = checkWholeSpec(next);
   const after = next.spec;
   const before = live.spec;
   if (after === undefined || before === undefined) return causes;

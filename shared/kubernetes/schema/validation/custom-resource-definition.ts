@@ -18,6 +18,7 @@ import type {
 import { duplicate, forbidden, invalid, required, tooMany } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
 import { checkImmutable, checkOneOf, goLiteral } from "./checks.ts";
+import { checkClientConfig } from "./webhook-client.ts";
 
 const columnTypes = ["boolean", "date", "integer", "number", "string"];
 const columnFormats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
@@ -35,7 +36,7 @@ export function validateDefinition(definition: CustomResourceDefinition, live?: 
   // One version, as it is known inside Kubernetes, has no schema of its own but the definition has.
   const alike = versions.length === 1;
   const causes: StatusCause[] = [];
-  if (metadata.name !== `${names?.plural}.${group}`) {
+  if (live === undefined && metadata.name !== `${names?.plural}.${group}`) {
     causes.push(invalid("metadata.name", metadata.name ?? "", 'must be spec.names.plural+"."+spec.group'));
   }
   causes.push(...checkGroup(group), ...checkOneOf(scope, ["Cluster", "Namespaced"], "spec.scope"));
@@ -50,7 +51,9 @@ export function validateDefinition(definition: CustomResourceDefinition, live?: 
   });
   const [first] = versions;
   if (first) causes.push(...joined("spec.version", first.name, dns1035LabelProblems(first.name)));
-  const listed = { go: goLiteral(versions) };
+  const listed = {
+    go: versions.length === 0 ? `[]apiextensions.CustomResourceDefinitionVersion${spec.versions ? "{}" : "(nil)"}` : goLiteral(versions),
+  };
   if (new Set(versions.map((version) => version.name)).size < versions.length)
     causes.push(invalid("spec.versions", listed, "must contain unique version names"));
   if (versions.filter((version) => version.storage).length !== 1) {
@@ -231,7 +234,13 @@ function checkScale({ subresources }: CustomResourceDefinitionVersion, path: str
     ...check("statusReplicasPath", scale.statusReplicasPath, "status"),
     ...(selector === "" || /^\.(?:spec|status)\./.test(selector)
       ? []
-      : [invalid(`${path}.scale.labelSelectorPath`, selector, "should be a json path under either .spec or .status")]),
+      : [
+          invalid(
+            `${path}.scale.labelSelectorPath`,
+            selector,
+            selector.startsWith(".") ? "should be a json path under either .spec or .status" : "must be a simple json path starting with .",
+          ),
+        ]),
   ];
 }
 
@@ -246,8 +255,7 @@ function checkConversion({ conversion }: CustomResourceDefinition["spec"]): Stat
   }
   const client = webhook?.clientConfig;
   if (client === undefined) causes.push(required(`${path}.webhookClientConfig`, "required when strategy is set to Webhook"));
-  else if ((client.url === undefined) === (client.service === undefined))
-    causes.push(required(`${path}.webhookClientConfig`, "exactly one of url or service is required"));
+  else causes.push(...checkClientConfig(client, `${path}.webhookClientConfig`));
   const versions = webhook?.conversionReviewVersions ?? [];
   if (versions.length === 0) causes.push(required(`${path}.conversionReviewVersions`));
   else if (!versions.some((version) => version === "v1" || version === "v1beta1")) {

@@ -81,7 +81,11 @@ export const workloadEntries: readonly KindEntry[] = [
     update: validateDaemonSetUpdate,
     status: validateDaemonSetStatus,
   }),
-  rules<ControllerRevision>("apps/ControllerRevision", { create: validateControllerRevision, update: validateControllerRevisionUpdate }),
+  rules<ControllerRevision>("apps/ControllerRevision", {
+    stages: ["metaUpdate", "meta", "update"],
+    create: validateControllerRevision,
+    update: validateControllerRevisionUpdate,
+  }),
   rules<Job>("batch/Job", {
     stages: ["meta", "create", "metaUpdate", "update"],
     create: validateJob,

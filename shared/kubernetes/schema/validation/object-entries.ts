@@ -115,6 +115,7 @@ import { validateWebhookConfiguration } from "./webhooks.ts";
 
 /** The rules of configuration, access, networking, storage, policy, and of what is asked and never stored. */
 export const objectEntries: readonly KindEntry[] = [
+  ["/ServiceAccount", { stages: ["metaUpdate", "meta", "update"] }],
   rules<ConfigMap>("/ConfigMap", { stages: ["metaUpdate", "meta", "update"], create: validateConfigMap, update: validateConfigMapUpdate }),
   rules<Secret>("/Secret", { stages: ["metaUpdate", "meta", "update"], create: validateSecret, update: validateSecretUpdate }),
   rules<Namespace>("/Namespace", {
@@ -136,7 +137,7 @@ export const objectEntries: readonly KindEntry[] = [
     update: validateResourceQuotaUpdate,
     status: ({ status }) => checkQuotaStatus(status),
   }),
-  rules<Event>("/Event", { name: "pathSegment", metadataLast: true, create: validateEvent }),
+  rules<Event>("/Event", { name: "pathSegment", metadataLast: true, stages: ["update"], create: validateEvent }),
   rules<EventsV1Event>("events.k8s.io/Event", { create: validateNewEvent, update: validateNewEventUpdate }),
   rules<PersistentVolume>("/PersistentVolume", {
     stages: ["meta", "create", "meta", "update"],
@@ -187,7 +188,12 @@ export const objectEntries: readonly KindEntry[] = [
     create: validateClusterRoleBinding,
     update: validateClusterRoleBindingUpdate,
   }),
-  rules<Ingress>("networking.k8s.io/Ingress", { create: validateIngress, update: validateIngressSpec, status: validateIngressStatus }),
+  rules<Ingress>("networking.k8s.io/Ingress", {
+    stages: ["metaUpdate", "meta", "update"],
+    create: validateIngress,
+    update: validateIngressSpec,
+    status: validateIngressStatus,
+  }),
   rules<IngressClass>("networking.k8s.io/IngressClass", {
     stages: ["metaUpdate", "meta", "update"],
     create: validateIngressClass,
@@ -220,7 +226,11 @@ export const objectEntries: readonly KindEntry[] = [
     create: validateDefinition,
     update: validateDefinitionUpdate,
   }),
-  rules<APIService>("apiregistration.k8s.io/APIService", { name: "pathSegment", create: validateApiService }),
+  rules<APIService>("apiregistration.k8s.io/APIService", {
+    name: "pathSegment",
+    stages: ["metaUpdate", "meta", "update"],
+    create: validateApiService,
+  }),
   rules<IPAddress>("networking.k8s.io/IPAddress", {
     stages: ["meta", "create", "metaUpdate", "update"],
     name: ipAddressNameProblems,
@@ -239,18 +249,22 @@ export const objectEntries: readonly KindEntry[] = [
     create: validatePriorityLevel,
   }),
   rules<ValidatingWebhookConfiguration>("admissionregistration.k8s.io/ValidatingWebhookConfiguration", {
+    stages: ["meta", "update"],
     create: (object) => validateWebhookConfiguration(object),
     update: validateWebhookConfiguration,
   }),
   rules<MutatingWebhookConfiguration>("admissionregistration.k8s.io/MutatingWebhookConfiguration", {
+    stages: ["meta", "update"],
     create: (object) => validateWebhookConfiguration(object),
     update: validateWebhookConfiguration,
   }),
   rules<ValidatingAdmissionPolicy>("admissionregistration.k8s.io/ValidatingAdmissionPolicy", {
+    stages: ["meta", "update"],
     create: (object) => validateAdmissionPolicy(object),
     update: validateAdmissionPolicy,
   }),
   rules<ValidatingAdmissionPolicyBinding>("admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding", {
+    stages: ["meta", "create"],
     create: validatePolicyBinding,
   }),
   rules<Parameters<typeof validateTokenRequest>[0]>("authentication.k8s.io/TokenRequest", { create: validateTokenRequest }),
