@@ -81,8 +81,9 @@ export function createClusterSurface({
       const found = request.upgradable === true ? tokenOfProtocols(request.header(protocolHeader)) : undefined;
       return found === undefined ? "none" : found === "bad" ? "bad" : (tokens.cachedToken(found.token) ?? verify(clusterId, found.token));
     }
-    const token = /^Bearer +(\S+)\s*$/i.exec(header)?.[1];
-    if (token === undefined) return "bad";
+    // Another scheme, or an empty token, is nobody's to judge: who makes the request is unknown.
+    const token = /^Bearer (\S+)/i.exec(header)?.[1];
+    if (token === undefined) return "none";
     return tokens.cachedToken(token) ?? verify(clusterId, token);
   };
   const onUnknown =

@@ -50,8 +50,9 @@ export function checkEscalation(
   if (may("bind", target, roleRef.name)) return;
   const rules = authorizer.rulesOf(roleRef, namespace);
   if (!rules) {
-    throw new StatusError("NotFound", `${target}.${rbacGroup} ${JSON.stringify(roleRef.name)} not found`, {
-      ...{ name: roleRef.name, group: rbacGroup, kind: target },
+    // The registry of bindings takes it for one of its own objects.
+    throw new StatusError("NotFound", `${resource.resource}.${rbacGroup} ${JSON.stringify(roleRef.name)} not found`, {
+      ...{ name: roleRef.name, group: rbacGroup, kind: resource.resource },
     });
   }
   const problem = grantProblem(authorizer, user, namespace, rules);

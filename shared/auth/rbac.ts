@@ -102,16 +102,18 @@ export function createRbacAuthorizer(view: ClusterView): RbacAuthorizer {
       const resourceRules: PolicyRule[] = [];
       const nonResourceRules: PolicyRule[] = [];
       const missing: string[] = [];
-      if (user.groups.includes(superusers)) {
-        resourceRules.push(everything);
-        nonResourceRules.push(everyPath);
-      }
       for (const { grant, rules } of resolved(user, namespace)) {
         if (!rules) missing.push(missingRole(grant));
         for (const rule of rules ?? []) {
           if (rule.resources?.length) resourceRules.push(resourceRule(rule));
           if (rule.nonResourceURLs?.length) nonResourceRules.push({ verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs });
         }
+      }
+      if (user.groups.includes(superusers)) {
+        const all = ({ verbs, resources, nonResourceURLs }: PolicyRule): boolean =>
+          verbs.includes("*") && (resources ?? nonResourceURLs)?.includes("*") === true;
+        if (!resourceRules.some(all)) resourceRules.unshift(everything);
+        if (!nonResourceRules.some(all)) nonResourceRules.unshift(everyPath);
       }
       return { resourceRules, nonResourceRules, evaluationError: aggregate(missing) };
     },

@@ -3,6 +3,7 @@ import type { RequestAttributes } from "../../auth/rbac-rules.ts";
 import type { UserInfo } from "../../auth/user.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
+import { goQuote } from "../../kubernetes/schema/go-text.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
 import {
   validateLocalSubjectAccessReview,
@@ -19,7 +20,7 @@ import { recordManagers } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldManager } from "../options.ts";
 import { respond } from "../rendering.ts";
-import { type ApiResponse, methodNotAllowed, notFound } from "../response.ts";
+import { type ApiResponse, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
 import { encoderFor } from "./read.ts";
 import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
@@ -55,7 +56,8 @@ const noTime: object = { creationTimestamp: null };
 export async function handleVirtual(call: Call): Promise<ApiResponse> {
   const { definition, target, served } = call;
   if (definition.resource === "componentstatuses") return componentStatuses(call);
-  if (target.verb !== "create" || target.name !== "") throw methodNotAllowed();
+  if (target.name !== "") throw noSuchResource();
+  if (target.verb !== "create") throw methodNotAllowed();
   const negotiated = negotiate(call, "review");
   if (definition.resource === "bindings") return bindOne(call);
   const { object, spec } = await readSpec(call);
@@ -64,7 +66,7 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
     const key = { group: definition.group, resource: definition.resource, namespace: target.namespace, name: "" };
     return respond(201, encoderFor(call, negotiated).object(new LazyObject(key, 0, bytes, review)), negotiated);
   };
-  if (definition.resource.endsWith("accessreviews")) {
+  if (definition.resource.endsWith("accessreviews") || definition.resource === "tokenreviews") {
     const manager = parseFieldManager("CreateOptions", call.info.query, call.request.header("user-agent"));
     const schema = served.registry.schemaOf(definition);
     recordManagers({ definition, schema, manager, subresource: "", timeIso: timestamp(served.cluster.clock.now()) }, undefined, object);
@@ -82,11 +84,14 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
       return answer({ ...base, metadata, status: { userInfo: { username, ...(uid && { uid }), groups, ...(extra && { extra }) } } });
     }
     case "tokenreviews":
+      if ((spec.token ?? "") === "") throw new StatusError("BadRequest", "token is required for TokenReview in authentication");
       return answer({ ...base, status: await reviewToken(call, spec) });
     case "selfsubjectrulesreviews": {
+      if ((spec.namespace ?? "") === "") throw new StatusError("BadRequest", "no namespace on request");
       const { resourceRules, nonResourceRules, evaluationError } = served.authorizer.rulesFor(call.user, spec.namespace ?? "");
+      // The answer is made anew, without the question.
       return answer({
-        ...base,
+        ...{ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata: noTime, spec: {} },
         status: { resourceRules, nonResourceRules, incomplete: false, ...(evaluationError && { evaluationError }) },
       });
     }
@@ -143,10 +148,18 @@ async function reviewToken({ served }: Call, spec: Spec): Promise<object> {
   const asked = spec.audiences?.length ? spec.audiences : served.tokens.audiences;
   const verified = await served.tokens.verify(spec.token ?? "");
   const user = verified && served.tokens.accept(verified, asked);
-  if (!verified || !user) return { user: {}, error: "[invalid bearer token]" };
+  if (!verified || !user) return { user: {}, error: refusal(asked, verified?.audiences) };
   const { username, uid, groups, extra } = user;
   const audiences = verified.audiences.filter((audience) => asked.includes(audience));
   return { authenticated: true, user: { username, ...(uid && { uid }), groups, ...(extra && { extra }) }, audiences };
+}
+
+/** Two authenticators have looked at a token that is good for others. */
+function refusal(asked: readonly string[], audiences: readonly string[] | undefined): string {
+  const unknown = "invalid bearer token";
+  if (!audiences || audiences.some((audience) => asked.includes(audience))) return unknown;
+  const list = (texts: readonly string[]): string => `[${texts.map(goQuote).join(" ")}]`;
+  return `[${unknown}, token audiences ${list(audiences)} is invalid for the target audiences ${list(asked)}]`;
 }
 
 const components = ["controller-manager", "scheduler", "etcd-0"];
@@ -174,6 +187,6 @@ function componentStatuses(call: Call): ApiResponse {
     return respond(200, encoder.list({ items: stored, revision: 0, continueToken: undefined, remaining: undefined }), negotiated);
   if (target.verb !== "get") throw methodNotAllowed();
   const found = stored.find(({ key }) => key.name === target.name);
-  if (!found) throw notFound("", "componentstatuses", target.name);
+  if (!found) throw notFound("", "componentstatus", target.name);
   return respond(200, encoder.object(found), negotiated);
 }

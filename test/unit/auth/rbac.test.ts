@@ -207,7 +207,7 @@ describe("whoever writes roles and bindings", () => {
   it("may bind only a role whose rules he holds", () => {
     expect(check(jane, roleBindings, bindingOf("ClusterRole", "reader"))).not.toThrow();
     expect(check(jane, roleBindings, bindingOf("ClusterRole", "admin"))).toThrow("not currently held");
-    expect(check(jane, roleBindings, bindingOf("Role", "none"))).toThrow('roles.rbac.authorization.k8s.io "none" not found');
+    expect(check(jane, roleBindings, bindingOf("Role", "none"))).toThrow('rolebindings.rbac.authorization.k8s.io "none" not found');
   });
 
   it("may do both when he may escalate and bind", () => {

@@ -1,8 +1,11 @@
+import { labelSelectorProblems } from "../../label-selector.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
   Binding,
+  LabelSelector,
   LocalSubjectAccessReview,
   NonResourceAttributes,
+  ObjectMeta,
   ResourceAttributes,
   SelfSubjectAccessReview,
   SubjectAccessReview,
@@ -20,7 +23,11 @@ export function validateTokenRequest({ spec }: { spec?: { expirationSeconds?: nu
   return seconds > maximumTokenSeconds ? [invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")] : [];
 }
 
-export function validateSubjectAccessReview({ spec }: SubjectAccessReview): StatusCause[] {
+export function validateSubjectAccessReview(review: SubjectAccessReview): StatusCause[] {
+  return [...checkSubject(review), ...checkMetadata(review.metadata, "must be empty")];
+}
+
+function checkSubject({ spec }: SubjectAccessReview): StatusCause[] {
   const anonymous = (spec?.user ?? "") === "" && (spec?.groups ?? []).length === 0;
   return [
     ...checkAttributes(spec),
@@ -29,12 +36,20 @@ export function validateSubjectAccessReview({ spec }: SubjectAccessReview): Stat
   ];
 }
 
-export function validateSelfSubjectAccessReview({ spec }: SelfSubjectAccessReview): StatusCause[] {
-  return [...checkAttributes(spec), ...checkSelectors(spec)];
+export function validateSelfSubjectAccessReview({ spec, metadata }: SelfSubjectAccessReview): StatusCause[] {
+  return [...checkAttributes(spec), ...checkSelectors(spec), ...checkMetadata(metadata, "must be empty")];
+}
+
+/** A question has no name of its own. Go prints the whole of the metadata, with addresses; here it is told by its name. */
+function checkMetadata(metadata: ObjectMeta | undefined, why: string): StatusCause[] {
+  const { managedFields: _m, creationTimestamp: _t, ...given } = metadata ?? {};
+  const shown = { go: `v1.ObjectMeta{Name:${goQuote(given.name ?? "")}, Namespace:${goQuote(given.namespace ?? "")}}` };
+  return Object.values(given).every((value) => value === undefined || value === "") ? [] : [invalid("metadata", shown, why)];
 }
 
 export function validateLocalSubjectAccessReview(review: LocalSubjectAccessReview): StatusCause[] {
-  const causes = validateSubjectAccessReview(review);
+  const { namespace: _, ...metadata } = review.metadata ?? {};
+  const causes = [...checkSubject(review), ...checkMetadata(metadata, "must be empty except for namespace")];
   const attributes = review.spec?.resourceAttributes;
   if (attributes !== undefined && (attributes.namespace ?? "") !== (review.metadata?.namespace ?? "")) {
     causes.push(invalid("spec.resourceAttributes.namespace", attributes.namespace ?? "", "must match metadata.namespace"));
@@ -74,7 +89,11 @@ function checkSelectors(spec: AttributesSpec | undefined): StatusCause[] {
     const count = (requirements ?? []).length;
     if (rawSelector !== "" && count > 0)
       return [invalid(`${path}.rawSelector`, rawSelector, "may not specified at the same time as requirements")];
-    if (rawSelector !== "" || count > 0) return [];
+    if (rawSelector !== "" || count > 0) {
+      if (field === "fieldSelector") return [];
+      const problems = labelSelectorProblems({ matchExpressions: requirements } as LabelSelector, path);
+      return problems.map((cause) => ({ ...cause, field: (cause.field ?? "").replace(".matchExpressions[", ".requirements[") }));
+    }
     return [required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`)];
   });
 }

@@ -594,7 +594,10 @@ describe("other kinds", () => {
       "authorization.k8s.io/v1",
       "SelfSubjectAccessReview",
       { spec: {} },
-      ['spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'],
+      [
+        'spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified',
+        'metadata: Invalid value: v1.ObjectMeta{Name:"a", Namespace:""}: must be empty',
+      ],
     ],
     [
       "a definition under another name",
