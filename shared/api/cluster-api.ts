@@ -77,15 +77,17 @@ async function route(
   const user = actingUser(requester, request.headersFrom(impersonationPrefix), served.authorizer);
   authorize(served, request, info, user);
   if (!target) {
+    if (isUnknownVersion(served, path)) throw noSuchResource();
     if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();
     return served.documents.answer(path, request, served.cluster.resources) ?? text(404, "404 page not found\n");
   }
   const { resources } = served.cluster;
   const definition = resources.find(target.group, target.version, target.resource);
   if (!definition) {
-    if (!resources.hasGroupVersion(target.group, target.version)) return text(404, "404 page not found\n");
+    if (!resources.hasGroup(target.group)) return text(404, "404 page not found\n");
     throw noSuchResource();
   }
+  if (target.namespace !== "" && !definition.namespaced) throw noSuchResource();
   if (definition.custom?.deprecation !== undefined) warnings.push(definition.custom.deprecation);
   if (definition.group === "" && definition.resource === "endpoints")
     warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
@@ -94,6 +96,14 @@ async function route(
 
 export const internalError = (): StatusError =>
   new StatusError("InternalError", "Internal error occurred: the server could not complete the request");
+
+/** A version that a known group does not have: its resources are looked for, and not found. */
+function isUnknownVersion({ cluster: { resources } }: ServedCluster, path: string): boolean {
+  const [, root, first = "", second = "", more] = path.split("/");
+  const [group, version] = root === "api" ? ["", first] : [first, second];
+  if ((root !== "api" && root !== "apis") || version === "" || (root === "api" ? second !== "" : more !== undefined)) return false;
+  return resources.hasGroup(group) && !resources.hasGroupVersion(group, version);
+}
 
 function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
   const warning = warnings.length === 0 ? undefined : warningHeader(warnings);
@@ -114,7 +124,7 @@ function dispatch(call: Call): Promise<ApiResponse> {
     case "watch":
       return watchCollection(call);
     case "create":
-      if (target.name !== "" || everywhere) throw methodNotAllowed();
+      if (target.name !== "" || everywhere || target.watchPath) throw methodNotAllowed();
       return createOne(call);
     case "update":
       if (target.name === "") throw methodNotAllowed();

@@ -1,6 +1,8 @@
+import { posix } from "node:path";
 import type { ResourceDefinition } from "../kubernetes/resources.ts";
+import { forbidden, notSupported } from "../kubernetes/schema/field-error.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
-import { StatusError } from "../kubernetes/status-error.ts";
+import { type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 import { needsWebhook } from "./conversion/converted-objects.ts";
@@ -26,41 +28,72 @@ const tooNewWaitMs = 3000;
 /** A list may be read in pages for so long (kube-apiserver's `--etcd-compaction-interval`); then its revision counts as compacted. */
 const pagesWithinMs = 5 * 60_000;
 
-const invalidListOption = (field: string, reason: string, message: string): StatusError =>
-  invalidStatus("ListOptions", "meta.k8s.io", "", [{ reason, field, message }]);
-
 /** @throws StatusError `BadRequest`, `Invalid` */
 export function parseListOptions(query: URLSearchParams): ListOptions {
-  const limitText = query.get("limit") ?? "";
+  const limitText = query.get("limit");
+  const limit = limitText === null ? 0 : parseInt64(limitText);
   const resourceVersion = query.get("resourceVersion") ?? "";
   const resourceVersionMatch = query.get("resourceVersionMatch") ?? "";
   const continueToken = query.get("continue") ?? "";
-  if (limitText !== "" && !/^[-+]?\d+$/.test(limitText))
-    throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(limitText)}: invalid syntax`);
+  const problems: StatusCause[] = [];
   if (resourceVersionMatch !== "") {
-    const forbid = (why: string): StatusError => invalidListOption("resourceVersionMatch", "FieldValueForbidden", `Forbidden: ${why}`);
-    if (resourceVersion === "" && query.get("sendInitialEvents") === null)
-      throw forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
-    if (continueToken !== "") throw forbid("resourceVersionMatch is forbidden when continue is provided");
-    if (resourceVersionMatch !== "Exact" && resourceVersionMatch !== "NotOlderThan") {
-      const message = `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan", ""`;
-      throw invalidListOption("resourceVersionMatch", "FieldValueNotSupported", message);
-    }
+    if (resourceVersion === "") problems.push(forbidMatch("resourceVersionMatch is forbidden unless resourceVersion is provided"));
+    if (continueToken !== "") problems.push(forbidMatch(matchWithContinue));
+    if (resourceVersionMatch !== "Exact" && resourceVersionMatch !== "NotOlderThan")
+      problems.push(notSupported("resourceVersionMatch", resourceVersionMatch, ["Exact", "NotOlderThan", ""]));
     if (resourceVersionMatch === "Exact" && resourceVersion === "0")
-      throw forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      problems.push(forbidMatch('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
+  if (query.get("sendInitialEvents") !== null) problems.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+  refuseProblems(problems);
   if (continueToken !== "" && resourceVersion !== "" && resourceVersion !== "0") {
     throw new StatusError("BadRequest", "specifying resource version is not allowed when using continue");
   }
-  return { limit: Math.max(0, Number(limitText || "0")), continueToken, resourceVersion, resourceVersionMatch };
+  return { limit: Math.max(0, limit), continueToken, resourceVersion, resourceVersionMatch };
 }
 
-/** Kubernetes' resource versions are whole numbers. @throws StatusError `BadRequest` */
-export function parseResourceVersion(value: string): number {
+/**
+ * What a watch may say beside its version: as of Kubernetes 1.33, which has the feature gate WatchList (KEP-3157) off, nothing.
+ * @throws StatusError `Invalid`
+ */
+export function checkWatchOptions(query: URLSearchParams): void {
+  const match = query.get("resourceVersionMatch") ?? "";
+  const initial = query.get("sendInitialEvents") !== null;
+  const problems: StatusCause[] = [];
+  if (initial && match !== "NotOlderThan")
+    problems.push(forbidMatch("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+  if (initial) {
+    const why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+    problems.push(forbidden("sendInitialEvents", why));
+  }
+  if (match !== "") {
+    if (!initial) problems.push(forbidMatch("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+    if (match !== "NotOlderThan") problems.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
+    if ((query.get("continue") ?? "") !== "") problems.push(forbidMatch(matchWithContinue));
+  }
+  refuseProblems(problems);
+}
+
+const matchWithContinue = "resourceVersionMatch is forbidden when continue is provided";
+const forbidMatch = (why: string): StatusCause => forbidden("resourceVersionMatch", why);
+
+function refuseProblems(problems: readonly StatusCause[]): void {
+  if (problems.length > 0) throw invalidStatus("ListOptions", "meta.k8s.io", "", problems);
+}
+
+/** A number of a query, as Go's `strconv.ParseInt` reads it. @throws StatusError `BadRequest` */
+export function parseInt64(text: string): number {
+  const problem = !/^[-+]?\d+$/.test(text) ? "invalid syntax" : Math.abs(Number(text)) >= 2 ** 63 ? "value out of range" : undefined;
+  if (problem !== undefined) throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${problem}`);
+  return Number(text);
+}
+
+/** Kubernetes' resource versions are whole numbers; only of a list is another one called the client's mistake. @throws StatusError */
+export function parseResourceVersion(value: string, ofList = false): number {
   if (value === "") return 0;
   if (/^\d{1,20}$/.test(value)) return Number(value);
-  const problem = `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`;
-  throw new StatusError("BadRequest", `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(value)}: ${problem}`);
+  const problem = `resourceVersion: Invalid value: ${JSON.stringify(value)}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`;
+  throw ofList ? new StatusError("BadRequest", `invalid resource version: ${problem}`) : new UnexplainedError(problem);
 }
 
 /**
@@ -75,7 +108,7 @@ export async function listObjects(
   options: ListOptions,
 ): Promise<ListResult> {
   const { mirror, clock } = cluster;
-  const wanted = parseResourceVersion(options.resourceVersion);
+  const wanted = parseResourceVersion(options.resourceVersion, true);
   const token = options.continueToken === "" ? undefined : parseContinueToken(options.continueToken, clock.now());
   let exact: number | undefined;
   if (token) exact = token.revision < 0 ? undefined : token.revision;
@@ -110,14 +143,15 @@ function page(candidates: readonly StoredObject[], selection: Selection, from: C
   if (at < 0) at = candidates.length;
   for (; at < candidates.length; at++) {
     const stored = candidates[at];
-    if (!stored || !selection.matches(stored)) continue;
+    if (!stored) continue;
+    // Whether what follows is selected too, the next page finds out.
     if (limit > 0 && items.length === limit) {
       // The continue token points just behind the last item, as etcd's range does.
       const last = items.at(-1);
       const remaining = selection.all ? candidates.length - at : undefined;
       return { items, revision, continueToken: encodeContinueToken({ ...from, start: last ? `${sortKey(last)}\u0000` : "" }), remaining };
     }
-    items.push(stored);
+    if (selection.matches(stored)) items.push(stored);
   }
   return { items, revision, continueToken: undefined, remaining: undefined };
 }
@@ -180,24 +214,37 @@ const expired = (next: ContinueToken | undefined): StatusError =>
 
 function encodeContinueToken({ revision, start, begunAtMs }: ContinueToken): string {
   const at = revision < 0 ? {} : { at: begunAtMs };
-  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start, ...at })).toString("base64url");
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: revision, start, ...at })).toString("base64url");
 }
 
 /** Times in a token are its client's word: at worst its own list is older. */
 function parseContinueToken(token: string, nowMs: number): ContinueToken {
   const refuse = (why: string): StatusError => new StatusError("BadRequest", `invalid continue token: continue key is not valid: ${why}`);
-  let value: unknown;
+  const illegal = illegalBase64At(token);
+  if (illegal !== undefined) throw refuse(`illegal base64 data at input byte ${illegal}`);
   const bytes = Buffer.from(token, "base64url");
+  let value: unknown;
   try {
     value = JSON.parse(bytes.toString("utf8"));
   } catch {
     const code = bytes[0] ?? 0;
     throw refuse(bytes.length === 0 ? "unexpected end of JSON input" : `invalid character ${quoted(code)} looking for beginning of value`);
   }
-  const { v, rv, start, at } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  if (v !== "meta.k8s.io/v1" || typeof rv !== "number" || typeof start !== "string" || start === "")
-    throw refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  const { v, rv, start = "", at } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  if (v !== tokenVersion) throw refuse(`server does not recognize this encoded version ${typeof v === "string" ? v : ""}`);
+  if (typeof rv !== "number" || rv === 0) throw refuse(`incorrect encoded start resourceVersion (version ${tokenVersion})`);
+  if (typeof start !== "string" || start === "") throw refuse(`encoded start key empty (version ${tokenVersion})`);
+  if (posix.normalize(`/${start}`.replace(/^\/\//, "/")) !== `/${start}`.replace(/^\/\//, "/")) throw refuse(start);
   return { revision: rv, start, begunAtMs: typeof at === "number" ? at : nowMs };
+}
+
+const tokenVersion = "meta.k8s.io/v1";
+
+/** Where Go's decoder of base64 without padding stops. */
+function illegalBase64At(text: string): number | undefined {
+  const at = text.search(/[^A-Za-z0-9_-]/);
+  if (at >= 0) return at;
+  return text.length % 4 === 1 ? text.length - 1 : undefined;
 }
 
 const quoted = (code: number): string =>

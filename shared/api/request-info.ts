@@ -47,6 +47,8 @@ export interface ResourceRequest {
   readonly name: string;
   /** What follows the subresource (`proxy/…`), without the leading slash. */
   readonly rest: string;
+  /** By the deprecated prefix `watch/`, which knows reading alone. */
+  readonly watchPath: boolean;
 }
 
 const emptyQuery = new URLSearchParams();
@@ -87,8 +89,8 @@ function parseResource(method: string, path: string, query: URLSearchParams): Re
   }
   const [resource = "", rawName = "", subresource = "", ...rest] = segments;
   const name = decode(rawName);
-  const verb = verbOf(method, name, watchPath || isTrue(query.get("watch")), resource !== "" && subresource === "");
-  return { verb, group, version, resource, subresource, namespace, name, rest: rest.join("/") };
+  const verb = verbOf(method, name, watchPath || (name === "" && isTrue(query.get("watch"))), resource !== "" && subresource === "");
+  return { verb, group, version, resource, subresource, namespace, name, rest: rest.join("/"), watchPath };
 }
 
 function verbOf(method: string, name: string, watch: boolean, plain: boolean): Verb {

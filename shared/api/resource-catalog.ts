@@ -61,6 +61,11 @@ export class ResourceCatalog {
     return definition.custom ? definition.custom.kind() : kindSchema(definition.group, definition.version, definition.kind);
   }
 
+  hasGroup(group: string): boolean {
+    const is = (one: ResourceDefinition): boolean => one.group === group;
+    return builtinResources().some(is) || this.#current().definitions.some(is);
+  }
+
   hasGroupVersion(group: string, version: string): boolean {
     const is = (one: ResourceDefinition): boolean => one.group === group && one.version === version;
     return builtinResources().some(is) || this.#current().definitions.some(is);

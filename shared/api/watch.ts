@@ -8,7 +8,7 @@ import type { ApiCluster } from "./api-cluster.ts";
 import { needsWebhook } from "./conversion/converted-objects.ts";
 import { Turns } from "./conversion/turns.ts";
 import type { Encoder } from "./encoder.ts";
-import { catchUp, parseResourceVersion, reach } from "./list.ts";
+import { catchUp, checkWatchOptions, parseInt64, parseResourceVersion, reach } from "./list.ts";
 import { isTrue } from "./request-info.ts";
 import { type Sink, type StreamBody, statusBody } from "./response.ts";
 import type { Selection } from "./selection.ts";
@@ -16,7 +16,6 @@ import type { Selection } from "./selection.ts";
 export interface WatchOptions {
   readonly resourceVersion: string;
   readonly bookmarks: boolean;
-  readonly sendInitialEvents: boolean | undefined;
   readonly timeoutSeconds: number;
 }
 
@@ -29,20 +28,18 @@ const slowBytes = 16 * 1024 * 1024;
 
 /** @throws StatusError `BadRequest` */
 export function parseWatchOptions(query: URLSearchParams, random: () => number): WatchOptions {
-  const timeout = query.get("timeoutSeconds") ?? "";
-  if (timeout !== "" && !/^\d+$/.test(timeout))
-    throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(timeout)}: invalid syntax`);
-  const initial = query.get("sendInitialEvents");
+  const given = query.get("timeoutSeconds");
+  const timeout = given === null ? 0 : parseInt64(given);
+  checkWatchOptions(query);
   return {
     resourceVersion: query.get("resourceVersion") ?? "",
     bookmarks: isTrue(query.get("allowWatchBookmarks")),
-    sendInitialEvents: initial === null ? undefined : isTrue(initial),
-    timeoutSeconds: timeout === "" || timeout === "0" ? minTimeoutSeconds * (1 + random()) : Number(timeout),
+    timeoutSeconds: timeout <= 0 ? minTimeoutSeconds * (1 + random()) : timeout,
   };
 }
 
 /**
- * Starts a watch: state first where the client asked for it (KEP-3157), else everything after its resource version, then whatever happens.
+ * Starts a watch: without a resource version state first, else everything after its resource version, then whatever happens.
  * A revision that is no longer retained is answered inside the stream by an ERROR event with a 410 Status, as kube-apiserver does.
  */
 export async function watchObjects(
@@ -54,12 +51,11 @@ export async function watchObjects(
   encoder: Encoder,
 ): Promise<StreamBody> {
   const wanted = parseResourceVersion(options.resourceVersion);
-  const fromState = options.sendInitialEvents ?? wanted === 0;
   if (wanted > 0) await reach(cluster, wanted);
   else if (options.resourceVersion === "") await catchUp(cluster);
   const within = namespace === "" ? selection.namespace : namespace;
   const watch = { cluster, definition, within, selection, options, encoder };
-  if (fromState) return { start: (sink) => run(watch, sink, { kind: "state" }) };
+  if (wanted === 0) return { start: (sink) => run(watch, sink, { kind: "state" }) };
   const missed = wanted < cluster.mirror.historyStart ? await readMissed(cluster, wanted) : [];
   return {
     start: (sink) => run(watch, sink, missed === "compacted" ? { kind: "expired", wanted } : { kind: "after", revision: wanted, missed }),
@@ -145,8 +141,8 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     end();
   };
   const turns = needsWebhook(definition) ? new Turns(fail) : undefined;
-  const bookmark = (initialEnd: boolean): void => {
-    const line = encoder.bookmark(mirror.revision, initialEnd);
+  const bookmark = (): void => {
+    const line = encoder.bookmark(mirror.revision);
     if (turns) turns.take(0, async () => send([line]));
     else send([line]);
   };
@@ -178,7 +174,6 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     const all = mirror.list(resource, within).filter(concerns);
     if (turns) turns.take(all.length, async () => deliverState(await cluster.resources.converted.show(cluster, definition, all)));
     else deliverState(all);
-    if (options.sendInitialEvents === true && options.bookmarks) bookmark(true);
   } else {
     deliver(origin.missed.filter(({ key }) => key.group === resource.group && key.resource === resource.resource));
     const seen = Math.max(origin.revision, origin.missed.at(-1)?.revision ?? 0);
@@ -186,7 +181,7 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
   }
   stops.push(mirror.subscribe(resource, topicOf(within, selection), deliver));
   const finish = (): void => {
-    if (options.bookmarks) bookmark(false);
+    if (options.bookmarks) bookmark();
     if (turns) turns.take(0, async () => end());
     else end();
   };
@@ -196,7 +191,7 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     let cancel = (): void => {};
     const again = (): void => {
       cancel = clock.after(bookmarkPeriodMs, () => {
-        bookmark(false);
+        bookmark();
         again();
       });
     };

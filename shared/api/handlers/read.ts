@@ -52,7 +52,6 @@ export async function watchCollection(call: Call): Promise<ApiResponse> {
   const { definition, info, target, served } = call;
   if (!definition.verbs.has("watch")) throw methodNotAllowed();
   const negotiated = negotiate(call, "stream");
-  parseListOptions(info.query);
   const selection = parseSelection(definition, info.query);
   const named = target.name === "" ? selection : { ...selection, all: false, name: target.name };
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
