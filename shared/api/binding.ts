@@ -9,7 +9,7 @@ interface Candidate {
   readonly live: StoredObject;
   readonly pod: Pod;
   readonly node: Node | undefined;
-  readonly nodeName: string;
+  readonly binding: Binding;
 }
 
 /** Binds what can be bound, in as few transactions as the store's limit allows. Outcomes come in the order of the bindings. */
@@ -24,7 +24,7 @@ export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]
     if (!live || !isBindable(live, binding)) continue;
     const { nodeName } = binding;
     if (!named.has(nodeName)) named.set(nodeName, await nodeNamed(cluster, nodeName));
-    candidates.push({ index, live, pod: live.object as Pod, node: named.get(nodeName), nodeName });
+    candidates.push({ index, live, pod: live.object as Pod, node: named.get(nodeName), binding });
   }
   const size = Math.max(1, Math.floor((cluster.store.limits.operations * 2) / 3));
   for (let at = 0; at < candidates.length; at += size) await bindChunk(cluster, candidates.slice(at, at + size), outcomes);
@@ -33,7 +33,8 @@ export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]
 
 function isBindable(live: StoredObject, binding: Binding): boolean {
   const pod = live.object as Pod;
-  return pod.metadata.uid === binding.uid && (pod.spec?.nodeName ?? "") === "" && pod.metadata.deletionTimestamp === undefined;
+  if (pod.metadata.uid !== binding.uid || pod.metadata.deletionTimestamp !== undefined) return false;
+  return (pod.spec?.nodeName ?? "") === "" && (pod.spec?.schedulingGates?.length ?? 0) === 0;
 }
 
 async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outcomes: BindOutcome[]): Promise<void> {
@@ -81,13 +82,16 @@ function claims(cluster: ApiCluster, candidates: readonly Candidate[]): { record
 }
 
 /** `assignPod` of pkg/registry/core/pod: the node's name and the condition that says so. */
-function toOperation(cluster: ApiCluster, { live, pod, nodeName }: Candidate): Operation {
+function toOperation(cluster: ApiCluster, { live, pod, binding }: Candidate): Operation {
   const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: timestamp(cluster.clock.now()) };
   const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
   const object = {
     ...pod,
-    metadata: { ...pod.metadata },
-    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName },
+    metadata: {
+      ...pod.metadata,
+      ...(binding.annotations && { annotations: { ...pod.metadata.annotations, ...binding.annotations } }),
+    },
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: binding.nodeName },
     status: { ...pod.status, conditions: [...others, scheduled] },
   };
   return { kind: "put", key: live.key, expected: live.revision, object, previous: live };

@@ -1,15 +1,18 @@
+import { unknownPatchFields } from "../kubernetes/json-patch.ts";
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import { typedProblem } from "../kubernetes/managed-fields/typed-problem.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf } from "../kubernetes/protobuf/decode.ts";
 import { protobufMediaType } from "../kubernetes/protobuf/messages.ts";
+import { internalGroup, isRegisteredKind } from "../kubernetes/registered-kinds.ts";
 import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
+import { invalid } from "../kubernetes/schema/field-error.ts";
 import { goQuote } from "../kubernetes/schema/go-text.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import { restoreProblem } from "../kubernetes/schema/restore-problem.ts";
-import { StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
+import { type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import { goText } from "../kubernetes/strategic-merge-value.ts";
 import type { Patch } from "./object-client.ts";
 import { parseYamlText } from "./yaml-text.ts";
@@ -50,10 +53,14 @@ export function parseStrictly(body: Buffer, contentType: string | undefined, kin
   }
   const text = body.toString("utf8");
   if (media === "application/json" || media === "") {
-    const value = parseJson(text, kind);
+    const value = checkEnvelope(parseJson(text, kind), text, kind);
     return { value, strictProblems: validation === "Ignore" ? undefined : findRepeatedFields(text, value) };
   }
-  if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") return parseYamlBody(text, kind);
+  if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") {
+    const parsed = parseYamlBody(text, kind);
+    checkEnvelope(parsed.value, text, kind);
+    return parsed;
+  }
   throw new StatusError(
     "UnsupportedMediaType",
     `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
@@ -65,10 +72,7 @@ export function parseJson(text: string, kind: string): unknown {
     return shallow(JSON.parse(text), 0, kind);
   } catch (error) {
     if (error instanceof StatusError) throw error;
-    throw new StatusError(
-      "BadRequest",
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${jsonSyntaxProblem(text)} (${excerpt(text)})`,
-    );
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${jsonSyntaxProblem(text)}`, text);
   }
 }
 
@@ -89,10 +93,21 @@ export function parseYamlBody(text: string, kind: string): ParsedBody {
   }
 }
 
-/** The first bytes in the form in which Go's runtime quotes an unrecognized object. */
+const unrecognized = (kind: string, why: string, text: string): StatusError =>
+  new StatusError("BadRequest", `the object provided is unrecognized (must be of type ${kind}): ${why} (${excerpt(text)})`);
+
+function checkEnvelope(value: unknown, text: string, kind: string): unknown {
+  const problem = envelopeProblem(value);
+  if (problem !== undefined) throw unrecognized(kind, problem, text);
+  return value;
+}
+
+/** The first bytes as Go's runtime shows an unrecognized body (`summarizeData`): in hex unless it begins like an object. */
 function excerpt(text: string): string {
-  const limit = 64;
-  return text.length > limit ? `${text.slice(0, limit)} ...` : text;
+  const bytes = Buffer.from(text);
+  if (bytes.length === 0) return "<empty>";
+  const first = bytes.subarray(0, 30).toString(text.startsWith("{") ? "utf8" : "hex");
+  return bytes.length > 30 ? `${first} ...` : first;
 }
 
 function shallow(value: unknown, depth: number, kind: string): unknown {
@@ -109,6 +124,8 @@ export interface Expected {
   readonly kind: string;
   readonly apiVersion: string;
   readonly schema: KindSchema | undefined;
+  /** Of a custom resource: its decoder takes every kind and version, and later finds that they are not those. */
+  readonly custom?: boolean;
   /** An apply configuration: only what it says, nothing that decoding would fill in. */
   readonly sparse?: boolean;
   /** The result of a strategic merge patch, which another reader turns into an object than the one of bodies. */
@@ -121,6 +138,7 @@ export const expectedOf = (definition: ResourceDefinition, schema: KindSchema | 
   kind: definition.kind,
   apiVersion: apiVersionOf(definition),
   schema,
+  ...(definition.custom && { custom: true }),
 });
 
 /**
@@ -128,25 +146,22 @@ export const expectedOf = (definition: ResourceDefinition, schema: KindSchema | 
  * The value is taken over and changed in place. `kind` and `apiVersion` come first. @throws StatusError `BadRequest`
  */
 export function decodeObject(
-  value: unknown,
+  given: unknown,
   expected: Expected,
   validation: FieldValidation,
   warn: (text: string) => void,
   strictProblems?: StrictProblems,
 ): KubernetesObject {
   const { kind, apiVersion, schema } = expected;
-  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
-  const refuse =
-    expected.refuse ??
-    ((why: string): StatusError =>
-      new StatusError("BadRequest", `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`));
-  if (!isRecord(value)) {
-    const found = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-    throw refuse(
-      `json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-    );
+  const value = given ?? {};
+  const refuse = expected.refuse ?? ((why: string): StatusError => unlike(value, expected, why));
+  if (!isRecord(value)) throw refuse(envelopeProblem(value) ?? "");
+  if (expected.refuse && !expected.restored) {
+    const problem = envelopeProblem(value);
+    if (problem !== undefined) throw refuse(problem);
   }
-  checkKind(value, expected, refuse);
+  if (expected.custom) checkCustomKind(value, expected, expected.refuse !== undefined);
+  else if (!expected.restored) checkKind(value, expected, refuse);
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = value;
   const object: Record<string, unknown> = { kind, apiVersion, metadata: metadata ?? {}, ...rest };
   if (expected.sparse && schema) checkTyped(schema, object, expected.apiVersion);
@@ -165,6 +180,34 @@ export function decodeObject(
   if (untracked) object.metadata.managedFields = [];
   return object;
 }
+
+/** A body that is not of the kind that it should be, in apiserver's words (`transformDecodeError`). */
+function unlike(value: unknown, expected: Expected, why: string): StatusError {
+  const { kind, apiVersion } = gvkOf(isRecord(value) ? value : {}, expected);
+  return new StatusError(
+    "BadRequest",
+    `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${why}`,
+  );
+}
+
+/** What keeps kind and version from being read. */
+function envelopeProblem(value: unknown): string | undefined {
+  const found = `couldn't get version/kind; json parse error: json: cannot unmarshal`;
+  if (value === null) return undefined;
+  if (!isRecord(value)) return `${found} ${jsonTypeOf(value)} into Go value of type ${envelopeType}`;
+  for (const field of ["apiVersion", "kind"]) {
+    const part = value[field];
+    if (part !== undefined && part !== null && typeof part !== "string")
+      return `${found} ${jsonTypeOf(part)} into Go struct field .${field} of type string`;
+  }
+  const { apiVersion } = value;
+  if (typeof apiVersion === "string" && apiVersion.split("/").length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  return undefined;
+}
+
+const envelopeType = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+const jsonTypeOf = (value: unknown): string => (Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value);
 
 /** @throws UnexplainedError for what apply cannot read */
 export function checkTyped({ node }: KindSchema, object: Readonly<Record<string, unknown>>, apiVersion: string): void {
@@ -192,7 +235,9 @@ export function decodePatched(
       { reason: "FieldValueInvalid", field: "patch", message: `Invalid value: ${goQuote(shown)}: ${why}` },
     ]);
   };
-  return decodeObject(value, { ...expected, refuse, restored: patch.type === "strategic" }, validation, warn);
+  const ofPatch = patch.type === "json" ? unknownPatchFields(patch.body) : [];
+  const strict = ofPatch.length === 0 ? undefined : (unknown: readonly string[]): string[] => [...ofPatch, ...unknown];
+  return decodeObject(value, { ...expected, refuse, restored: patch.type === "strategic" }, validation, warn, strict);
 }
 
 /** In the order in which a Go map is written; metadata in that of its Go struct, what else is below the first level in its own. */
@@ -217,17 +262,49 @@ function hasMetadata(value: Record<string, unknown>): value is Record<string, un
 }
 
 function checkKind(value: Record<string, unknown>, expected: Expected, refuse: (why: string) => StatusError): void {
-  const kind = typeof value.kind === "string" && value.kind !== "" ? value.kind : expected.kind;
-  const apiVersion = typeof value.apiVersion === "string" && value.apiVersion !== "" ? value.apiVersion : expected.apiVersion;
+  const { kind, apiVersion } = gvkOf(value, expected);
   if (kind === expected.kind && apiVersion === expected.apiVersion) return;
-  if (apiVersion !== expected.apiVersion)
-    throw refuse(
-      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`,
+  if (!isRegisteredKind(apiVersion, kind)) {
+    const why = `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:110"`;
+    throw refuse(why);
+  }
+  const group = internalGroup(expected.apiVersion, expected.kind);
+  if (kind === expected.kind && internalGroup(apiVersion, kind) === group) {
+    if (expected.refuse) return;
+    throw new StatusError(
+      "BadRequest",
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
     );
-  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
-  const internal = apiVersion.includes("/") ? (apiVersion.split("/")[0]?.split(".")[0] ?? "") : "core";
-  throw new StatusError(
-    "BadRequest",
-    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: converting (${version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`,
-  );
+  }
+  const internal = group === "" ? "core" : (group.split(".")[0] ?? "");
+  throw refuse(`converting (${versionOf(apiVersion)}.${kind}) to (${internal}.${expected.kind}): unknown conversion`);
 }
+
+/** apiextensions-apiserver: a body of another version is not accepted; else its validator says what kind and version must be. */
+function checkCustomKind(value: Record<string, unknown>, expected: Expected, patched: boolean): void {
+  const { kind = "", apiVersion = "", metadata } = value;
+  if (!patched && apiVersion !== expected.apiVersion) {
+    const text = `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected.apiVersion})`;
+    throw new StatusError("BadRequest", text);
+  }
+  const problems: StatusCause[] = [];
+  if (kind !== expected.kind) problems.push(invalid("kind", String(kind), `must be ${expected.kind}`));
+  if (apiVersion !== expected.apiVersion) problems.push(invalid("apiVersion", String(apiVersion), `must be ${expected.apiVersion}`));
+  if (problems.length === 0) return;
+  const { name = "" } = isRecord(metadata) ? metadata : {};
+  throw invalidStatus(String(kind), String(apiVersion).split("/").slice(0, -1).join("/"), String(name), problems);
+}
+
+/** Kind and version of a value, which has what the request expects where it does not say. */
+function gvkOf(
+  value: Readonly<Record<string, unknown>>,
+  expected: Pick<Expected, "kind" | "apiVersion">,
+): { kind: string; apiVersion: string } {
+  const { kind, apiVersion } = value;
+  return {
+    kind: typeof kind === "string" && kind !== "" ? kind : expected.kind,
+    apiVersion: typeof apiVersion === "string" && apiVersion !== "" ? apiVersion : expected.apiVersion,
+  };
+}
+
+const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf("/") + 1);

@@ -96,11 +96,10 @@ function marked(definition: ResourceDefinition, live: KubernetesObject, options:
   if (!held && !strategy.gracePeriodSeconds) return next;
   metadata.deletionTimestamp = timestamp(nowMs + grace * 1000);
   metadata.deletionGracePeriodSeconds = grace;
-  if (metadata.generation !== undefined && held) metadata.generation += 1;
-  if (next.kind === "Namespace") {
-    delete metadata.deletionGracePeriodSeconds;
-    next.status = { ...next.status, phase: "Terminating" };
-  }
+  // The registries of these two mark what they delete themselves.
+  if (next.kind === "Namespace" || next.kind === "CustomResourceDefinition") delete metadata.deletionGracePeriodSeconds;
+  else if (metadata.generation !== undefined) metadata.generation += 1;
+  if (next.kind === "Namespace") next.status = { ...next.status, phase: "Terminating" };
   return next;
 }
 

@@ -16,8 +16,6 @@ export interface Encoder {
   error(status: object): Buffer;
 }
 
-/** The annotation of the bookmark behind the state that a watch began with (KEP-3157). */
-
 export const listKind = ({ custom, kind }: ResourceDefinition): string => custom?.listKind ?? `${kind}List`;
 
 export function listMeta(result: ListResult): Record<string, unknown> {

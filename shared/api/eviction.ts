@@ -4,6 +4,7 @@ import { matchesLabels, requirementsOf } from "../kubernetes/label-selector.ts";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
 import { kindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { isJsonObject } from "../kubernetes/schema/schema-node.ts";
 import { isStatus, StatusError } from "../kubernetes/status-error.ts";
 import type { Condition, Eviction, Pod, PodDisruptionBudget } from "../kubernetes/types.ts";
 import type { StoredObject } from "../store/store.ts";
@@ -27,8 +28,11 @@ export async function evictPod(call: Call): Promise<ApiResponse> {
   const given = writeContext(call, "CreateOptions");
   const expected = { kind: "Eviction", apiVersion: "policy/v1", schema: kindSchema("policy", "v1", "Eviction") };
   const body = parseBody(await request.body(bodyLimit), request.header("content-type"), "Eviction");
+  // The older version has the same fields, and is still read here.
+  if (isJsonObject(body) && body.apiVersion === "policy/v1beta1") Object.assign(body, { apiVersion: expected.apiVersion });
   const eviction = decodeObject(body, expected, "Warn", given.warn) as Eviction;
-  checkPlace(eviction, target.namespace, target.name);
+  checkPlace(eviction, target.namespace, "");
+  if (target.name !== eviction.metadata.name) throw new StatusError("BadRequest", "name in URL does not match name in Eviction object");
   const context = { ...given, dryRun: given.dryRun || (eviction.deleteOptions?.dryRun?.length ?? 0) > 0 };
   const place = { served: definition, definition, schema: expected.schema, subresource: "eviction", namespace: target.namespace };
   await admitRequest(served.cluster, { ...place, operation: "CREATE", name: target.name, object: eviction, context });

@@ -4,12 +4,13 @@ import { deepEqual } from "../kubernetes/deep-equal.ts";
 import { type AppliedObject, applyConfiguration } from "../kubernetes/managed-fields/apply.ts";
 import { parentManagers, scaleManagers } from "../kubernetes/managed-fields/scale-managers.ts";
 import { type ConvertForManager, sameButForTimes, trackUpdate } from "../kubernetes/managed-fields/track-update.ts";
-import { collectionOf, type KubernetesObject } from "../kubernetes/object.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import { replicasPathsOf } from "../kubernetes/scale.ts";
 import { type KindSchema, kindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import type { ManagedFieldsEntry, Scale } from "../kubernetes/types.ts";
+import { strategyOf } from "./strategy.ts";
 
 /** A write as the managers of fields see it. */
 export interface ManagedWrite {
@@ -25,22 +26,12 @@ export interface ManagedWrite {
 
 export const asRecord = (object: object): Record<string, unknown> => object as Record<string, unknown>;
 
-/** Labels belong to the resource alone where its status strategy resets them (pkg/registry/apps, core). */
-const resetsLabels = new Set(["apps/deployments", "apps/replicasets", "apps/statefulsets", "apps/daemonsets", "replicationcontrollers"]);
-
 /** `GetResetFields` of the registry's strategies: what a write through this path cannot change. */
-function ignoredPaths({ definition, subresource }: ManagedWrite): string[][] {
-  if (subresource === "status") {
-    const metadata =
-      definition.collection === "pods"
-        ? [
-            ["metadata", "deletionTimestamp"],
-            ["metadata", "ownerReferences"],
-          ]
-        : [];
-    return [["spec"], ...(resetsLabels.has(collectionOf(definition)) ? [["metadata", "labels"]] : metadata)];
-  }
-  return definition.subresources.some(({ name }) => name === "status") ? [["status"]] : [];
+function ignoredPaths({ definition, subresource }: ManagedWrite): readonly (readonly string[])[] {
+  const { resetFields } = strategyOf(definition);
+  if (subresource === "status") return resetFields.status ?? [["spec"]];
+  if (subresource === "approval" && resetFields.approval) return resetFields.approval;
+  return resetFields.main ?? (definition.subresources.some(({ name }) => name === "status") ? [["status"]] : []);
 }
 
 const schemaOfVersion = ({ group, version, kind }: ResourceDefinition): KindSchema | undefined => kindSchema(group, version, kind);

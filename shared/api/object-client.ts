@@ -49,6 +49,8 @@ export interface Binding {
   readonly name: string;
   readonly uid: string;
   readonly nodeName: string;
+  /** Come onto the pod, over what it has. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** `stale`: the pod changed, is bound or gone. `full`: the node has no room any more (another cluster of its pool was faster). */

@@ -5,7 +5,7 @@ import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import { isStatus, type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import { type FieldValidation, parseBody } from "./decode.ts";
 import type { DeleteOptions } from "./object-client.ts";
-import type { ApiRequest } from "./request-info.ts";
+import { type ApiRequest, isTrue } from "./request-info.ts";
 
 type OptionsKind = "CreateOptions" | "UpdateOptions" | "PatchOptions" | "DeleteOptions";
 
@@ -80,6 +80,26 @@ const deleteBody = z.object({
   preconditions: z.object({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
 });
 
+const deleteTypes: Readonly<Record<string, string>> = {
+  gracePeriodSeconds: "int64",
+  propagationPolicy: "v1.DeletionPropagation",
+  orphanDependents: "bool",
+  dryRun: "[]string",
+  preconditions: "v1.Preconditions",
+  "preconditions.uid": "types.UID",
+};
+
+/** What Go's decoder says of a field of another type than its own. */
+function unreadable(given: unknown, path: readonly PropertyKey[]): StatusError {
+  let value = given;
+  for (const step of path) value = typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined;
+  const fields = path.filter((step) => typeof step === "string");
+  const owner = fields.length > 1 ? "Preconditions" : "DeleteOptions";
+  const type = (fields.length === path.length ? deleteTypes[fields.join(".")] : undefined) ?? "string";
+  const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  return new UnexplainedError(`json: cannot unmarshal ${found} into Go struct field ${owner}.${fields.join(".")} of type ${type}`);
+}
+
 export interface ParsedDelete {
   readonly options: DeleteOptions;
   readonly dryRun: boolean;
@@ -90,11 +110,7 @@ export async function parseDelete(request: ApiRequest, query: URLSearchParams, l
   const body = await request.body(limit);
   const given = body.length > 0 ? parseDeleteBody(body, request.header("content-type")) : fromQuery(query);
   const parsed = deleteBody.safeParse(given ?? {});
-  if (!parsed.success)
-    throw new StatusError(
-      "BadRequest",
-      `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${parsed.error.issues[0]?.message ?? ""}`,
-    );
+  if (!parsed.success) throw unreadable(given, parsed.error.issues[0]?.path ?? []);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, dryRun, preconditions } = parsed.data;
   if (orphanDependents != null && propagationPolicy != null) {
     const message = `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`;
@@ -136,7 +152,7 @@ function parseDeleteBody(body: Buffer, contentType: string | undefined): unknown
   const { kind, apiVersion } = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
   if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions")
     throw new UnexplainedError(
-      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? "v1")} in scheme "pkg/runtime/scheme.go:110"`,
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? "meta.k8s.io/v1")} in scheme "pkg/runtime/scheme.go:110"`,
     );
   return value;
 }
@@ -149,6 +165,6 @@ function fromQuery(query: URLSearchParams): object {
   return {
     ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
     ...(query.get("propagationPolicy") !== null && { propagationPolicy: query.get("propagationPolicy") }),
-    ...(orphan !== null && { orphanDependents: orphan === "true" || orphan === "1" }),
+    ...(orphan !== null && { orphanDependents: isTrue(orphan) }),
   };
 }

@@ -10,8 +10,8 @@ import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import { isJudgedApart } from "../kubernetes/schema/validation/kind-rules.ts";
+import { same } from "../kubernetes/schema/validation/object-meta.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
-import type { StatusError } from "../kubernetes/status-error.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { LazyObject } from "../store/stored-entry.ts";
@@ -24,7 +24,8 @@ import { needsWebhook, showFresh, storedForm } from "./conversion/converted-obje
 import { viewsForManagers } from "./conversion/manager-views.ts";
 import { readCustom } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
-import { alreadyExists, conflict, notFound, noVersion } from "./response.ts";
+import { checkPreconditions, type UpdatePreconditions, uidMismatch } from "./preconditions.ts";
+import { alreadyExists, conflict, notFound } from "./response.ts";
 import { type Body, type Preparing, type Strategy, strategyOf } from "./strategy.ts";
 
 /** Who writes, and how. */
@@ -50,13 +51,8 @@ export type ChangeObject = (live: Body) => ChangedObject | Promise<ChangedObject
 
 type ChangedObject = KubernetesObject | { readonly object: KubernetesObject; readonly managers: ManagedFieldsEntry[] };
 
-export interface UpdateOptions {
+export interface UpdateOptions extends UpdatePreconditions {
   readonly subresource?: UpdateSubresource;
-  /** Condition on the live object's revision, as the client wrote it. */
-  readonly resourceVersion?: string;
-  readonly uid?: string;
-  /** A PUT: kinds that are not overwritten blindly ask for the version that is replaced. */
-  readonly replaces?: boolean;
 }
 
 const attempts = 30;
@@ -126,7 +122,7 @@ export class Registry {
       } catch (error) {
         if (!isStoreError(error, "RevisionConflict")) throw error;
         const ours = error.index === 0;
-        if (ours && !generated) throw alreadyExists(definition.group, definition.resource, key.name);
+        if (ours && !generated) throw alreadyExists(key.group, key.resource, key.name, isDeleting(await this.latest(key)));
         if (attempt >= attempts) throw error;
       }
     }
@@ -148,8 +144,9 @@ export class Registry {
     const key = keyOf(definition, namespace, name);
     for (let attempt = 0; ; attempt++) {
       const live = await this.latest(key);
-      if (!live) throw notFound(served.group, served.resource, name);
-      checkPreconditions(served, live, options);
+      if (!live)
+        throw options.uid === undefined ? notFound(served.group, served.resource, name) : uidMismatch(definition, key, options.uid);
+      checkPreconditions(served, live, options, strategyOf(definition).unconditionalUpdate);
       const before = definition.custom ? await this.#customBefore(definition, live) : live.object;
       const { next, attributes } = await this.#next(served, definition, before, live, change, context, options);
       if (isUnchanged(next, before) && !isStoredInAnother(definition, live)) {
@@ -269,9 +266,7 @@ export class Registry {
       Object.assign(next, desired);
       if (status === undefined) delete next.status;
       else next.status = status;
-      strategy.prepareStatus?.(next, before, this.#preparing(context));
-    } else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
-    else if (hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
+    } else if (subresource !== "approval" && hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
     if (subresource !== undefined) strategy.prepareSubresource?.(subresource, next, before);
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
@@ -284,8 +279,11 @@ export class Registry {
     const attributes: AdmissionAttributes = { ...place, operation: "UPDATE", object: next, oldObject: before };
     await mutateAdmitted(this.cluster, attributes);
     if (subresource !== undefined) strategy.prepareSubresource?.(subresource, next, before);
+    if (subresource === "status") strategy.prepareStatus?.(next, before, this.#preparing(context));
+    else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    if (strategy.generation === true && desiredChanged(next, before, definition.custom !== undefined && !hasStatus(definition)))
+    const withStatus = definition.custom !== undefined && !hasStatus(definition);
+    if (counts(strategy) && subresource !== "status" && desiredChanged(next, before, strategy.countedMetadata, withStatus))
       next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const [after, prior] = [next, before].map((object) => asRecord(judged(definition, served, object))) as [JsonObject, JsonObject];
@@ -331,7 +329,7 @@ export class Registry {
       ...(definition.namespaced && { namespace }),
       uid: this.cluster.uid(),
       creationTimestamp: timestamp(this.cluster.clock.now()),
-      ...(generation !== false ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
+      ...(generation === true || generation === "first" ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
     };
   }
 
@@ -340,10 +338,13 @@ export class Registry {
   }
 
   async #dryCreate(key: ObjectKey, object: KubernetesObject): Promise<StoredObject> {
-    if (await this.latest(key)) throw alreadyExists(key.group, key.resource, key.name);
+    const live = await this.latest(key);
+    if (live) throw alreadyExists(key.group, key.resource, key.name, isDeleting(live));
     return new LazyObject(key, 0, Buffer.from(JSON.stringify(object)), object);
   }
 }
+
+const isDeleting = (live: StoredObject | undefined): boolean => live?.object.metadata.deletionTimestamp !== undefined;
 
 export const keyOf = (definition: ResourceDefinition, namespace: string, name: string): ObjectKey => ({
   group: definition.group,
@@ -383,18 +384,13 @@ function restoreStatus(next: Body, before: Body): void {
   else next.status = before.status;
 }
 
-const serverOwned = [
-  "uid",
-  "creationTimestamp",
-  "deletionTimestamp",
-  "deletionGracePeriodSeconds",
-  "generation",
-  "namespace",
-  "generateName",
-  "resourceVersion",
-] as const;
+const serverOwned = ["creationTimestamp", "generation", "namespace", "resourceVersion"] as const;
+const onceSet = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] as const;
 
-/** What the server owns in metadata stays as it is, whatever the client sent. Nothing is deleted here: V8 turns such an object into a slow one for good. */
+/**
+ * What the server owns in metadata stays as it is, whatever the client sent; what it gives once, a client may repeat or leave out, and
+ * validation refuses anything else (`rest.BeforeUpdate`). Nothing is deleted here: V8 turns such an object into a slow one for good.
+ */
 function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
   const {
     uid,
@@ -403,65 +399,32 @@ function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
     deletionGracePeriodSeconds,
     generation,
     namespace,
-    generateName,
     resourceVersion,
     selfLink,
     ...kept
   }: ObjectMeta = next;
   const owned: Record<string, unknown> = asRecord(kept);
   for (const field of serverOwned) if (live[field] !== undefined) owned[field] = live[field];
+  const given = {
+    uid: uid === "" ? undefined : uid,
+    deletionTimestamp: live.deletionTimestamp ?? deletionTimestamp,
+    deletionGracePeriodSeconds,
+  };
+  for (const field of onceSet) {
+    const value = given[field] ?? live[field];
+    if (value !== undefined) owned[field] = value;
+  }
   kept.name ??= live.name ?? "";
   return kept;
 }
 
-function checkPreconditions(definition: ResourceDefinition, live: StoredObject, options: UpdateOptions): void {
-  const { name } = live.key;
-  const version = options.resourceVersion ?? "0";
-  if (options.replaces === true && version === "0" && !strategyOf(definition).unconditionalUpdate) throw versionMissing(definition, name);
-  if (options.uid !== undefined && options.uid !== live.object.metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${live.object.metadata.uid ?? ""}`;
-    const text = `StorageError: invalid object, Code: 4, Key: ${etcdKey(definition, live.key)}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
-    throw conflict(definition.group, definition.resource, name, text);
-  }
-  if (options.resourceVersion === undefined || options.resourceVersion === "0") return;
-  if (!/^\d+$/.test(options.resourceVersion)) {
-    throw noVersion(options.resourceVersion);
-  }
-  if (options.resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
-}
-
-/** Where Kubernetes' own places in etcd are not named after the resource. */
-const etcdPlaces: Readonly<Record<string, string>> = {
-  services: "services/specs",
-  endpoints: "services/endpoints",
-  nodes: "minions",
-  replicationcontrollers: "controllers",
-  "networking.k8s.io/ingresses": "ingress",
-  "apiregistration.k8s.io/apiservices": "apiregistration.k8s.io/apiservices",
-  "apiextensions.k8s.io/customresourcedefinitions": "apiextensions.k8s.io/customresourcedefinitions",
-};
-
-/** The key under which kube-apiserver would keep the object. */
-function etcdKey({ group, resource, custom }: ResourceDefinition, { namespace, name }: StoredObject["key"]): string {
-  const collection = group === "" ? resource : `${group}/${resource}`;
-  const place = etcdPlaces[collection] ?? (custom ? collection : resource);
-  return ["/registry", place, ...(namespace === "" ? [] : [namespace]), name].join("/");
-}
-
-/** As the generic registry says it, which knows the resource and not its kind, and prints the version as Go prints an unsigned number. */
-const versionMissing = ({ group, resource }: ResourceDefinition, name: string): StatusError =>
-  invalidStatus(resource, group, name, [
-    {
-      reason: "FieldValueInvalid",
-      field: "metadata.resourceVersion",
-      message: "Invalid value: 0x0: must be specified for an update",
-    },
-  ]);
+const counts = ({ generation }: Strategy): boolean => generation === true || generation === "later";
 
 /** `withStatus`: a custom object without a status of its own has no other field apart. */
-function desiredChanged(next: Body, live: Body, withStatus: boolean): boolean {
-  const { metadata: _m, status, ...desired } = next;
-  const { metadata: _lm, status: liveStatus, ...before } = live;
+function desiredChanged(next: Body, live: Body, counted: Strategy["countedMetadata"], withStatus: boolean): boolean {
+  const { metadata, status, ...desired } = next;
+  const { metadata: liveMetadata, status: liveStatus, ...before } = live;
+  if (counted !== undefined && !same(metadata[counted], liveMetadata[counted])) return true;
   return !deepEqual(desired, before) || (withStatus && !deepEqual(status, liveStatus));
 }
 

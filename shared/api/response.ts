@@ -138,10 +138,11 @@ const detailsOf = (group: string, kind: string, name: string) => ({ ...(name !==
 export const notFound = (group: string, resource: string, name: string): StatusError =>
   new StatusError("NotFound", `${qualified(group, resource)} ${JSON.stringify(name)} not found`, detailsOf(group, resource, name));
 
-export const alreadyExists = (group: string, resource: string, name: string): StatusError =>
+/** `deleting`: what exists is on its way out. */
+export const alreadyExists = (group: string, resource: string, name: string, deleting = false): StatusError =>
   new StatusError(
     "AlreadyExists",
-    `${qualified(group, resource)} ${JSON.stringify(name)} already exists`,
+    `${deleting ? "object is being deleted: " : ""}${qualified(group, resource)} ${JSON.stringify(name)} already exists`,
     detailsOf(group, resource, name),
   );
 

@@ -6,10 +6,10 @@ import { collectionOf } from "../kubernetes/object.ts";
 import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
 import type { UpdateSubresource } from "./registry.ts";
 import { certificateRequestStrategy } from "./strategies/certificate-request.ts";
-import { dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
+import { countAndDropSliceFields, dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
 import { prepareServiceUpdate } from "./strategies/service.ts";
-import { dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
+import { dateVolumePhase, dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
 import { countTemplates, dropTemplateFields, prepareStatefulSet, selectOwnPods } from "./strategies/workloads.ts";
 
 /** An object of whatever kind, seen as most kinds look. */
@@ -25,12 +25,29 @@ export interface Preparing {
   readonly warn: (text: string) => void;
 }
 
+type Paths = readonly (readonly string[])[];
+
+/** By where the write goes: to the resource itself, its status, its approval. */
+interface ResetFields {
+  /** `status` where the kind has that subresource, unless it is said. */
+  readonly main?: Paths;
+  /** `spec` unless it is said. */
+  readonly status?: Paths;
+  readonly approval?: Paths;
+}
+
 /** What a kind does on its way in, beyond defaults and validation: k8s.io/apiserver's `rest.RESTCreateUpdateStrategy`. */
 export interface Strategy {
-  /** `metadata.generation` counts changes of the desired state (everything but metadata and status). */
-  readonly generation: boolean | "first";
+  /** `metadata.generation` counts changes of the desired state (everything but metadata and status). `first`: it is 1 and stays; `later`: it is not set at first. */
+  readonly generation: boolean | "first" | "later";
+  /** A part of the metadata whose change counts too. */
+  readonly countedMetadata?: "annotations";
   /** A PUT without a resource version overwrites what is there. */
   readonly unconditionalUpdate: boolean;
+  /** A PUT of what is not there creates it. */
+  readonly createOnUpdate: boolean;
+  /** Paths that a write cannot change (`GetResetFields`): nobody comes to own them by it. */
+  readonly resetFields: ResetFields;
   /** What `kubectl delete` does to dependents when it does not say. */
   readonly defaultPropagation: "Background" | "Orphan";
   /** A successful deletion answers with the object instead of a Status. */
@@ -53,6 +70,8 @@ export interface Strategy {
 const plain: Strategy = {
   generation: false,
   unconditionalUpdate: true,
+  createOnUpdate: false,
+  resetFields: {},
   defaultPropagation: "Background",
   returnsDeleted: false,
   keepsStatusOnCreate: false,
@@ -80,12 +99,20 @@ const namespace: Strategy = {
   },
 };
 
+/** DynamicKubeletConfig is gone. */
+function dropConfigSource(next: Body, live: Body | undefined): void {
+  if (next.spec !== undefined && live?.spec?.configSource === undefined) delete next.spec.configSource;
+}
+
 const node: Strategy = {
   ...plain,
   keepsStatusOnCreate: true,
+  prepareUpdate: dropConfigSource,
+  prepareStatus(next, live) {
+    if (live.status?.config === undefined && next.status !== undefined) delete next.status.config;
+  },
   prepareCreate(object) {
-    // DynamicKubeletConfig is gone.
-    if (object.spec !== undefined) delete object.spec.configSource;
+    dropConfigSource(object, undefined);
     // TaintNodesByCondition: no pod lands here before the node said that it is ready.
     const taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" as const };
     const taints = (object as Node).spec?.taints ?? [];
@@ -105,11 +132,16 @@ function nameLimitRange({ metadata }: Body): void {
   if ((metadata.name ?? "") === "") metadata.name = metadata.uid ?? "";
 }
 
-/** Labels are not changed through the status of these (`ResetFieldsFilter` and `PrepareForUpdate` of pkg/registry/apps). */
 const workload: Strategy = {
   ...counted,
   prepareCreate: (object) => dropTemplateFields(object),
   prepareUpdate: dropTemplateFields,
+};
+
+const deployment: Strategy = {
+  ...workload,
+  countedMetadata: "annotations",
+  resetFields: { status: [["spec"], ["metadata", "labels"]] },
   prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels"]),
 };
 
@@ -128,9 +160,10 @@ const daemonSet: Strategy = {
 const statefulSet: Strategy = { ...workload, prepareCreate: (object) => prepareStatefulSet(object), prepareUpdate: prepareStatefulSet };
 
 const endpointSlice: Strategy = {
-  ...counted,
+  ...plain,
+  generation: "first",
   prepareCreate: (object) => dropSliceFields(object, undefined),
-  prepareUpdate: dropSliceFields,
+  prepareUpdate: countAndDropSliceFields,
 };
 
 const job: Strategy = {
@@ -184,15 +217,24 @@ const customDefinition: Strategy = {
     const conditions = (next as KubernetesObject as CustomResourceDefinition).status?.conditions ?? [];
     next.status = { ...next.status, conditions: [...conditions.filter(({ type }) => type !== condition.type), condition] };
   },
-  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
+  resetFields: { status: [["metadata"], ["spec"]] },
 };
+
+/** Through its status nothing but the status changes (apimachinery `ResetObjectMetaForStatus`). */
+const statusOnly = (strategy: Strategy): Strategy => ({
+  ...strategy,
+  resetFields: { status: [["metadata"], ["spec"]] },
+  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
+});
 
 /** Through its status nothing but the status of a custom object changes. */
 const customObject: Strategy = {
   ...counted,
   unconditionalUpdate: false,
   prepareStatus(next, live) {
-    next.metadata = cloneJson(live.metadata);
+    const { managedFields } = next.metadata;
+    const { managedFields: _, ...metadata } = cloneJson(live.metadata);
+    next.metadata = { ...metadata, ...(managedFields && { managedFields }) };
   },
 };
 
@@ -210,18 +252,21 @@ const strategies = new Map<string, Strategy>([
   ],
   ["batch/cronjobs", { ...counted, prepareCreate: (object) => dropTemplateFields(object), prepareUpdate: dropTemplateFields }],
   ["persistentvolumeclaims", { ...returned, prepareCreate: prepareClaim, prepareUpdate: prepareClaimSpec }],
-  ["persistentvolumes", { ...returned, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes }],
+  ["persistentvolumes", { ...plain, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes, prepareStatus: dateVolumePhase }],
   ["limitranges", { ...plain, prepareCreate: nameLimitRange }],
-  ["podtemplates", { ...returned, generation: true }],
-  ["resourcequotas", returned],
-  ["serviceaccounts", returned],
+  ["podtemplates", counted],
   ["apiextensions.k8s.io/customresourcedefinitions", customDefinition],
   ["certificates.k8s.io/certificatesigningrequests", certificateRequestStrategy(plain)],
 ]);
-for (const name of ["deployments", "replicasets"]) strategies.set(`apps/${name}`, workload);
+strategies.set("apps/deployments", deployment);
+strategies.set("apps/replicasets", workload);
 strategies.set("apps/daemonsets", daemonSet);
 strategies.set("apps/statefulsets", statefulSet);
-for (const name of [
+
+const add = (change: Partial<Strategy>, names: readonly string[]): void => {
+  for (const name of names) strategies.set(name, { ...(strategies.get(name) ?? plain), ...change });
+};
+add({ generation: true }, [
   "networking.k8s.io/ingresses",
   "networking.k8s.io/ingressclasses",
   "networking.k8s.io/networkpolicies",
@@ -232,10 +277,8 @@ for (const name of [
   "admissionregistration.k8s.io/validatingwebhookconfigurations",
   "admissionregistration.k8s.io/validatingadmissionpolicies",
   "admissionregistration.k8s.io/validatingadmissionpolicybindings",
-])
-  strategies.set(name, counted);
-
-for (const name of [
+]);
+add({ unconditionalUpdate: false }, [
   "node.k8s.io/runtimeclasses",
   "policy/poddisruptionbudgets",
   "storage.k8s.io/csidrivers",
@@ -249,9 +292,42 @@ for (const name of [
   "admissionregistration.k8s.io/validatingadmissionpolicybindings",
   "apiregistration.k8s.io/apiservices",
   "apiextensions.k8s.io/customresourcedefinitions",
+]);
+add({ createOnUpdate: true }, [
+  "services",
+  "endpoints",
+  "events",
+  "limitranges",
+  "coordination.k8s.io/leases",
+  "node.k8s.io/runtimeclasses",
+  "rbac.authorization.k8s.io/roles",
+  "rbac.authorization.k8s.io/rolebindings",
+  "rbac.authorization.k8s.io/clusterroles",
+  "rbac.authorization.k8s.io/clusterrolebindings",
+]);
+add({ returnsDeleted: true }, [
+  "namespaces",
+  "persistentvolumes",
+  "podtemplates",
+  "resourcequotas",
+  "serviceaccounts",
+  "storage.k8s.io/storageclasses",
+  "storage.k8s.io/csidrivers",
+  "storage.k8s.io/csinodes",
+  "storage.k8s.io/volumeattachments",
+]);
+add({ generation: "first" }, ["scheduling.k8s.io/priorityclasses"]);
+add({ generation: "later" }, ["storage.k8s.io/csidrivers"]);
+for (const name of [
+  "storage.k8s.io/volumeattachments",
+  "admissionregistration.k8s.io/validatingadmissionpolicies",
+  "apiregistration.k8s.io/apiservices",
+  "flowcontrol.apiserver.k8s.io/flowschemas",
+  "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
 ])
-  strategies.set(name, { ...(strategies.get(name) ?? plain), unconditionalUpdate: false });
-strategies.set("scheduling.k8s.io/priorityclasses", { ...plain, generation: "first" });
+  strategies.set(name, statusOnly(strategies.get(name) ?? plain));
+// Its reset fields are declared for a group of another name, so all it changes is owned.
+add({ ...statusOnly(plain), resetFields: { main: [], status: [] } }, ["networking.k8s.io/servicecidrs"]);
 
 export const strategyOf = (resource: GroupResource & { readonly custom?: object }): Strategy =>
   resource.custom ? customObject : (strategies.get(collectionOf(resource)) ?? plain);

@@ -71,7 +71,7 @@ async function establish(definition: CustomResourceDefinition, { view, client, c
   const status = { ...definition.status, acceptedNames: names, conditions };
   if (deepEqual(status, definition.status)) return;
   const next: CustomResourceDefinition = { ...definition, status };
-  await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status" }));
+  await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status", fieldManager: "kube-apiserver" }));
 }
 
 /** Conditions keep their places and, where nothing changed, their times. */
@@ -121,7 +121,7 @@ async function clean(definition: CustomResourceDefinition, context: ControllerCo
   const next: CustomResourceDefinition = { ...definition, status: { ...definition.status, conditions } };
   if (left > 0) {
     if (!deepEqual(next.status, definition.status))
-      await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status" }));
+      await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status", fieldManager: "kube-apiserver" }));
     return { kind: "again", afterMs: lookAgainMs };
   }
   const { uid, resourceVersion } = definition.metadata;

@@ -24,7 +24,7 @@ import type { UpdateSubresource } from "../registry.ts";
 import { keyOf } from "../registry.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, notFound } from "../response.ts";
-import { answer, checkVersion as checkGiven, checkPlace, writeContext } from "./write.ts";
+import { answer, checkVersion as checkGiven, checkPlace, requireCreate, writeContext } from "./write.ts";
 
 export const applyMediaType = "application/apply-patch+yaml";
 
@@ -74,6 +74,7 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   if (!(await registry.latest(keyOf(definition, target.namespace, target.name)))) {
     if (subresource !== undefined) throw notFound(definition.group, definition.resource, target.name);
     const { object, managers } = result(undefined);
+    requireCreate(call);
     const created = await registry.create(definition, target.namespace, object, { ...context, managers });
     return answer(call, negotiated, 201, created);
   }

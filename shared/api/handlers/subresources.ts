@@ -1,9 +1,10 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
+import { together } from "../../kubernetes/schema/invalid.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../../kubernetes/schema/schema-node.ts";
-import { StatusError } from "../../kubernetes/status-error.ts";
+import { StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
 import type { Binding as BindingObject, ManagedFieldsEntry, Pod, Scale } from "../../kubernetes/types.ts";
 import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
@@ -15,6 +16,7 @@ import { applyScale, type ManagedWrite, managersAfterScale } from "../field-mana
 import { type Negotiated, negotiate } from "../negotiation.ts";
 import { parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
+import { uidMismatch, versionMismatch } from "../preconditions.ts";
 import type { UpdateSubresource } from "../registry.ts";
 import { respond, respondWith } from "../rendering.ts";
 import { isTrue } from "../request-info.ts";
@@ -38,6 +40,7 @@ const plainUpdates: Readonly<Record<string, UpdateSubresource>> = {
 export async function handleSubresource(call: Call): Promise<ApiResponse> {
   const { definition, target, request } = call;
   const subresource = definition.subresources.find(({ name }) => name === target.subresource);
+  if (!subresource && definition.custom) throw notFound(definition.group, definition.resource, target.name);
   if (!subresource || target.name === "") throw noSuchResource();
   const { method } = request;
   const full = `${definition.resource}/${target.subresource}`;
@@ -86,7 +89,7 @@ async function handleScale(call: Call): Promise<ApiResponse> {
       if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
         throw conflict(definition.group, definition.resource, target.name);
       const replicas = scale?.spec?.replicas ?? 0;
-      if (replicas < 0) throw negativeScale(target.name, replicas);
+      if (replicas < 0 && !definition.custom) throw negativeScale(target.name, replicas);
       const object = withReplicas(stored, live, replicas);
       const write = scaleWrite(call, stored, context.fieldManager);
       return { object, managers: managersAfterScale(write, live, scaleOf(stored, live), scaleOf(stored, object)) };
@@ -148,28 +151,33 @@ export async function bindOne(call: Call): Promise<ApiResponse> {
     "Warn",
     context.warn,
   ) as BindingObject;
-  checkPlace(binding, target.namespace, target.name);
+  checkPlace(binding, target.namespace, "");
+  if (target.name !== "" && target.name !== binding.metadata.name)
+    throw new StatusError("BadRequest", "name in URL does not match name in Binding object");
   const name = binding.metadata.name ?? "";
+  const causes = expected.schema?.validateCreate({ ...binding }) ?? [];
+  // The rules of bindings answer with their problems as they are, not with a 422.
+  if (causes.length > 0) throw new UnexplainedError(together(causes));
   await admitRequest(served.cluster, {
     ...{ served: definition, definition, schema: expected.schema, namespace: target.namespace, name, context },
     ...{ subresource: target.subresource, operation: "CREATE", object: binding },
   });
   const nodeName = binding.target.name ?? "";
-  if (nodeName === "")
-    throw new StatusError("Invalid", `Binding "${name}" is invalid: target.name: Required value`, { name, kind: "Binding" });
   const found = await served.registry.latest({ group: "", resource: "pods", namespace: target.namespace, name });
   if (!found) throw notFound("", "pods", name);
   const pod = found.object as Pod;
-  const refuse = (why: string): StatusError => {
-    const error = conflict("", "pods/binding", name, why);
-    return error;
-  };
+  const refuse = (why: string): StatusError => conflict("", "pods/binding", name, why);
+  const { uid: expectedUid = "", resourceVersion = "", annotations } = binding.metadata;
+  if (expectedUid !== "" && expectedUid !== pod.metadata.uid) throw uidMismatch(definition, found.key, expectedUid, pod.metadata.uid);
+  if (resourceVersion !== "" && resourceVersion !== String(found.revision))
+    throw versionMismatch(definition, found.key, resourceVersion, String(found.revision));
   if (pod.metadata.deletionTimestamp !== undefined) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
   const assigned = pod.spec?.nodeName ?? "";
   if (assigned !== "") throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+  if ((pod.spec?.schedulingGates?.length ?? 0) > 0) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
   if (context.dryRun) return respondWith(201, success, negotiated);
   const [outcome] = await bindPods(served.cluster, [
-    { namespace: target.namespace, name, uid: binding.metadata.uid ?? pod.metadata.uid ?? "", nodeName },
+    { namespace: target.namespace, name, uid: pod.metadata.uid ?? "", nodeName, ...(annotations && { annotations }) },
   ]);
   if (outcome?.kind !== "bound")
     throw refuse(outcome?.kind === "full" ? `node ${JSON.stringify(nodeName)} has no room for it` : `pod ${name} has changed`);

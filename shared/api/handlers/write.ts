@@ -1,10 +1,10 @@
 import { checkEscalation } from "../../auth/escalation.ts";
+import { forbidden } from "../../auth/forbidden.ts";
+import { cloneJson } from "../../kubernetes/clone.ts";
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
-import { goQuote } from "../../kubernetes/schema/go-text.ts";
-import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
-import { type StatusCause, StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
+import { isStatus, StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
 import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
@@ -14,9 +14,10 @@ import { bodyLimit, decodeObject, decodePatched, expectedOf, parseStrictly } fro
 import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
+import type { DeleteOptions } from "../object-client.ts";
 import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
-import type { UpdateSubresource, WriteContext } from "../registry.ts";
+import { keyOf, type UpdateSubresource, type WriteContext } from "../registry.ts";
 import { respond, respondWith } from "../rendering.ts";
 import { type ApiResponse, conflict, methodNotAllowed, noVersion } from "../response.ts";
 import { parseSelection } from "../selection.ts";
@@ -48,6 +49,7 @@ async function readBody(call: Call, kind: "CreateOptions" | "UpdateOptions"): Pr
   const { value, strictProblems } = parseStrictly(body, request.header("content-type"), definition.kind, validation);
   const expected = expectedOf(definition, served.registry.schemaOf(definition));
   const object = decodeObject(value, expected, validation, (text) => warnings.push(text), strictProblems);
+  if (target.name !== "" && (object.metadata.name ?? "") === "") throw nameMissing(target.name);
   checkPlace(object, definition.namespaced ? target.namespace : "", target.name);
   dropRepeatedOwners(object.metadata, "", (text) => warnings.push(text));
   return object;
@@ -83,20 +85,13 @@ export function checkPlace(object: KubernetesObject, namespace: string, name: st
   if (metadata.name !== name) throw nameMismatch(metadata.name ?? "", name);
 }
 
-/** What the client says of the object's identity, if anything, must be true of the one there is. @throws StatusError `Conflict`, `Invalid` */
-export function checkVersion({ group, resource, kind }: ResourceDefinition, next: KubernetesObject, live: KubernetesObject): void {
-  const { resourceVersion = "", uid = "", name = "" } = next.metadata;
+/** The version that the client names, if any, must be that of the object there is. @throws StatusError `Conflict`, `Invalid` */
+export function checkVersion({ group, resource }: ResourceDefinition, next: KubernetesObject, live: KubernetesObject): void {
+  const { resourceVersion = "", name = "" } = next.metadata;
   if (resourceVersion !== "" && !/^\d+$/.test(resourceVersion)) throw noVersion(resourceVersion);
   if (resourceVersion !== "" && resourceVersion !== "0" && resourceVersion !== live.metadata.resourceVersion)
     throw conflict(group, resource, name);
-  if (uid !== "" && uid !== live.metadata.uid) throw invalidStatus(kind, group, name, [immutableUid(uid), immutableUid(uid)]);
 }
-
-/** Found twice: by the registry and by the rules of the kind. */
-const immutableUid = (uid: string): StatusCause => ({
-  ...{ reason: "FieldValueInvalid", field: "metadata.uid" },
-  message: `Invalid value: ${goQuote(uid)}: field is immutable`,
-});
 
 const nameMissing = (name: string): StatusError =>
   new StatusError("BadRequest", `the name of the object (${name} based on URL) was undeterminable: name must be provided`);
@@ -131,14 +126,40 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
   const negotiated = negotiate(call);
   const context = writeContext(call, "UpdateOptions");
   const object = await readBody(call, "UpdateOptions");
-  const { resourceVersion = "", uid } = object.metadata;
+  const { resourceVersion = "", uid = "" } = object.metadata;
+  if (subresource === undefined && uid === "" && strategyOf(storageResource(definition) ?? definition).createOnUpdate) {
+    const created = await createAbsent(call, object, context);
+    if (created) return answer(call, negotiated, 201, created);
+  }
   const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, {
     subresource,
     replaces: subresource === undefined || subresource === "status",
     ...(resourceVersion !== "" && { resourceVersion }),
-    ...(uid !== undefined && uid !== "" && { uid }),
+    ...(uid !== "" && { uid }),
   });
   return answer(call, negotiated, 200, stored);
+}
+
+/** A PUT of what is not there, of a kind that is created so. Answers undefined when it is there. */
+async function createAbsent(call: Call, object: KubernetesObject, context: WriteContext): Promise<StoredObject | undefined> {
+  const { definition, served, target } = call;
+  const key = keyOf(storageResource(definition) ?? definition, target.namespace, target.name);
+  if (await served.registry.latest(key)) return undefined;
+  requireCreate(call);
+  try {
+    return await served.registry.create(definition, target.namespace, cloneJson(object), context);
+  } catch (error) {
+    if (isStatus(error, "AlreadyExists")) return undefined;
+    throw error;
+  }
+}
+
+/** Who creates by another verb may create (apiserver `withAuthorization`). @throws StatusError `Forbidden` */
+export function requireCreate({ served, user, target }: Call): void {
+  const { group, resource, namespace, name } = target;
+  const attributes = { kind: "resource", verb: "create", group, resource, subresource: "", namespace, name } as const;
+  const { allowed, reason } = served.authorizer.authorize(user, attributes);
+  if (!allowed) throw forbidden(user, attributes, reason);
 }
 
 export async function patchOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
@@ -175,6 +196,13 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   return answer(call, negotiated, 200, stored);
 }
 
+/** Jobs leave their pods behind, unlike everything else (pkg/registry/batch/job). */
+function warnOfOrphans({ definition, warnings }: Call, { propagationPolicy }: DeleteOptions): void {
+  if (definition.collection !== "batch/jobs" || propagationPolicy !== undefined) return;
+  const text = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them";
+  warnings.push(`${text} or set propagationPolicy=Orphan to suppress this warning`);
+}
+
 const deletionContext = ({ user, served, warnings }: Call, dryRun: boolean): AdmissionContext => ({
   ...{ user, dryRun, authorizer: served.authorizer },
   warn: (text) => warnings.push(text),
@@ -185,6 +213,7 @@ export async function deleteOne(call: Call): Promise<ApiResponse> {
   if (!definition.verbs.has("delete")) throw methodNotAllowed();
   const negotiated = negotiate(call);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
+  warnOfOrphans(call, options);
   const { object, gone } = await deleteObject(
     served.registry,
     definition,
@@ -210,6 +239,7 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
   const negotiated = negotiate(call);
   const selection = parseSelection(definition, info.query);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
+  warnOfOrphans(call, options);
   const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
   const result = await listObjects(
     served.cluster,
@@ -228,7 +258,8 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
       }),
     );
   }
-  return respond(200, encoderFor(call, negotiated).list(result), negotiated);
+  // As they were before: the result itself follows the collection.
+  return respond(200, encoderFor(call, negotiated).list({ ...result, items }), negotiated);
 }
 
 /** Somebody else was faster: as good as deleted. */

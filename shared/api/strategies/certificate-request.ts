@@ -8,6 +8,11 @@ const decisions = ["Approved", "Denied"];
 /** Who asks is what the server knows of him, and nobody changes what he asked for (pkg/registry/certificates/certificates). */
 export const certificateRequestStrategy = (plain: Strategy): Strategy => ({
   ...plain,
+  resetFields: {
+    main: [["spec"], ["status"]],
+    status: [["spec"], ["status", "conditions"]],
+    approval: [["spec"], ["status", "certificate"]],
+  },
   prepareCreate(object, { user: { username, uid, groups, extra } }) {
     const request = requestOf(object);
     const { username: _username, uid: _uid, groups: _groups, extra: _extra, ...asked } = request.spec;

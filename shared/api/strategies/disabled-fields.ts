@@ -1,4 +1,6 @@
+import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { same } from "../../kubernetes/schema/validation/object-meta.ts";
 import { visitContainers } from "../../kubernetes/schema/validation/visit-containers.ts";
 import type { EndpointSlice, HorizontalPodAutoscaler, PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
 
@@ -62,11 +64,20 @@ export function dropDisabledClaimFields(spec: PersistentVolumeClaimSpec | undefi
 /** PreferSameTrafficDistribution; and `deprecatedTopology`, which v1 does not let anybody set. */
 export function dropSliceFields(next: KubernetesObject, live: KubernetesObject | undefined): void {
   const before = (live as EndpointSlice | undefined)?.endpoints ?? [];
+  const changed = live === undefined || !deepEqual((next as EndpointSlice).endpoints, before);
   const hinted = before.some(({ hints }) => hints?.forNodes !== undefined);
   for (const endpoint of (next as EndpointSlice).endpoints ?? []) {
     if (!hinted && endpoint.hints?.forNodes !== undefined) delete endpoint.hints.forNodes;
-    if (live === undefined && endpoint.deprecatedTopology !== undefined) delete endpoint.deprecatedTopology;
+    if (changed && endpoint.deprecatedTopology !== undefined) delete endpoint.deprecatedTopology;
   }
+}
+
+/** A slice counts changes of its labels too, and of what a client asked for and does not get (pkg/registry/discovery/endpointslice). */
+export function countAndDropSliceFields(next: KubernetesObject, live: KubernetesObject): void {
+  const { metadata, ...desired } = next;
+  const { metadata: before, ...was } = live;
+  if (!deepEqual(desired, was) || !same(metadata.labels, before.labels)) metadata.generation = (before.generation ?? 0) + 1;
+  dropSliceFields(next, live);
 }
 
 /** HPAConfigurableTolerance. */

@@ -14,6 +14,7 @@ export function podStrategy(plain: Strategy): Strategy {
     ...plain,
     generation: true,
     returnsDeleted: true,
+    resetFields: { status: [["spec"], ["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]] },
     prepareCreate(object, { nowIso, warn }) {
       const pod = asPod(object);
       object.status = { phase: "Pending", qosClass: qosClassOf(pod.spec) };
@@ -35,6 +36,7 @@ export function podStrategy(plain: Strategy): Strategy {
       const qosClass = asPod(live).status?.qosClass;
       if (qosClass !== undefined) next.status = { ...next.status, qosClass };
       fillPodIps(asPod(next));
+      delete next.metadata.ownerReferences;
       if (live.metadata.ownerReferences) next.metadata.ownerReferences = live.metadata.ownerReferences;
     },
     /** pkg/registry/core/pod: pods nobody runs, and pods that have ended, go at once. */

@@ -43,6 +43,20 @@ export function prepareVolume(object: Body, { nowIso }: Preparing): void {
   dropVolumeAttributes(object, undefined);
 }
 
+/** When the phase began: kept while it lasts, now when it changed and the client does not say. */
+export function dateVolumePhase(next: Body, live: Body, { nowIso }: Preparing): void {
+  const [object, old]: KubernetesObject[] = [next, live];
+  const volume = object as PersistentVolume;
+  const before = (old as PersistentVolume).status;
+  const { phase, lastPhaseTransitionTime } = volume.status ?? {};
+  if (phase === before?.phase) {
+    if (lastPhaseTransitionTime !== undefined || before?.lastPhaseTransitionTime === undefined) return;
+    volume.status = { ...volume.status, lastPhaseTransitionTime: before.lastPhaseTransitionTime };
+  } else if (lastPhaseTransitionTime === undefined || lastPhaseTransitionTime === before?.lastPhaseTransitionTime) {
+    volume.status = { ...volume.status, lastPhaseTransitionTime: nowIso };
+  }
+}
+
 export function dropVolumeAttributes(next: Body, live: Body | undefined): void {
   const [object, old]: (KubernetesObject | undefined)[] = [next, live];
   const { spec } = object as PersistentVolume;

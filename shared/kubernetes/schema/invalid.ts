@@ -6,8 +6,7 @@ import { goQuote } from "./go-text.ts";
  * each text once (apimachinery `errors.NewInvalid`, `field.ErrorList.ToAggregate`). `group` is empty for the core group.
  */
 export function invalidStatus(kind: string, group: string, name: string, causes: readonly StatusCause[]): StatusError {
-  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
-  const problems = texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
+  const problems = together(causes);
   const qualified = group === "" ? kind : `${kind}.${group}`;
   const details: StatusDetails = {
     causes: [...causes],
@@ -16,4 +15,10 @@ export function invalidStatus(kind: string, group: string, name: string, causes:
     ...(group !== "" && { group }),
   };
   return new StatusError("Invalid", `${qualified} ${goQuote(name)} is invalid: ${problems}`, details);
+}
+
+/** What is wrong in one text, as `field.ErrorList.ToAggregate` prints it: each problem once. */
+export function together(causes: readonly StatusCause[]): string {
+  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
+  return texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
 }

@@ -96,13 +96,19 @@ export function validateObjectMetaUpdate(next: ObjectMeta, live: ObjectMeta, pat
   if ((next.generation ?? 0) < (live.generation ?? 0))
     causes.push(invalid(child(path, "generation"), next.generation ?? 0, "must not be decremented"));
   for (const field of ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
-    if (!same(next[field], live[field])) causes.push(invalid(child(path, field), next[field] ?? "", immutableMessage));
+    if (!same(next[field], live[field])) causes.push(invalid(child(path, field), goTimeOr(next[field]), immutableMessage));
   }
   causes.push(...validateLabels(next.labels, child(path, "labels")));
   causes.push(...validateAnnotations(next.annotations, child(path, "annotations")));
   causes.push(...validateOwnerReferences(next.ownerReferences, child(path, "ownerReferences")));
   return causes;
 }
+
+/** Times are shown as Go's `time.Time` prints itself. */
+const goTimeOr = (value: string | number | undefined): string | number | { go: string } =>
+  typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)
+    ? { go: value.replace("T", " ").replace(/Z$/, " +0000 UTC") }
+    : (value ?? "");
 
 export function validateLabels(labels: Readonly<Record<string, string>> | undefined, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
