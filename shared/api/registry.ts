@@ -259,6 +259,7 @@ export class Registry {
     const requested = next.metadata.managedFields;
     next.metadata = keptMetadata(next.metadata, before.metadata);
     schema?.applyDefaults(asRecord(next));
+    strategy.normalize?.(next);
     if (subresource === "status") {
       const { kind: _kind, apiVersion: _version, metadata: _metadata, ...desired } = cloneJson(before);
       const status = next.status;

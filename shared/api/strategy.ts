@@ -54,6 +54,8 @@ export interface Strategy {
   readonly returnsDeleted: boolean;
   /** Status survives a create (a node registers itself with it). */
   readonly keepsStatusOnCreate: boolean;
+  /** What reading a changed object fills in (the conversions of a kind), before anybody comes to own it. */
+  readonly normalize?: (object: Body) => void;
   readonly prepareCreate?: (object: Body, preparing: Preparing) => void;
   readonly prepareUpdate?: (next: Body, live: Body) => void;
   /** Through one that changes a part of the object alone: the rest of `next` becomes what it was. Idempotent. */

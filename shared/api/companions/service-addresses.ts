@@ -24,7 +24,7 @@ export async function allocateForService(cluster: ApiCluster, service: Service, 
   normalizeNewClusterIps(service);
   const problems = service.spec === undefined ? [] : fillFamilies(service.spec);
   if (problems.length > 0) throw invalidStatus("Service", "", service.metadata.name ?? "", problems);
-  const address = allocateAddress(cluster, service);
+  const address = allocateAddress(cluster, service, dryRun);
   const ports = await allocateNodePorts(cluster, service, new Set(), dryRun);
   return { operations: address ? [address] : [], records: ports };
 }
@@ -62,7 +62,7 @@ function ownAddress(service: Service): string | undefined {
   return address === undefined || address === "" || address === "None" ? undefined : address;
 }
 
-function allocateAddress(cluster: ApiCluster, service: Service): Operation | undefined {
+function allocateAddress(cluster: ApiCluster, service: Service, dryRun = false): Operation | undefined {
   const { spec } = service;
   if (!spec || spec.type === "ExternalName" || spec.clusterIP === "None") {
     return undefined;
@@ -70,7 +70,7 @@ function allocateAddress(cluster: ApiCluster, service: Service): Operation | und
   const own = ownAddress(service);
   const asked = own === undefined ? undefined : (parseAddress(own)?.canonical ?? own);
   const address = asked ?? freeAddress(cluster);
-  if (asked !== undefined) checkAddress(cluster, service, asked);
+  if (asked !== undefined) checkAddress(cluster, service, asked, dryRun);
   // An asked-for address stays as it was written, leading zeros and all.
   if (asked === undefined) Object.assign(spec, { clusterIP: address, clusterIPs: [address] });
   return {
@@ -115,7 +115,7 @@ function freeAddress(cluster: ApiCluster): string {
   throw new StatusError("InternalError", "failed to allocate a serviceIP: range is full");
 }
 
-function checkAddress(cluster: ApiCluster, service: Service, address: string): void {
+function checkAddress(cluster: ApiCluster, service: Service, address: string, dryRun: boolean): void {
   const refuse = (why: string): StatusError =>
     invalidStatus("Service", "", service.metadata.name ?? "", [
       {
@@ -127,6 +127,7 @@ function checkAddress(cluster: ApiCluster, service: Service, address: string): v
   const { first, size } = cluster.serviceCidr;
   const number = toNumber(address);
   if (!(number > first && number < first + size - 1)) {
+    if (!dryRun) throw refuse("the provided network does not match the current range");
     const bits = 32 - Math.log2(size);
     throw refuse(`the provided IP (${address}) is not in the valid range. The range of valid IPs is ${toAddress(first)}/${bits}`);
   }

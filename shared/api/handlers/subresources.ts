@@ -27,7 +27,7 @@ import { proxyTo } from "./connect/proxy.ts";
 import { readPodLog } from "./pod-log.ts";
 import { encoderFor, findLive } from "./read.ts";
 import { requestToken } from "./tokens.ts";
-import { checkPlace, checkVersion, patchOne, showWritten, updateOne, writeContext } from "./write.ts";
+import { checkPlace, checkVersion, nameMissing, patchOne, showWritten, updateOne, writeContext } from "./write.ts";
 
 const plainUpdates: Readonly<Record<string, UpdateSubresource>> = {
   status: "status",
@@ -77,7 +77,10 @@ async function handleScale(call: Call): Promise<ApiResponse> {
   const expected = { ...scaleKind, schema: kindSchema("autoscaling", "v1", "Scale") };
   const decode = (value: unknown): Scale => decodeObject(value, expected, "Warn", context.warn) as Scale;
   const given = request.method === "PUT" ? decode(parseBody(body, request.header("content-type"), "Scale")) : undefined;
-  if (given) checkPlace(given, target.namespace, target.name);
+  if (given) {
+    if ((given.metadata?.name ?? "") === "") throw nameMissing(target.name);
+    checkPlace(given, target.namespace, target.name);
+  }
   const patch = given ? undefined : parsePatch(body, request.header("content-type"), "Scale", true);
   const changed = await served.registry.update(
     definition,

@@ -75,11 +75,10 @@ function dropRepeatedOwners(metadata: ObjectMeta, when: string, warn: (text: str
 /** Namespace and name of the body must be those of the path, or absent. */
 export function checkPlace(object: KubernetesObject, namespace: string, name: string): void {
   const { metadata } = object;
-  if ((metadata.namespace ?? "") === "") {
-    if (namespace !== "") metadata.namespace = namespace;
-  } else if (metadata.namespace !== namespace) {
+  if (namespace === "") delete metadata.namespace;
+  else if ((metadata.namespace ?? "") === "") metadata.namespace = namespace;
+  else if (metadata.namespace !== namespace)
     throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
-  }
   if (name === "") return;
   if ((metadata.name ?? "") === "") metadata.name = name;
   if (metadata.name !== name) throw nameMismatch(metadata.name ?? "", name);
@@ -93,7 +92,7 @@ export function checkVersion({ group, resource }: ResourceDefinition, next: Kube
     throw conflict(group, resource, name);
 }
 
-const nameMissing = (name: string): StatusError =>
+export const nameMissing = (name: string): StatusError =>
   new StatusError("BadRequest", `the name of the object (${name} based on URL) was undeterminable: name must be provided`);
 
 const nameMismatch = (given: string, name: string): StatusError =>

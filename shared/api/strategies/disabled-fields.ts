@@ -58,7 +58,7 @@ function dropVolumes(spec: PodSpec, live: PodSpec | undefined): void {
 export function dropDisabledClaimFields(spec: PersistentVolumeClaimSpec | undefined, live: PersistentVolumeClaimSpec | undefined): void {
   if (spec === undefined) return;
   if (spec.volumeAttributesClassName !== undefined && live?.volumeAttributesClassName === undefined) delete spec.volumeAttributesClassName;
-  if (spec.dataSourceRef?.namespace !== undefined && live?.dataSourceRef?.namespace === undefined) delete spec.dataSourceRef.namespace;
+  if ((spec.dataSourceRef?.namespace ?? "") !== "" && live?.dataSourceRef?.namespace === undefined) delete spec.dataSourceRef;
 }
 
 /** PreferSameTrafficDistribution; and `deprecatedTopology`, which v1 does not let anybody set. */

@@ -14,6 +14,7 @@ export function podStrategy(plain: Strategy): Strategy {
     ...plain,
     generation: true,
     returnsDeleted: true,
+    normalize: (object) => fillPodIps(asPod(object)),
     resetFields: { status: [["spec"], ["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]] },
     prepareCreate(object, { nowIso, warn }) {
       const pod = asPod(object);
@@ -34,8 +35,7 @@ export function podStrategy(plain: Strategy): Strategy {
     prepareStatus(next, live) {
       keepObservedGenerations(asPod(next), asPod(live));
       const qosClass = asPod(live).status?.qosClass;
-      if (qosClass !== undefined) next.status = { ...next.status, qosClass };
-      fillPodIps(asPod(next));
+      if (qosClass !== undefined && asPod(next).status?.qosClass === undefined) next.status = { ...next.status, qosClass };
       delete next.metadata.ownerReferences;
       if (live.metadata.ownerReferences) next.metadata.ownerReferences = live.metadata.ownerReferences;
     },

@@ -15,6 +15,7 @@ export function prepareServiceUpdate(next: Body, live: Body): void {
   const before = (old as Service).spec;
   if (spec === undefined || before === undefined) return;
   dropForType(spec, before);
+  if (spec.type !== "LoadBalancer") next.status = { ...next.status, loadBalancer: {} };
   if (spec.type !== "ExternalName" && before.type !== "ExternalName") keepAllocated(spec, before);
   const problems = fillFamilies(spec, before);
   if (problems.length > 0) throw invalidStatus("Service", "", next.metadata.name ?? "", problems);
@@ -49,7 +50,8 @@ function dropForType(spec: ServiceSpec, before: ServiceSpec): void {
   const drop = (...fields: readonly (keyof ServiceSpec)[]): void => {
     for (const field of fields) if (spec[field] !== undefined && deepEqual(spec[field], before[field])) delete spec[field];
   };
-  if (before.type !== "ExternalName" && spec.type === "ExternalName") drop("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy");
+  if (before.type !== "ExternalName" && spec.type === "ExternalName")
+    drop("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy");
   if (hasNodePorts(before) && !hasNodePorts(spec) && deepEqual(nodePortsOf(spec), nodePortsOf(before)))
     for (const port of spec.ports ?? []) delete port.nodePort;
   if (hasHealthCheck(before) && !hasHealthCheck(spec)) drop("healthCheckNodePort");

@@ -89,7 +89,7 @@ export function createCompiler(document: SchemaDocument): Compiler {
       fields.set(key, {
         name: key,
         node,
-        zero: zeroOf(declaration, pointer, node),
+        zero: keptEmpty.has(`${name}.${key}`) ? "kept" : zeroOf(declaration, pointer, node),
         default: restated ? undefined : property.default,
         published: property.default,
         patchStrategies: property["x-kubernetes-patch-strategy"]?.split(",") ?? [],
@@ -124,6 +124,9 @@ function shapeOf(schema: OpenApiSchema, name: string): Shape {
   if (schema.type === "boolean") return "boolean";
   return "any";
 }
+
+/** Lists whose being empty is not the same as their being absent: it is refused. */
+const keptEmpty = new Set(["io.k8s.api.autoscaling.v2.HPAScalingRules.policies"]);
 
 /** Structs have no zero value in Go's encoder: without a pointer they are printed whatever they hold. */
 function zeroOf(declaration: string, pointer: boolean, node: SchemaNode): ZeroValue {

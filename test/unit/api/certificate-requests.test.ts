@@ -3,7 +3,7 @@ import { createHarness, type Harness } from "./harness.ts";
 
 const requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 const ann = { username: "ann", uid: "u1", groups: ["system:masters", "system:authenticated"], extra: { origin: ["here"] } };
-const pem = "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n";
+const pem = "-----BEGIN CERTIFICATE REQUEST-----\nMAcwADAAAwEA\n-----END CERTIFICATE REQUEST-----\n";
 const mergePatch = { "content-type": "application/merge-patch+json" };
 let api: Harness;
 beforeAll(async () => {

@@ -48,6 +48,14 @@ describe("applyJsonPatch", () => {
       document,
     ],
     ["sets null where no value is given", [{ op: "add", path: "/data/n" }], { data: { a: "1", b: "2", n: null }, list: [1, 2, 3] }],
+    [
+      "replaces and copies what is not there, as Kubernetes' library does",
+      [
+        { op: "replace", path: "/data/n", value: "1" },
+        { op: "copy", from: "/data/zzz", path: "/data/m" },
+      ],
+      { data: { a: "1", b: "2", n: "1", m: null }, list: [1, 2, 3] },
+    ],
     ["replaces the whole document", [{ op: "replace", path: "", value: { x: 1 } }], { x: 1 }],
     [
       "changes a copy without changing its source",
@@ -68,7 +76,7 @@ describe("applyJsonPatch", () => {
     ["a test that fails", [{ op: "test", path: "/data/b", value: "nope" }]],
     ["the removal of what is not there", [{ op: "remove", path: "/data/zzz" }]],
     ["the removal of what every object inherits", [{ op: "remove", path: "/data/toString" }]],
-    ["a replacement of what is not there", [{ op: "replace", path: "/data/zzz", value: 1 }]],
+    ["a replacement below what is not there", [{ op: "replace", path: "/zzz/a", value: 1 }]],
     ["a path through a scalar", [{ op: "add", path: "/data/a/b", value: 1 }]],
     ["an index beyond the list", [{ op: "add", path: "/list/4", value: 1 }]],
     ["a move into itself", [{ op: "move", from: "/data", path: "/data/x" }]],

@@ -37,7 +37,7 @@ import { type KindEntry, rules } from "./kind-rules.ts";
 import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";
 import { validateEphemeralContainers } from "./pod-ephemeral.ts";
 import { validatePodResize } from "./pod-resize.ts";
-import { validateService, validateServiceUpdate } from "./service.ts";
+import { validateService, validateServiceStatus, validateServiceUpdate } from "./service.ts";
 import {
   checkReplicaCounts,
   replicaStatusFields,
@@ -98,6 +98,7 @@ export const workloadEntries: readonly KindEntry[] = [
     name: "dns1035Label",
     create: (service) => validateService(service),
     update: validateServiceUpdate,
+    status: validateServiceStatus,
   }),
   rules<Endpoints>("/Endpoints", { stages: ["metaUpdate", "meta", "update"], create: validateEndpoints, update: validateEndpointsUpdate }),
   rules<EndpointSlice>("discovery.k8s.io/EndpointSlice", {

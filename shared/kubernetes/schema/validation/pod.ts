@@ -3,7 +3,7 @@ import { dnsSubdomainProblems, rangeProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { Container, ContainerStatus, NodeAffinity, NodeSelectorTerm, Pod, PodSpec, Toleration } from "../../types.ts";
 import { forbidden, invalid, required } from "../field-error.ts";
-import { goStringMap } from "../go-text.ts";
+import { goQuote, goStringMap } from "../go-text.ts";
 import { checkImmutable, checkIp, checkQualifiedName, goLiteral, invalidEach, maximumInt32 } from "./checks.ts";
 import { checkImageText } from "./containers.ts";
 import { same } from "./object-meta.ts";
@@ -242,7 +242,9 @@ function checkIps(list: readonly { ip: string }[] | undefined, first: string | u
   });
   const families = new Set(ips.map((ip) => ip.includes(":")));
   if (ips.length > 2 || (ips.length === 2 && families.size < 2)) {
-    causes.push(invalid(path, { go: goLiteral(list) }, "may specify no more than one IP for each IP family"));
+    const shown = ips.map((ip) => `core.${field === "podIP" ? "PodIP" : "HostIP"}{IP:${goQuote(ip)}}`).join(", ");
+    const type = field === "podIP" ? "[]core.PodIP" : "[]core.HostIP";
+    causes.push(invalid(path, { go: `${type}{${shown}}` }, "may specify no more than one IP for each IP family"));
   }
   return causes;
 }

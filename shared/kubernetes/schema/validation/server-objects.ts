@@ -15,6 +15,7 @@ import type {
 } from "../../types.ts";
 import { duplicate, invalid, required, tooLong } from "../field-error.ts";
 import { goQuote, goStringList } from "../go-text.ts";
+import { certificateRequestProblem } from "./certificate-request.ts";
 import { checkCidr, checkDnsSubdomain, checkOneOf, checkSupported, invalidEach, parseCidr, sorted } from "./checks.ts";
 import { immutableMessage } from "./object-meta.ts";
 import { checkClientConfig } from "./webhook-client.ts";
@@ -134,13 +135,12 @@ const usages = sorted([
 ]);
 const minimumCertificateSeconds = 600;
 
-/** `validateCertificateSigningRequest`; the request itself is read only as far as its PEM envelope. */
+/** `validateCertificateSigningRequest`. */
 export function validateSigningRequest({ spec }: CertificateSigningRequest): StatusCause[] {
   const causes: StatusCause[] = [];
   const pem = Buffer.from(spec.request ?? "", "base64").toString("latin1");
-  if (!/-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----/.test(pem)) {
-    causes.push(invalid("spec.request", { go: goBytes(spec.request) }, "PEM block type must be CERTIFICATE REQUEST"));
-  }
+  const problem = certificateRequestProblem(pem);
+  if (problem !== undefined) causes.push(invalid("spec.request", { go: goBytes(spec.request) }, problem));
   const listed = spec.usages ?? [];
   if (listed.length === 0) causes.push(required("spec.usages"));
   listed.forEach((usage, index) => {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { parseAddress } from "../../ip-text.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { Service, ServicePort, ServiceSpec } from "../../types.ts";
@@ -263,4 +264,21 @@ function checkFamiliesKept(next: ServiceSpec, live: ServiceSpec): StatusCause[] 
   if (after.length === 0 && (next.clusterIPs ?? []).length === 0) return [invalid(at, value, "primary ipFamily can not be unset")];
   if (after.length !== 1 || next.ipFamilyPolicy === "SingleStack") return [];
   return [invalid("spec.ipFamilyPolicy", next.ipFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary ipFamily")];
+}
+
+/** `ValidateLoadBalancerStatus`: where traffic from outside comes in. */
+export function validateServiceStatus({ spec, status }: Service): StatusCause[] {
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  const path = "status.loadBalancer.ingress";
+  if (spec?.type !== "LoadBalancer" && ingress.length > 0) return [forbidden(path, "may only be used when `spec.type` is LoadBalancer")];
+  return ingress.flatMap(({ ip = "", hostname = "", ipMode }, index) => {
+    const at = `${path}[${index}]`;
+    const causes = ip === "" ? [] : checkIp(ip, `${at}.ip`);
+    if (ip === "" && ipMode !== undefined) causes.push(forbidden(`${at}.ipMode`, "may not be specified when `ip` is not set"));
+    if (ipMode !== undefined && ipMode !== "VIP" && ipMode !== "Proxy") causes.push(notSupported(`${at}.ipMode`, ipMode, ["Proxy", "VIP"]));
+    if (hostname === "") return causes;
+    causes.push(...checkDnsSubdomain(hostname, `${at}.hostname`));
+    if (isIP(hostname) !== 0) causes.push(invalid(`${at}.hostname`, hostname, "must be a DNS name, not an IP address"));
+    return causes;
+  });
 }
