@@ -5,13 +5,13 @@ import { readRecording } from "./recording.ts";
 import { replay } from "./replay.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
-const recording = [...readRecording("recorded"), ...readRecording("validation")];
+const recording = [...readRecording("recorded"), ...readRecording("validation"), ...readRecording("requests")];
 const known: Readonly<Record<string, number>> = baseline;
 const hasServer = existsSync(new URL("../../server/main.mjs", import.meta.url));
 
 it("replays every recorded exchange", () => {
-  expect(recording).toHaveLength(42);
-  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(764);
+  expect(recording).toHaveLength(77);
+  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(2136);
   expect(Object.keys(known).filter((name) => !recording.some((scenario) => scenario.name === name))).toEqual([]);
 });
 

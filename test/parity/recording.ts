@@ -23,8 +23,11 @@ const scenario = z.object({ name: z.string(), noNamespace: z.boolean().optional(
 export type Exchange = z.infer<typeof exchange>;
 export type Scenario = z.infer<typeof scenario>;
 
-/** `recorded` is what requests of all sorts were answered, `validation` what objects of every kind were, good and bad, and patches of them. */
-export function readRecording(file: "recorded" | "validation" = "recorded"): readonly Scenario[] {
+/**
+ * `recorded` is what requests of all sorts were answered, `validation` what objects of every kind were, good and bad, and patches of them,
+ * `requests` what sequences of requests were, and the ways in which they can be wrong.
+ */
+export function readRecording(file: "recorded" | "validation" | "requests" = "recorded"): readonly Scenario[] {
   const text = readFileSync(new URL(`./recordings/${file}-1.33.json`, import.meta.url), "utf8");
   return z.array(scenario).parse(JSON.parse(text));
 }

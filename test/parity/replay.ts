@@ -67,7 +67,26 @@ async function exchange(step: Exchange, send: Send, variables: Record<string, st
     ...(answer.warning !== undefined && { warning: answer.warning }),
     ...(!ignoreBody && { body: parse(answer, variables.ns ?? "") }),
   };
-  return { request: `${method} ${p}`, differences: differences(expect, got, "") };
+  return { request: `${method} ${p}`, differences: differences(inOneSecond(expect), inOneSecond(got), "") };
+}
+
+/**
+ * Managers of fields come in the order of the seconds in which they wrote, and by name within a second. Which writes share one, the speed
+ * of the machine says: here all of them do.
+ */
+function inOneSecond(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOneSecond);
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([name, part]): [string, unknown] => [
+    name,
+    name === "managedFields" && Array.isArray(part) ? part.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)) : inOneSecond(part),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function orderOf(entry: unknown): string {
+  const { operation, manager, apiVersion, subresource } = isRecord(entry) ? entry : {};
+  return JSON.stringify([operation, manager, apiVersion, subresource]);
 }
 
 function textAt(text: string, path: string): string {
