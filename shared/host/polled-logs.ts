@@ -11,6 +11,7 @@ import type { ClusterView } from "../store/view.ts";
 export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView | undefined, clock: Clock, maxBytes: number): PodStreams {
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   return {
+    ...streams,
     async log(request) {
       const limited = { ...request, limitBytes: Math.min(request.limitBytes ?? maxBytes, maxBytes) };
       if (!request.follow) return streams.log(limited);
