@@ -24,6 +24,8 @@ export interface TableServers {
   /** A client of each server, by its index. */
   clients(base: string, token: string): readonly HttpClient[];
   readonly operatorKey: string;
+  /** Of every server's certificate. */
+  readonly caPem: string;
   /** What all of them wrote. */
   output(): string;
   stop(): Promise<void>;
@@ -99,6 +101,7 @@ export async function startTableServers(folder: string, count: number, begin: Be
     const caPem = await readFile(join(home, "ca.pem"), "utf8");
     return {
       servers,
+      caPem,
       operatorKey: operatorApiKey(operatorSecret).token,
       output: () => output,
       clients(base, token) {
