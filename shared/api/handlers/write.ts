@@ -17,7 +17,7 @@ import { type Negotiated, negotiate } from "../negotiation.ts";
 import type { DeleteOptions } from "../object-client.ts";
 import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
-import { keyOf, type UpdateSubresource, type WriteContext } from "../registry.ts";
+import type { UpdateSubresource, WriteContext } from "../registry.ts";
 import { respond, respondWith } from "../rendering.ts";
 import { type ApiResponse, conflict, methodNotAllowed, noVersion } from "../response.ts";
 import { parseSelection } from "../selection.ts";
@@ -126,24 +126,28 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
   const context = writeContext(call, "UpdateOptions");
   const object = await readBody(call, "UpdateOptions");
   const { resourceVersion = "", uid = "" } = object.metadata;
-  if (subresource === undefined && uid === "" && strategyOf(storageResource(definition) ?? definition).createOnUpdate) {
-    const created = await createAbsent(call, object, context);
-    if (created) return answer(call, negotiated, 201, created);
-  }
-  const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, {
+  const creates = subresource === undefined && strategyOf(storageResource(definition) ?? definition).createOnUpdate;
+  const options = {
     subresource,
     replaces: subresource === undefined || subresource === "status",
     ...(resourceVersion !== "" && { resourceVersion }),
     ...(uid !== "" && { uid }),
-  });
-  return answer(call, negotiated, 200, stored);
+  };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, options);
+      return await answer(call, negotiated, 200, stored);
+    } catch (error) {
+      if (!creates || attempt > 2 || !isStatus(error, "NotFound")) throw error;
+    }
+    const created = await createAbsent(call, object, context);
+    if (created) return answer(call, negotiated, 201, created);
+  }
 }
 
-/** A PUT of what is not there, of a kind that is created so. Answers undefined when it is there. */
+/** A PUT of what is not there, of a kind that is created so. Answers undefined when somebody else was faster. */
 async function createAbsent(call: Call, object: KubernetesObject, context: WriteContext): Promise<StoredObject | undefined> {
   const { definition, served, target } = call;
-  const key = keyOf(storageResource(definition) ?? definition, target.namespace, target.name);
-  if (await served.registry.latest(key)) return undefined;
   requireCreate(call);
   try {
     return await served.registry.create(definition, target.namespace, cloneJson(object), context);
