@@ -227,6 +227,8 @@ export interface HollowFleetOptions {
 
 export interface RunningFleet {
   readonly nodeNames: readonly string[];
+  /** All of them were removed from their pool. */
+  readonly removed: Promise<void>;
   /** With `pods: "end"` the fleet's identities are forgotten too. */
   stop(options?: { readonly pods?: "keep" | "end" }): Promise<void>;
 }
@@ -289,6 +291,7 @@ export async function startHollowFleet(options: HollowFleetOptions): Promise<Run
   }
   return {
     nodeNames,
+    removed: Promise.all(agents.map(({ removed }) => removed)).then(() => {}),
     async stop({ pods = "keep" } = {}) {
       for (const agent of agents) await agent.stop();
       if (pods === "end") await rm(path, { force: true });

@@ -29,11 +29,12 @@ export async function joinNodes(context: CliContext, request: JoinRequest): Prom
   let pods: "keep" | "end" = "keep";
   try {
     const [only] = agents.nodeNames;
-    note(context, `${count === 1 ? `node ${only}` : `${agents.nodeNames.length} nodes`} joined ${serverUrl}; stop with Ctrl-C`);
+    const who = count === 1 ? `node ${only}` : `${agents.nodeNames.length} nodes`;
+    note(context, `${who} joined ${serverUrl}; stop with Ctrl-C`);
     const ended = await Promise.race([agents.removed.then(() => "removed"), interruption(context.interrupted).then(() => "interrupted")]);
     if (ended === "removed") {
       pods = "end";
-      note(context, `node ${only} was removed from its pool`);
+      note(context, `${who} ${count === 1 ? "was removed from its" : "were removed from their"} pool`);
     }
   } finally {
     await agents.stop({ pods });

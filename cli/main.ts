@@ -70,7 +70,7 @@ async function startAgents({ count, ...request }: AgentRequest): Promise<Running
   try {
     if (count !== 1) {
       const fleet = await startHollowFleet({ ...common, namePrefix: request.nodeName, count });
-      return { nodeNames: fleet.nodeNames, removed: new Promise(() => {}), stop: fleet.stop };
+      return fleet;
     }
     const { nodeName, removed, stop } = await startAgent(common);
     return { nodeNames: [nodeName], removed, stop };

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Clock } from "../../../shared/clock.ts";
 import type { Table } from "../../../shared/store/dynamo/table.ts";
 import { TableError } from "../../../shared/store/dynamo/table.ts";
+import { FaultyTable } from "../store/dynamo/faulty-table.ts";
 import { type Bed, createCluster, createFunctionBed, drainStream, type Instance, type StreamRecord } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -113,6 +114,47 @@ describe("a batch of the stream", () => {
     bed.table.reads = [];
     await fn.onChange(echo);
     expect(bed.table.reads).toEqual([]);
+  });
+});
+
+describe("a table that refuses now and then", () => {
+  test("by throttling and by transactions that conflict keeps nothing from being done, and lets nothing be done twice", async () => {
+    let faulty = false;
+    let calls = 0;
+    const faults = [undefined, "throttled", undefined, "conflict", "unanswered"] as const;
+    const bed = createFunctionBed({
+      tableOf: (table) => new FaultyTable(table, () => (faulty ? faults[++calls % faults.length] : undefined)),
+    });
+    const fn = bed.instance();
+    const { pods, path, token } = await clusterWithWork(bed, fn, 4);
+    faulty = true;
+    const loops = bed.instance();
+    await drainStream(bed, loops);
+    // What could not be done in time is on the agenda.
+    for (let minute = 1; minute < 4; minute++) await bed.instance(shifted(minute * 61_000)).reconcile();
+    expect(calls).toBeGreaterThan(40);
+    faulty = false;
+    await bed.instance(shifted(5 * 61_000)).reconcile();
+    await drainStream(bed, fn);
+    expect(await pods(fn)).toEqual(placed(4));
+    const events = (await fn.cluster("GET", `${path}/events`, token)).json();
+    const made = events.items.filter(({ reason }: { reason: string }) => reason === "SuccessfulCreate");
+    expect(made.length).toBeLessThanOrEqual(4);
+  });
+
+  test("one tenant for a while keeps no other waiting", async () => {
+    let throttled = false;
+    const bed = createFunctionBed({ tableOf: failing("acme", () => throttled, "Throttled") });
+    const fn = bed.instance();
+    const acme = await clusterWithWork(bed, fn, 2, "acme");
+    const other = await clusterWithWork(bed, fn, 2, "other");
+    throttled = true;
+    const loops = bed.instance();
+    expect(await loops.onChange(bed.table.stream.splice(0), 20_000)).toEqual({ batchItemFailures: [] });
+    expect(await other.pods(fn)).toEqual(placed(2));
+    throttled = false;
+    await bed.instance(shifted(61_000)).reconcile();
+    expect(await acme.pods(fn)).toEqual(placed(2));
   });
 });
 
@@ -245,20 +287,6 @@ describe("a reconciler", () => {
 });
 
 describe("a tenant", () => {
-  const failing =
-    (tenant: string, isFailing: () => boolean) =>
-    (table: Table): Table =>
-      new Proxy(table, {
-        get(target, name) {
-          const value = Reflect.get(target, name);
-          if (typeof value !== "function") return value;
-          return async (...args: [unknown, ...unknown[]]) => {
-            if (isFailing() && JSON.stringify(args[0]).includes(`"${tenant}#`)) throw new TableError("Refused", "broken");
-            return Reflect.apply(value, target, args);
-          };
-        },
-      });
-
   test("whose cluster cannot be turned keeps no other from its turn, and has its own when it can be", async () => {
     let broken = false;
     const bed = createFunctionBed({ tableOf: failing("acme", () => broken) });
@@ -290,6 +318,20 @@ describe("a tenant", () => {
     expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: batch[0]?.dynamodb.SequenceNumber }] });
   });
 });
+
+const failing =
+  (tenant: string, isFailing: () => boolean, how: "Refused" | "Throttled" = "Refused") =>
+  (table: Table): Table =>
+    new Proxy(table, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return async (...args: [unknown, ...unknown[]]) => {
+          if (isFailing() && JSON.stringify(args[0]).includes(`"${tenant}#`)) throw new TableError(how, "injected");
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
 
 const failingAgenda = (table: Table, isFailing: () => boolean): Table =>
   new Proxy(table, {
