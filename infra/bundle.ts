@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { entryPoints } from "../functions/names.ts";
+import { plainHttp } from "./plain-http.ts";
 import { seldomUsed } from "./seldom-used.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -37,7 +38,7 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
   const made = new Map<FunctionName, Metafile>();
   for (const name of Object.values(entryPoints)) {
     const folder = join(target, name);
-    const metafile = await bundle({ entryPoints: [join(root, "functions", `${name}.ts`)] }, folder, [zodByUse, seldomUsed]);
+    const metafile = await bundle({ entryPoints: [join(root, "functions", `${name}.ts`)] }, folder, [zodByUse, seldomUsed, plainHttp]);
     copyFacts(join(folder, "facts"));
     made.set(name, metafile);
   }
