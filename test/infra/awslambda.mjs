@@ -1,20 +1,23 @@
 /**
  * What Lambda's own Node runtime offers for streamed answers and emulators do not: loaded into their worker processes by NODE_OPTIONS, so that the
- * very bundles run that go to AWS. The answer is collected and handed over as one text: JSON prelude, eight zero bytes, body. So that a client of a
- * watch hears anything, an answer that has said something and fallen silent is cut, as a broken connection would do; its client comes again.
+ * very bundles run that go to AWS. The answer is collected and handed over as one text: JSON prelude, eight zero bytes, body; where the body is no text
+ * (protobuf), in base64 under a header by which the front door knows. So that a client of a watch hears anything, an answer that has said something and
+ * fallen silent is cut, as a broken connection would do; its client comes again.
  */
+import { isUtf8 } from "node:buffer";
 import { Writable } from "node:stream";
 
 if (process.env.CORACLE_NODE_VERSION !== process.version)
   throw new Error(`Lambdas would run under Node ${process.version}, not ${process.env.CORACLE_NODE_VERSION}`);
 
-const separator = Buffer.alloc(8);
+const separator = "\0".repeat(8);
+const encodedHeader = "x-coracle-test-encoded";
 const silenceMs = 300;
 const longestMs = 10_000;
 
 class Collector extends Writable {
   chunks = [];
-  prelude = [];
+  prelude = {};
   #silence;
   #end;
 
@@ -32,7 +35,7 @@ class Collector extends Writable {
   }
 
   begin(prelude) {
-    this.prelude = [Buffer.from(JSON.stringify(prelude)), separator];
+    this.prelude = prelude;
     this.#end = setTimeout(() => this.destroy(), longestMs);
   }
 
@@ -46,7 +49,10 @@ globalThis.awslambda = {
       const stream = new Collector();
       const closed = new Promise((resolve) => stream.once("close", resolve));
       await Promise.all([handler(event, stream, ...context), closed]);
-      return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat([...stream.prelude, ...stream.chunks]));
+      const body = Buffer.concat(stream.chunks);
+      const { headers, ...rest } = stream.prelude;
+      const prelude = isUtf8(body) ? stream.prelude : { ...rest, headers: { ...headers, [encodedHeader]: "base64" } };
+      return `${JSON.stringify(prelude)}${separator}${body.toString(isUtf8(body) ? "utf8" : "base64")}`;
     },
   HttpResponseStream: {
     from(stream, prelude) {

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { descendantsOf, kill } from "./process-tree.ts";
 
 /** What answers AWS' APIs in place of AWS. */
 export interface Emulator {
@@ -47,14 +48,11 @@ export async function stopEmulators(): Promise<void> {
   await Promise.all([...running].map(stopWhole));
 }
 
-process.on("exit", () => {
-  for (const child of running) for (const pid of [...descendantsOf(child.pid), child.pid]) kill(pid);
-});
-
-/** Starts an emulator and waits until it answers. It has a process group of its own, since its Lambdas are its children. */
+/** Starts an emulator and waits until it answers. It ends with this process, in whatever way that ends. */
 export async function startEmulator(emulator: EmulatorProcess): Promise<Emulator> {
   const { name, port, command, args, environment, logFile, startSeconds, retries, bindWithinMs } = emulator;
-  const child = spawn(command, args, { detached: true, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  const guarded = [join(import.meta.dirname, "guard.ts"), command, ...args];
+  const child = spawn(process.execPath, guarded, { detached: true, env: { ...process.env, ...environment }, stdio: "pipe" });
   running.add(child);
   const log = createWriteStream(logFile, { flags: "a" });
   child.stdout.pipe(log, { end: false });
@@ -99,29 +97,6 @@ async function stopWhole(child: ChildProcess): Promise<void> {
   process.kill(-child.pid, "SIGKILL");
   await ended;
   for (const pid of started) kill(pid);
-}
-
-function descendantsOf(root: number | undefined): number[] {
-  if (root === undefined) return [];
-  const children = new Map<number, number[]>();
-  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
-  for (const [, pid, parent] of table.matchAll(/^\s*(\d+)\s+(\d+)$/gm))
-    children.set(Number(parent), [...(children.get(Number(parent)) ?? []), Number(pid)]);
-  const found: number[] = [];
-  for (const next = [root]; next.length > 0; ) {
-    const below = children.get(next.pop() ?? 0) ?? [];
-    found.push(...below);
-    next.push(...below);
-  }
-  return found;
-}
-
-function kill(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
 }
 
 export function freePort(): Promise<number> {

@@ -9,6 +9,9 @@ import {
 } from "../../shared/auth/certificate-authority.ts";
 import type { Outputs } from "./deployment.ts";
 
+/** Set by `awslambda.mjs` where emulators would pass on nothing but text. */
+const encodedHeader = "x-coracle-test-encoded";
+
 /** One HTTPS address on this machine for the three function URLs, by path as the CloudFront distribution does it: kubectl sends tokens over TLS alone. */
 export interface FrontDoor {
   readonly url: string;
@@ -42,9 +45,18 @@ export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): 
         headers: { ...headers, host: target.hostname, "accept-encoding": "identity" },
       },
       (response) => {
-        const { connection: _closed, "transfer-encoding": _chunked, ...received } = response.headers;
-        answer.writeHead(response.statusCode ?? 502, received);
-        response.pipe(answer);
+        const { connection: _closed, "transfer-encoding": _chunked, [encodedHeader]: encoded, ...received } = response.headers;
+        if (encoded === undefined) {
+          answer.writeHead(response.statusCode ?? 502, received);
+          response.pipe(answer);
+          return;
+        }
+        const { "content-length": _length, ...plain } = received;
+        response.toArray().then(
+          (chunks) =>
+            answer.writeHead(response.statusCode ?? 502, plain).end(Buffer.from(Buffer.concat(chunks).toString("utf8"), "base64")),
+          (error: unknown) => answer.destroy(error instanceof Error ? error : undefined),
+        );
       },
     );
     outgoing.on("error", (error) => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end(String(error))));
