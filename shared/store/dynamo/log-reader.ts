@@ -102,22 +102,24 @@ export class LogReader {
       oldestAtMs ??= page.oldestAtMs;
       at = page.through;
       if (!page.waiting || entries.length >= limit) return { ...page, entries, oldestAtMs };
-      if (!(await this.fill(head))) await pause(this.#clock, this.#timings.lookAgainMs);
+      if (!(await this.fill(head, at))) await pause(this.#clock, this.#timings.lookAgainMs);
     }
   }
 
-  /** Fills what has been empty for too long; whether anything was. @throws StoreError `Compacted` where an entry may have been there once */
-  async fill(head: HeadRow): Promise<boolean> {
+  /**
+   * Fills what has been empty for too long; whether anything was. What may have been an entry once is never filled and stays known: each reader that
+   * stands before it (`after`) hears so at once. @throws StoreError `Compacted` where that is so
+   */
+  async fill(head: HeadRow, after: number): Promise<boolean> {
     const now = this.#clock.now();
+    for (const revision of this.#empty.keys()) if (revision <= head.floor) this.#empty.delete(revision);
     const old = [...this.#empty].filter(([, sinceMs]) => now - sinceMs >= this.#timings.fillAfterMs).map(([revision]) => revision);
     const certain = certainFrom(head, now, this.#timings.ttlSeconds);
-    if (old.some((revision) => revision <= certain)) {
-      for (const revision of old) this.#empty.delete(revision);
-      throw mayBeGone(certain);
-    }
-    for (let start = 0; start < old.length; start += fillsAtOnce)
-      await Promise.all(old.slice(start, start + fillsAtOnce).map((revision) => this.#fillPlace(revision, now)));
-    return old.length > 0;
+    if (old.some((revision) => revision > after && revision <= certain)) throw mayBeGone(certain);
+    const dead = old.filter((revision) => revision > certain);
+    for (let start = 0; start < dead.length; start += fillsAtOnce)
+      await Promise.all(dead.slice(start, start + fillsAtOnce).map((revision) => this.#fillPlace(revision, now)));
+    return dead.length > 0;
   }
 
   /** A void from long ago at or below the mark may have been executed when the entry of its place had come and gone. */

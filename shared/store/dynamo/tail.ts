@@ -183,7 +183,7 @@ export class Tail {
       if (page.through < head.revision) this.#again = true;
       return this.#grow(before);
     }
-    if (await this.#reader.fill(head)) this.#again = true;
+    if (await this.#reader.fill(head, page.through)) this.#again = true;
     return this.#timings.busyMs;
   }
 

@@ -42,7 +42,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "compaction-by-ttl",
     story: "what TTL has deleted is taken for never written",
-    patches: [dynamo("log-reader.ts", "if (old.some((revision) => revision <= certain)) {", "if (certain < 0) {")],
+    patches: [dynamo("log-reader.ts", "const certain = certainFrom(head, now, this.#timings.ttlSeconds);", "const certain = -1;")],
   },
   {
     name: "watch-resumed-one-too-high",

@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import type { HeadRow } from "../../../../shared/store/dynamo/head-item.ts";
+import { logOf } from "../../../../shared/store/dynamo/keys.ts";
+import { LogReader } from "../../../../shared/store/dynamo/log-reader.ts";
+import { createPayloads } from "../../../../shared/store/dynamo/payload.ts";
+import { createFakeClock } from "../../controllers/fake-clock.ts";
+import { MemoryTable } from "./memory-table.ts";
+
+const ttlSeconds = 24 * 3600;
+
+/** Five revisions were handed out; by the mark, what is missing up to the third may have been deleted by its time. */
+function readerOfEmptyLog() {
+  const clock = createFakeClock();
+  const table = new MemoryTable();
+  const timings = { fillAfterMs: 1000, lookAgainMs: 25, ttlSeconds };
+  const reader = new LogReader({ scope: "t#c", log: logOf("t#c", "i") }, table, createPayloads(undefined), clock, timings);
+  const marks = { [String(clock.now())]: 3 };
+  const head: HeadRow = { revision: 5, floor: 0, createdAtMs: 0, incarnation: "i", dropping: false, marks, lastMarkMs: clock.now() };
+  return { reader, head, table, clock };
+}
+
+it("tells every reader that stands before entries that may be gone, not only the first to ask", async () => {
+  const { reader, head, clock } = readerOfEmptyLog();
+  await reader.read(head, 1, 10);
+  clock.advance(1000);
+  for (let readers = 0; readers < 3; readers++) await expect(reader.fill(head, 1)).rejects.toMatchObject({ code: "Compacted" });
+});
+
+it("fills what a reader beyond them waits for, and tells it nothing of them", async () => {
+  const { reader, head, table, clock } = readerOfEmptyLog();
+  await reader.read(head, 1, 10);
+  clock.advance(1000);
+  await expect(reader.fill(head, 3)).resolves.toBe(true);
+  expect([...table.items.values()].map(({ sk, type }) => [Number(sk), type])).toEqual([
+    [4, "VOID"],
+    [5, "VOID"],
+  ]);
+});
