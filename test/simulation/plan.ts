@@ -86,8 +86,8 @@ export function planOf(seed: number): Plan {
     clockSteps: random.chance(0.2)
       ? times(2, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), byMs: random.between(-farthestMs, farthestMs) }))
       : [],
-    night: random.chance(0.12)
-      ? { atMs: random.between(100, lengthMs), hours: random.pick([1, 3, 19, 23, 26, 50]), swept: random.pick([0, 0.3, 1]) }
+    night: random.chance(0.2)
+      ? { atMs: random.between(100, lengthMs), hours: random.pick([1, 3, 23, 26, 26, 50]), swept: random.pick([0, 0.3, 1, 1]) }
       : undefined,
     stream: random.chance(0.5),
     diskTransactions: host === "lmdb" && random.chance(0.1) ? 3 + random.below(30) : undefined,

@@ -112,7 +112,7 @@ function disturb({ plan, world }: Scene, backend: Backend, hosts: readonly Host[
       asleep = true;
       for (const host of hosts) host.crash();
     });
-    for (const share of [0.5, 0.9]) at(night.atMs + longMs * share, () => backend.sweep(night.swept));
+    for (const share of [0.5, 0.98]) at(night.atMs + longMs * share, () => backend.sweep(night.swept));
     at(night.atMs + longMs, () => {
       asleep = false;
       for (const host of hosts) host.start();
