@@ -206,8 +206,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "shared/api/companions/node-claims.ts",
-        from: 'nodeName === "" || hasEnded(before) || !hasEnded(after)',
-        to: 'nodeName === "" || !hasEnded(after)',
+        from: 'if (nodeName === "" || hasEnded(before)) return none;',
+        to: 'if (nodeName === "") return none;',
       },
     ],
   },
