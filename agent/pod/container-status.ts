@@ -121,8 +121,8 @@ function resourcesOf(
   return { ...(requests && { requests }), ...(limits && { limits }) };
 }
 
-function waitingReason({ input, list }: ContainerContext): string {
-  return list !== "initContainers" && (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
+function waitingReason({ input }: ContainerContext): string {
+  return (input.pod.spec?.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
 }
 
 function terminated(

@@ -119,3 +119,14 @@ test("a successful sidecar does not count as the pod's success, and a finished i
   expect(report.phase).toBe("Running");
   expect(report.initContainerStatuses.map(({ ready }) => ready)).toEqual([true, true]);
 });
+
+test("what waits for init containers says so, the init containers behind the first among it", () => {
+  const pod = podOf({ initContainers: [container("first"), container("second")] });
+  const report = reportFor({ pod, sandboxes: [sandboxOf([{ name: "first", running: true }])] });
+  const reasons = [...report.initContainerStatuses, ...report.containerStatuses].map(({ name, state }) => [name, state?.waiting?.reason]);
+  expect(reasons).toEqual([
+    ["first", undefined],
+    ["second", "PodInitializing"],
+    ["main", "PodInitializing"],
+  ]);
+});
