@@ -66,7 +66,6 @@ for (const runtime of runtimes) {
       const web = {
         ...pod("web", runtime.web, {
           ports: [{ name: "http", containerPort: port }],
-          readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
         }),
       };
       const service = {
