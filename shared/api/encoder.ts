@@ -12,9 +12,13 @@ export interface Encoder {
   list(result: ListResult): readonly Buffer[];
   /** One event of a watch: a line, or a frame. `revision` replaces the object's own resourceVersion. */
   event(type: Change["type"], stored: StoredObject, revision?: number): Buffer;
-  bookmark(revision: number): Buffer;
+  /** `initialEnd`: the state that the watch began with lies before it. */
+  bookmark(revision: number, initialEnd: boolean): Buffer;
   error(status: object): Buffer;
 }
+
+/** The annotation of the bookmark behind the state that a watch began with (KEP-3157). */
+export const initialEventsEnd = "k8s.io/initial-events-end";
 
 export const listKind = ({ custom, kind }: ResourceDefinition): string => custom?.listKind ?? `${kind}List`;
 

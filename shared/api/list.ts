@@ -53,16 +53,16 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
 }
 
 /**
- * What a watch may say beside its version: as of Kubernetes 1.33, which has the feature gate WatchList (KEP-3157) off, nothing.
+ * What a watch may say beside its version. Streamed lists (KEP-3157) are served, as by a kube-apiserver whose feature gate WatchList is on;
+ * what is no whole request for one is refused in the words of 1.33, which has it off.
  * @throws StatusError `Invalid`
  */
 export function checkWatchOptions(query: URLSearchParams): void {
   const match = query.get("resourceVersionMatch") ?? "";
   const initial = query.get("sendInitialEvents") !== null;
   const problems: StatusCause[] = [];
-  if (initial && match !== "NotOlderThan")
+  if (initial && match !== "NotOlderThan") {
     problems.push(forbidMatch("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
-  if (initial) {
     const why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
     problems.push(forbidden("sendInitialEvents", why));
   }

@@ -7,7 +7,7 @@ import { apiVersionOf, type ResourceDefinition, storageResource } from "../kuber
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import { CustomReader } from "./custom-reading.ts";
-import { checkAsked, type Encoder, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
+import { checkAsked, type Encoder, initialEventsEnd, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
 import type { ListResult } from "./list.ts";
 import type { Form } from "./negotiation.ts";
 
@@ -62,8 +62,8 @@ export class ProtobufObjects implements Encoder {
     return this.#event(type, this.#encode(restamped(this.#shown(stored), revision)));
   }
 
-  bookmark(revision: number): Buffer {
-    const metadata = { resourceVersion: String(revision) };
+  bookmark(revision: number, initialEnd: boolean): Buffer {
+    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }) };
     return this.#event("BOOKMARK", this.#encode({ kind: this.#definition.kind, apiVersion: apiVersionOf(this.#definition), metadata }));
   }
 

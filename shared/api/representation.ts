@@ -5,7 +5,7 @@ import { tableDocument, tableFor, tableRow } from "../kubernetes/table.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import { CustomReader, isAsStored } from "./custom-reading.ts";
-import { checkAsked, type Encoder, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
+import { checkAsked, type Encoder, initialEventsEnd, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
 import type { ListResult } from "./list.ts";
 import type { Encoding, Form } from "./negotiation.ts";
 import { ProtobufObjects } from "./protobuf-objects.ts";
@@ -85,10 +85,11 @@ class ObjectEncoder implements Encoder {
     return this.#events.of(type, stored);
   }
 
-  bookmark(revision: number): Buffer {
+  bookmark(revision: number, initialEnd: boolean): Buffer {
     const metadata = {
       resourceVersion: String(revision),
       creationTimestamp: null,
+      ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }),
     };
     return Buffer.from(
       `${JSON.stringify({ type: "BOOKMARK", object: { kind: this.#definition.kind, apiVersion: this.#apiVersion, metadata } })}\n`,
@@ -169,8 +170,8 @@ class DerivedEncoder implements Encoder {
     return this.#line(type, this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
   }
 
-  bookmark(revision: number): Buffer {
-    const metadata = { resourceVersion: String(revision) };
+  bookmark(revision: number, initialEnd: boolean): Buffer {
+    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }) };
     const object = { kind: this.#definition.kind, apiVersion: apiVersionOf(this.#definition), metadata };
     return this.#line("BOOKMARK", this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
   }

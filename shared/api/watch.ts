@@ -16,6 +16,7 @@ import type { Selection } from "./selection.ts";
 export interface WatchOptions {
   readonly resourceVersion: string;
   readonly bookmarks: boolean;
+  readonly sendInitialEvents: boolean | undefined;
   readonly timeoutSeconds: number;
 }
 
@@ -31,15 +32,17 @@ export function parseWatchOptions(query: URLSearchParams, random: () => number):
   const given = query.get("timeoutSeconds");
   const timeout = given === null ? 0 : parseInt64(given);
   checkWatchOptions(query);
+  const initial = query.get("sendInitialEvents");
   return {
     resourceVersion: query.get("resourceVersion") ?? "",
     bookmarks: isTrue(query.get("allowWatchBookmarks")),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
     timeoutSeconds: timeout <= 0 ? minTimeoutSeconds * (1 + random()) : timeout,
   };
 }
 
 /**
- * Starts a watch: without a resource version state first, else everything after its resource version, then whatever happens.
+ * Starts a watch: without a resource version, or where the client asks for it (KEP-3157), state first, else everything after its resource version, then whatever happens.
  * A revision that is no longer retained is answered inside the stream by an ERROR event with a 410 Status, as kube-apiserver does.
  */
 export async function watchObjects(
@@ -55,7 +58,8 @@ export async function watchObjects(
   else if (options.resourceVersion === "") await catchUp(cluster);
   const within = namespace === "" ? selection.namespace : namespace;
   const watch = { cluster, definition, within, selection, options, encoder };
-  if (wanted === 0) return { start: (sink) => run(watch, sink, { kind: "state" }) };
+  const fromState = options.sendInitialEvents ?? wanted === 0;
+  if (fromState) return { start: (sink) => run(watch, sink, { kind: "state" }) };
   const missed = wanted < cluster.mirror.historyStart ? await readMissed(cluster, wanted) : [];
   return {
     start: (sink) => run(watch, sink, missed === "compacted" ? { kind: "expired", wanted } : { kind: "after", revision: wanted, missed }),
@@ -141,8 +145,8 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     end();
   };
   const turns = needsWebhook(definition) ? new Turns(fail) : undefined;
-  const bookmark = (): void => {
-    const line = encoder.bookmark(mirror.revision);
+  const bookmark = (initialEnd: boolean): void => {
+    const line = encoder.bookmark(mirror.revision, initialEnd);
     if (turns) turns.take(0, async () => send([line]));
     else send([line]);
   };
@@ -174,6 +178,7 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     const all = mirror.list(resource, within).filter(concerns);
     if (turns) turns.take(all.length, async () => deliverState(await cluster.resources.converted.show(cluster, definition, all)));
     else deliverState(all);
+    if (options.sendInitialEvents === true && options.bookmarks) bookmark(true);
   } else {
     deliver(origin.missed.filter(({ key }) => key.group === resource.group && key.resource === resource.resource));
     const seen = Math.max(origin.revision, origin.missed.at(-1)?.revision ?? 0);
@@ -181,7 +186,7 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
   }
   stops.push(mirror.subscribe(resource, topicOf(within, selection), deliver));
   const finish = (): void => {
-    if (options.bookmarks) bookmark();
+    if (options.bookmarks) bookmark(false);
     if (turns) turns.take(0, async () => end());
     else end();
   };
@@ -191,7 +196,7 @@ function run(watch: Watch, sink: Sink, origin: Origin): () => void {
     let cancel = (): void => {};
     const again = (): void => {
       cancel = clock.after(bookmarkPeriodMs, () => {
-        bookmark();
+        bookmark(false);
         again();
       });
     };

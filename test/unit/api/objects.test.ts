@@ -134,10 +134,23 @@ describe("lists and watches", () => {
     expect(lines.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED", "DELETED"]);
   });
 
-  it("does not stream lists, as Kubernetes 1.33 does not unless it is told to", async () => {
+  it("streams a list: the state, and a bookmark that says where it ends (KEP-3157)", async () => {
     const query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
-    const { status, body } = await api.call("GET", `/api/v1/namespaces?${query}`);
-    expect([status, body.details.causes[0].field]).toEqual([422, "sendInitialEvents"]);
+    const { lines, stop } = await api.watch(`/api/v1/namespaces?${query}`);
+    stop();
+    expect(new Set(lines.slice(0, -1).map(({ type }) => type))).toEqual(new Set(["ADDED"]));
+    expect(lines.at(-1)).toMatchObject({
+      type: "BOOKMARK",
+      object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } },
+    });
+  });
+
+  it("refuses half a request for a streamed list", async () => {
+    const { status, body } = await api.call("GET", "/api/v1/namespaces?watch=1&sendInitialEvents=true");
+    expect([status, body.details.causes.map(({ field }: { field: string }) => field)]).toEqual([
+      422,
+      ["resourceVersionMatch", "sendInitialEvents"],
+    ]);
   });
 });
 
