@@ -228,8 +228,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "shared/api/binding.ts",
-        from: 'pod.metadata.uid === binding.uid && (pod.spec?.nodeName ?? "") === ""',
-        to: "pod.metadata.uid === binding.uid",
+        from: 'return (pod.spec?.nodeName ?? "") === "" && (pod.spec?.schedulingGates',
+        to: "return (pod.spec?.schedulingGates",
       },
     ],
   },
