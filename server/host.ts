@@ -8,6 +8,7 @@ import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
 import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
 import { apiKeyScopes } from "../shared/auth/api-key.ts";
+import { authorityPublicKey } from "../shared/auth/certificate-signing.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { createAddressGuard } from "../shared/host/address-guard.ts";
@@ -148,6 +149,12 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
       const cluster = refOf(record.value);
       const [stored] = await store.latest(cluster, [key]);
       return stored && { cluster, secret: objectOf<Secret>(stored) };
+    },
+    async findAuthority(clusterId) {
+      const record = await platform.clusters.find(clusterId);
+      if (!record || record.value.state === "deleting") return undefined;
+      const cluster = refOf(record.value);
+      return { cluster, publicKey: authorityPublicKey(data.caKeyPem, cluster.cluster) };
     },
   };
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Duplex, Readable, Writable } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { getRequestListener } from "@hono/node-server";
 import type { ApiRequest } from "../shared/api/request-info.ts";
 import { type ApiResponse, isStream, isUpgrade, type Sink, type StreamBody } from "../shared/api/response.ts";
@@ -40,7 +41,7 @@ export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError
     else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("500 Internal Server Error\n");
   };
   const server = createServer(
-    { key, cert, ALPNProtocols: ["http/1.1"], shouldUpgradeCallback: wantsUpgrade(tunnel) },
+    { key, cert, ALPNProtocols: ["http/1.1"], ...asksForCertificate, shouldUpgradeCallback: wantsUpgrade(tunnel) },
     (request, response) => {
       underWay.set(request.socket, response);
       if (isClusterPath(request.url ?? "/")) serve(clusterApi, parts, request, response).catch(failed(response));
@@ -90,6 +91,22 @@ async function serve(
   else await send(answer, body, gzip, request, response);
 }
 
+/** Whose certificate it is only the cluster that it is for can say, so the handshake takes any. */
+const asksForCertificate = { requestCert: true, rejectUnauthorized: false } as const;
+
+const certificates = new WeakMap<TLSSocket, Buffer | "none">();
+
+/** Read once for each connection. */
+function certificateOf(socket: Duplex): Buffer | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  let found = certificates.get(socket);
+  if (found === undefined) {
+    found = socket.getPeerX509Certificate()?.raw ?? "none";
+    certificates.set(socket, found);
+  }
+  return found === "none" ? undefined : found;
+}
+
 class IncomingRequest implements ApiRequest {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
@@ -125,6 +142,9 @@ class IncomingRequest implements ApiRequest {
       );
     }
     return [];
+  }
+  clientCertificate(): Buffer | undefined {
+    return certificateOf(this.#message.socket);
   }
   body(limit: number): Promise<Buffer> {
     return readBody(this.#message, limit);

@@ -8,6 +8,8 @@ export interface ApiRequest {
   header(name: string): string | undefined;
   /** Each header whose name begins with `prefix`, one pair for each time it was sent. */
   headersFrom(prefix: string): readonly (readonly [name: string, value: string])[];
+  /** The certificate (DER) that the client made the connection with, if the host asks for any: the same buffer for every request of a connection. */
+  clientCertificate?(): Buffer | undefined;
   /** The whole body, at most `limit` bytes. @throws StatusError `RequestEntityTooLarge` */
   body(limit: number): Promise<Buffer>;
   /** The path above `url`, e.g. `/clusters/c1`. Absent: none. */

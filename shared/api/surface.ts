@@ -1,4 +1,5 @@
 import { bootstrapSecretKey, parseBootstrapToken, verifyBootstrapToken } from "../auth/bootstrap-token.ts";
+import { type ClientAuthority, verifyClientCertificate } from "../auth/client-certificate.ts";
 import { forbidden } from "../auth/forbidden.ts";
 import type { TokenIssuer, VerifiedToken } from "../auth/token.ts";
 import { anonymous } from "../auth/user.ts";
@@ -26,6 +27,11 @@ export interface ClusterDirectory {
    * Absent: this host takes no bootstrap tokens.
    */
   findSecret?(clusterId: string, key: ObjectKey): Promise<{ readonly cluster: ClusterRef; readonly secret: Secret } | undefined>;
+  /**
+   * Who signs the client certificates of the cluster with this id, without opening it. `undefined`: no such cluster. Absent: this host takes
+   * no client certificates.
+   */
+  findAuthority?(clusterId: string): Promise<ClientAuthority | undefined>;
   /** As much of the token's cluster as one request needs, where that is cheaper than to open it. `undefined`: open it. */
   openPart?(token: VerifiedToken, request: ApiRequest): Promise<ServedCluster | undefined>;
 }
@@ -69,6 +75,16 @@ export function createClusterSurface({
     const found = await directory.findSecret?.(clusterId, bootstrapSecretKey(bootstrap.id));
     return found && verifyBootstrapToken(bootstrap, found.secret, found.cluster, clock.now());
   };
+  /** By certificate and cluster: who keeps a connection open is not looked at again. */
+  const certified = new WeakMap<Buffer, { readonly clusterId: string; readonly verified: VerifiedToken }>();
+  const identifyCertificate = async (clusterId: string, der: Buffer): Promise<VerifiedToken | "bad"> => {
+    const known = certified.get(der);
+    if (known?.clusterId === clusterId && known.verified.expiresAtMs > clock.now()) return known.verified;
+    const authority = await directory.findAuthority?.(clusterId);
+    const verified = authority && verifyClientCertificate(der, authority, clock.now());
+    if (verified) certified.set(der, { clusterId, verified });
+    return verified ?? "bad";
+  };
   const verify = async (clusterId: string | undefined, token: string): Promise<VerifiedToken | "bad"> =>
     (await tokens.verifyToken(token)) ?? (await identifyBootstrap(clusterId, token)) ?? "bad";
   /** At once for a token that was seen before. */
@@ -79,7 +95,10 @@ export function createClusterSurface({
     const header = request.header("authorization");
     if (header === undefined || header === "") {
       const found = request.upgradable === true ? tokenOfProtocols(request.header(protocolHeader)) : undefined;
-      return found === undefined ? "none" : found === "bad" ? "bad" : (tokens.cachedToken(found.token) ?? verify(clusterId, found.token));
+      if (found === "bad") return "bad";
+      if (found !== undefined) return tokens.cachedToken(found.token) ?? verify(clusterId, found.token);
+      const der = clusterId === undefined || !directory.findAuthority ? undefined : request.clientCertificate?.();
+      return clusterId === undefined || der === undefined ? "none" : identifyCertificate(clusterId, der);
     }
     // Another scheme, or an empty token, is nobody's to judge: who makes the request is unknown.
     const token = /^Bearer (\S+)/i.exec(header)?.[1];
@@ -162,6 +181,9 @@ class RequestBelow implements ApiRequest {
   }
   headersFrom(prefix: string): readonly (readonly [name: string, value: string])[] {
     return this.#request.headersFrom(prefix);
+  }
+  clientCertificate(): Buffer | undefined {
+    return this.#request.clientCertificate?.();
   }
   body(limit: number): Promise<Buffer> {
     return this.#request.body(limit);

@@ -1,4 +1,4 @@
-import { createECDH, createPrivateKey, hkdfSync, type webcrypto } from "node:crypto";
+import { createECDH, createPrivateKey, createPublicKey, hkdfSync, type KeyObject, type webcrypto } from "node:crypto";
 import type { RequestedCertificate } from "./kubelet-certificates.ts";
 
 export interface SigningOptions {
@@ -72,7 +72,7 @@ export function createClusterAuthority(options: {
     const keys = await deriveKeys(options.caKeyPem(), options.cluster);
     const { notBefore, notAfter } = new lib.X509Certificate(options.caPem);
     const certificate = await lib.X509CertificateGenerator.createSelfSigned({
-      ...{ name: [{ CN: [`kubernetes-ca-${options.cluster}`] }], notBefore, notAfter, signingAlgorithm: algorithm, keys },
+      ...{ name: [{ CN: [authorityName(options.cluster)] }], notBefore, notAfter, signingAlgorithm: algorithm, keys },
       extensions: [
         new lib.BasicConstraintsExtension(true, 0, true),
         new lib.KeyUsagesExtension(lib.KeyUsageFlags.keyCertSign | lib.KeyUsageFlags.digitalSignature, true),
@@ -115,7 +115,14 @@ export function createClusterAuthority(options: {
   };
 }
 
-async function deriveKeys(caKeyPem: string, cluster: string): Promise<webcrypto.CryptoKeyPair> {
+/** The common name of a cluster's authority. */
+export const authorityName = (cluster: string): string => `kubernetes-ca-${cluster}`;
+
+/** With which the certificates that a cluster's authority has signed are told from others. */
+export const authorityPublicKey = (caKeyPem: string, cluster: string): KeyObject =>
+  createPublicKey({ key: deriveJwk(caKeyPem, cluster).open, format: "jwk" });
+
+function deriveJwk(caKeyPem: string, cluster: string) {
   const secret = createPrivateKey(caKeyPem).export({ type: "pkcs8", format: "der" });
   // 128 bits more than the order has, so that no key is likelier than another (FIPS 186-5 A.2.1).
   const seed = Buffer.from(hkdfSync("sha256", secret, "", `coracle cluster authority ${cluster}`, 48)).toString("hex");
@@ -124,8 +131,13 @@ async function deriveKeys(caKeyPem: string, cluster: string): Promise<webcrypto.
   curve.setPrivateKey(scalar);
   const point = curve.getPublicKey();
   const shared = { kty: "EC", crv: "P-256", x: point.subarray(1, 33).toString("base64url"), y: point.subarray(33).toString("base64url") };
+  return { open: shared, whole: { ...shared, d: scalar.toString("base64url") } };
+}
+
+async function deriveKeys(caKeyPem: string, cluster: string): Promise<webcrypto.CryptoKeyPair> {
+  const { open, whole } = deriveJwk(caKeyPem, cluster);
   return {
-    privateKey: await crypto.subtle.importKey("jwk", { ...shared, d: scalar.toString("base64url") }, algorithm, false, ["sign"]),
-    publicKey: await crypto.subtle.importKey("jwk", shared, algorithm, true, ["verify"]),
+    privateKey: await crypto.subtle.importKey("jwk", whole, algorithm, false, ["sign"]),
+    publicKey: await crypto.subtle.importKey("jwk", open, algorithm, true, ["verify"]),
   };
 }
