@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -105,3 +106,25 @@ export const fetchHelm = (version: (typeof helmVersions)[number]): Promise<Fetch
       await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", "helm", command], folder);
     },
   });
+
+const goProgram = join(import.meta.dirname, "client-go");
+const goSources = ["main.go", "objects.go", "watching.go"] as const;
+
+/** A program of ours that uses the Kubernetes project's client for Go, built anew when its sources change: about a minute the first time. */
+export async function fetchGoClient(): Promise<Fetched> {
+  const texts = await Promise.all(goSources.map((name) => readFile(join(goProgram, name), "utf8")));
+  const version = "0.33.13";
+  return fetch({
+    name: "client-go",
+    version: `${version}-${createHash("sha256").update(texts.join("")).digest("hex").slice(0, 8)}`,
+    programs: ["go"],
+    result: "client-go",
+    make: async (folder) => {
+      await writeFile(join(folder, "go.mod"), "module client\n\ngo 1.24.0\n");
+      for (const [index, name] of goSources.entries()) await writeFile(join(folder, name), texts[index] ?? "");
+      await run("go", ["get", `k8s.io/client-go@v${version}`, `k8s.io/api@v${version}`, `k8s.io/apimachinery@v${version}`], folder);
+      await run("go", ["mod", "tidy"], folder);
+      await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", "client-go", "."], folder);
+    },
+  });
+}
