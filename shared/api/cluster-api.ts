@@ -91,7 +91,21 @@ async function route(
   if (definition.custom?.deprecation !== undefined) warnings.push(definition.custom.deprecation);
   if (definition.group === "" && definition.resource === "endpoints")
     warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+  if (definition.custom && definition.namespaced && target.namespace === "" && target.verb !== "list" && target.verb !== "watch")
+    return text(404, "404 page not found\n");
+  if (!servedMethods.has(request.method) && !(definition.custom && request.method === "HEAD")) throw unservedMethod(definition);
   return dispatch({ served, request, info, target, definition, user, warnings });
+}
+
+const servedMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
+
+/** Built-in resources have no route for it; custom ones a handler, which finds no verb for it. */
+function unservedMethod({ custom, group, resource }: ResourceDefinition): StatusError {
+  if (!custom) return methodNotAllowed();
+  return new StatusError("MethodNotAllowed", ` is not supported on resources of kind ${JSON.stringify(`${resource}.${group}`)}`, {
+    group,
+    kind: resource,
+  });
 }
 
 export const internalError = (): StatusError =>

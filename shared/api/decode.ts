@@ -3,7 +3,7 @@ import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import { typedProblem } from "../kubernetes/managed-fields/typed-problem.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { decodeProtobuf } from "../kubernetes/protobuf/decode.ts";
-import { protobufMediaType } from "../kubernetes/protobuf/messages.ts";
+import { magic, protobufMediaType } from "../kubernetes/protobuf/messages.ts";
 import { internalGroup, isRegisteredKind } from "../kubernetes/registered-kinds.ts";
 import { findRepeatedFields } from "../kubernetes/repeated-fields.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
@@ -47,7 +47,7 @@ export function parseStrictly(body: Buffer, contentType: string | undefined, kin
     if (value === undefined)
       throw new StatusError(
         "BadRequest",
-        `the object provided is unrecognized (must be of type ${kind}): provided data does not appear to be a protobuf message of a known kind`,
+        `the object provided is unrecognized (must be of type ${kind}): ${protobufProblem(body)} (${excerpt(body.toString("utf8"))})`,
       );
     return { value, strictProblems: undefined };
   }
@@ -56,7 +56,7 @@ export function parseStrictly(body: Buffer, contentType: string | undefined, kin
     const value = checkEnvelope(parseJson(text, kind), text, kind);
     return { value, strictProblems: validation === "Ignore" ? undefined : findRepeatedFields(text, value) };
   }
-  if (media === "application/yaml" || media === "application/x-yaml" || media === "text/yaml") {
+  if (media === "application/yaml") {
     const parsed = parseYamlBody(text, kind);
     checkEnvelope(parsed.value, text, kind);
     return parsed;
@@ -66,6 +66,12 @@ export function parseStrictly(body: Buffer, contentType: string | undefined, kin
     `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
   );
 }
+
+/** In the words of Kubernetes' reader; of what lies inside it says more. */
+const protobufProblem = (body: Buffer): string =>
+  body.subarray(0, magic.length).equals(magic)
+    ? "provided data does not appear to be a protobuf message of a known kind"
+    : `provided data does not appear to be a protobuf message, expected prefix [${[...magic].join(" ")}]`;
 
 export function parseJson(text: string, kind: string): unknown {
   try {
@@ -236,9 +242,12 @@ export function decodePatched(
     ]);
   };
   const ofPatch = patch.type === "json" ? unknownPatchFields(patch.body) : [];
-  const strict = ofPatch.length === 0 ? undefined : (unknown: readonly string[]): string[] => [...ofPatch, ...unknown];
+  const strict = (unknown: readonly string[]): string[] => [...ofPatch, ...inOrder(unknown)];
   return decodeObject(value, { ...expected, refuse, restored: patch.type === "strategic" }, validation, warn, strict);
 }
+
+/** A patched object is read as Go has written it: its fields in the order of their names. */
+const inOrder = (unknown: readonly string[]): string[] => [...unknown].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 
 /** In the order in which a Go map is written; metadata in that of its Go struct, what else is below the first level in its own. */
 const sorted = (value: unknown): unknown =>

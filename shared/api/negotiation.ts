@@ -24,8 +24,8 @@ export interface Asking {
   readonly definition?: { readonly custom?: unknown };
 }
 
-/** What a route can answer with: a stream of events, and questions (access reviews, bindings) never as a table. */
-export type Answers = "object" | "collection" | "stream" | "review";
+/** What a route can answer with: a stream of events, questions (access reviews, bindings) never as a table, documents of discovery as they are. */
+export type Answers = "object" | "collection" | "stream" | "review" | "document";
 
 export const mediaTypeOf: Readonly<Record<Encoding, string>> = {
   json: "application/json",
@@ -114,6 +114,7 @@ function formOf(
   if (!streams(parameters, encoding) || (parameters.get("sv") ?? "v1") !== "v1") return undefined;
   const as = parameters.get("as");
   if (as === undefined && !parameters.has("g") && !parameters.has("v")) return custom && encoding === "protobuf" ? undefined : plain.form;
+  if (answers === "document") return undefined;
   const version = parameters.get("v") ?? "";
   if (parameters.get("g") !== "meta.k8s.io" || (version !== "v1" && version !== "v1beta1")) return undefined;
   if (as === "Table" && answers !== "review" && encoding !== "protobuf")

@@ -6,13 +6,19 @@ import {
   apiGroupListDocument,
   apiResourceListDocument,
   apiVersionsDocument,
+  type DiscoveryVersion,
 } from "../kubernetes/discovery.ts";
 import { openApiIndex, openApiV2, openApiV2Bytes, openApiV2Protobuf, openApiV3 } from "../kubernetes/openapi.ts";
+import type { Typed } from "../kubernetes/protobuf/encode.ts";
 import { builtinResources, type ResourceDefinition } from "../kubernetes/resources.ts";
+import { parseAccept } from "./accept-header.ts";
 import { CustomDocuments, type MadeDocument } from "./custom-documents.ts";
-import type { ApiRequest } from "./request-info.ts";
+import { healthAnswer } from "./health.ts";
+import { type Encoding, mediaTypeOf, negotiate } from "./negotiation.ts";
+import { failure, rendered, respondWith } from "./rendering.ts";
+import { type ApiRequest, parseQuery } from "./request-info.ts";
 import type { ResourceCatalog } from "./resource-catalog.ts";
-import { type ApiResponse, document, json, text } from "./response.ts";
+import { type ApiResponse, json, noSuchResource } from "./response.ts";
 
 export const version = {
   major: "1",
@@ -30,7 +36,11 @@ export const version = {
   platform: `linux/${process.arch === "x64" ? "amd64" : process.arch}`,
 } as const;
 
-const healthPaths = new Set(["/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping"]);
+const versionBody = Buffer.from(JSON.stringify(version, null, 2));
+const fixedPaths = [
+  ...["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3"],
+  ...["/openid/v1/jwks", "/readyz", "/version"],
+];
 
 /**
  * Documents that depend on nothing but the served resources: made once, answered from memory. Clusters with custom resources have their
@@ -45,9 +55,9 @@ export class Documents {
   }
 
   /** Health needs no account and no cluster. */
-  static health(path: string): ApiResponse | undefined {
-    if (healthPaths.has(path)) return text(200, "ok");
-    return path === "/version" || path === "/version/" ? document(200, version) : undefined;
+  static health(path: string, url: string): ApiResponse | undefined {
+    if (path === "/version" || path === "/version/") return json(200, versionBody);
+    return healthAnswer(path, url);
   }
 
   /** `undefined`: no such document. */
@@ -56,6 +66,7 @@ export class Documents {
     const clean = path.endsWith("/") && path.length > 1 ? path.slice(0, -1) : path;
     const { custom } = catalog;
     const all: Answering = { request, custom, made: custom.length === 0 ? this.#made : this.#custom.of(catalog) };
+    if (path === "/" || path === "/index.html") return json(200, Buffer.from(JSON.stringify({ paths: pathsOf(custom) }, null, 2)));
     if (clean === "/api") return this.#discovery(clean, accept, { ...all, custom: [], made: this.#made });
     if (clean === "/apis") return this.#discovery(clean, accept, all);
     if (clean === "/openapi/v3") return cached(all, clean, "application/json", () => openApiIndex(custom));
@@ -65,30 +76,33 @@ export class Documents {
     if (parts[1] === "api" && parts.length === 3) return this.#list("", parts[2] ?? "", all);
     if (parts[1] === "apis" && parts.length === 3) {
       const group = apiGroupDocument(servedResources(custom), parts[2] ?? "");
-      return group && cached(all, clean, "application/json", () => `${JSON.stringify(group)}\n`);
+      return group && discovered(request, group);
     }
     if (parts[1] === "apis" && parts.length === 4) return this.#list(parts[2] ?? "", parts[3] ?? "", all);
     return undefined;
   }
 
+  /** Aggregated where any clause asks for it, whatever else is preferred (apiserver's discovery/aggregated `WrapAggregatedDiscoveryToHandler`). */
   #discovery(path: "/api" | "/apis", accept: string, all: Answering): ApiResponse {
     const resources = servedResources(all.custom);
     const scope = path === "/api" ? "core" : "groups";
-    const vary = { vary: "Accept" };
-    for (const version of ["v2", "v2beta1"] as const) {
-      if (!accept.includes("as=APIGroupDiscoveryList") || !new RegExp(`v=${version}(?![a-z0-9])`).test(accept)) continue;
-      const make = () => JSON.stringify(aggregatedDocument(resources, scope, version));
-      return cached(all, `${path} ${version}`, aggregatedMediaType(version), make, vary);
-    }
-    const make = () => JSON.stringify(path === "/api" ? apiVersionsDocument(this.#serverAddress) : apiGroupListDocument(resources));
-    return cached(all, path, "application/json", make, vary);
+    const asked = accept.includes("APIGroupDiscoveryList") ? aggregatedAsked(accept) : undefined;
+    if (!asked)
+      return discovered(all.request, path === "/api" ? apiVersionsDocument(this.#serverAddress) : apiGroupListDocument(resources));
+    const { version, encoding } = asked;
+    const type = aggregatedMediaType(version).replace(mediaTypeOf.json, mediaTypeOf[encoding]);
+    const make = () => rendered(aggregatedDocument(resources, scope, version), encoding);
+    return cached(all, `${path} ${version} ${encoding}`, type, make, { vary: "Accept" });
   }
 
   #list(group: string, version: string, all: Answering): ApiResponse | undefined {
     const own = all.custom.some((one) => one.group === group && one.version === version);
-    const list = apiResourceListDocument(own ? servedResources(all.custom) : builtinResources(), group, version);
-    const answering = own ? all : { ...all, made: this.#made };
-    return list && cached(answering, `list ${group}/${version}`, "application/json", () => `${JSON.stringify(list)}\n`);
+    const resources = own ? servedResources(all.custom) : builtinResources();
+    const list = apiResourceListDocument(resources, group, version);
+    if (list) return discovered(all.request, list);
+    // Of a group that is there, what is no version is no resource either.
+    if (!resources.some((one) => one.group === group)) return undefined;
+    return failure(noSuchResource(), all.request);
   }
 
   #openApiV3(parts: readonly string[], all: Answering): ApiResponse | undefined {
@@ -119,6 +133,29 @@ function openApiV2Answer(accept: string, all: Answering): ApiResponse {
   if (accept.includes(openApiV2Protobuf.accepted))
     return cached(all, "/openapi/v2 protobuf", openApiV2Protobuf.answered, () => openApiV2Bytes(all.custom), vary);
   return cached(all, "/openapi/v2", "application/json", () => openApiV2(all.custom), vary);
+}
+
+/** What is served where, for whoever looks at the root. */
+function pathsOf(custom: readonly ResourceDefinition[]): string[] {
+  const groups = servedResources(custom).filter(({ group }) => group !== "");
+  const own = groups.flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
+  return [...new Set([...fixedPaths, ...own])].sort();
+}
+
+/** The first clause that asks for aggregated discovery in a version and a form that there is. */
+function aggregatedAsked(accept: string): { readonly version: DiscoveryVersion; readonly encoding: Encoding } | undefined {
+  for (const { type, subtype, parameters } of parseAccept(accept)) {
+    const version = (["v2", "v2beta1"] as const).find((each) => each === parameters.get("v"));
+    const encoding = (["json", "yaml", "protobuf"] as const).find((each) => mediaTypeOf[each] === `${type}/${subtype}`);
+    if (parameters.get("as") !== "APIGroupDiscoveryList" || parameters.get("g") !== "apidiscovery.k8s.io") continue;
+    if (version && encoding) return { version, encoding };
+  }
+  return undefined;
+}
+
+/** A document that nobody may keep, in the form that was asked for. @throws StatusError `NotAcceptable` */
+function discovered(request: ApiRequest, value: Typed): ApiResponse {
+  return respondWith(200, value, negotiate({ request, info: { query: parseQuery(request.url) } }, "document"));
 }
 
 function cached(

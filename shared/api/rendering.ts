@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { Typed } from "../kubernetes/protobuf/encode.ts";
 import { protobufDocument } from "../kubernetes/protobuf/envelope.ts";
 import type { StatusError } from "../kubernetes/status-error.ts";
-import { mediaTypeOf, type Negotiated, negotiateError } from "./negotiation.ts";
+import { type Encoding, mediaTypeOf, type Negotiated, negotiateError } from "./negotiation.ts";
 import { type ApiRequest, parseQuery } from "./request-info.ts";
 import { type ApiResponse, json, statusBody } from "./response.ts";
 
@@ -23,6 +23,12 @@ export function respond(
   if (encoding === "protobuf") return json(status, chunks, all);
   const value: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
   return json(status, encoding === "yaml" ? asYaml(value) : Buffer.from(indented(value)), all);
+}
+
+/** A document in a form, where its kind has one. */
+export function rendered(value: Typed, encoding: Encoding): Buffer {
+  const inProtobuf = encoding === "protobuf" ? protobufDocument(value) : undefined;
+  return inProtobuf ?? (encoding === "yaml" ? asYaml(value) : Buffer.from(JSON.stringify(value)));
 }
 
 /** An answer that is made for this request alone. */

@@ -50,6 +50,7 @@ export const text = (status: number, body: string): ApiResponse => ({
   headers: {
     "content-type": "text/plain; charset=utf-8",
     "cache-control": "no-cache, private",
+    "x-content-type-options": "nosniff",
   },
   body: Buffer.from(body),
 });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Typed } from "./protobuf/encode.ts";
 import { apiVersionOf, type ResourceDefinition, storageResource } from "./resources.ts";
 
 /**
@@ -18,24 +19,24 @@ interface ApiGroup {
 }
 
 /** `GET /api`. `serverAddress` is the host and port under which clients reach the server. */
-export function apiVersionsDocument(serverAddress: string): object {
+export function apiVersionsDocument(serverAddress: string): Typed & Readonly<Record<string, unknown>> {
   return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress }] };
 }
 
 /** `GET /apis`: every named group. */
-export function apiGroupListDocument(resources: readonly ResourceDefinition[]): object {
+export function apiGroupListDocument(resources: readonly ResourceDefinition[]): Typed & Readonly<Record<string, unknown>> {
   const groups = [...groupVersions(resources)].filter(([group]) => group !== "");
   return { kind: "APIGroupList", apiVersion: "v1", groups: groups.map(([group, versions]) => apiGroup(group, [...versions.keys()])) };
 }
 
 /** `GET /apis/{group}`; `undefined` when no resource has the group. */
-export function apiGroupDocument(resources: readonly ResourceDefinition[], group: string): object | undefined {
+export function apiGroupDocument(resources: readonly ResourceDefinition[], group: string): (Typed & Readonly<Record<string, unknown>>) | undefined {
   const versions = groupVersions(resources).get(group);
   return versions && { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group, [...versions.keys()]) };
 }
 
 /** `GET /api/v1` and `GET /apis/{group}/{version}`; `undefined` when nothing is served under the group version. */
-export function apiResourceListDocument(resources: readonly ResourceDefinition[], group: string, version: string): object | undefined {
+export function apiResourceListDocument(resources: readonly ResourceDefinition[], group: string, version: string): (Typed & Readonly<Record<string, unknown>>) | undefined {
   const served = groupVersions(resources).get(group)?.get(version);
   if (!served) return undefined;
   return {
@@ -52,7 +53,7 @@ export type DiscoveryVersion = "v2" | "v2beta1";
  * The aggregated form of `GET /api` (`scope` "core") and `GET /apis` ("groups"): KEP-3352, `apidiscovery.k8s.io`. Its media type is
  * that of `aggregatedMediaType`.
  */
-export function aggregatedDocument(resources: readonly ResourceDefinition[], scope: "core" | "groups", version: DiscoveryVersion): object {
+export function aggregatedDocument(resources: readonly ResourceDefinition[], scope: "core" | "groups", version: DiscoveryVersion): Typed & Readonly<Record<string, unknown>> {
   const groups = [...groupVersions(resources)].filter(([group]) => (group === "") === (scope === "core"));
   return {
     kind: "APIGroupDiscoveryList",
