@@ -93,7 +93,8 @@ async function route(
     warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
   if (definition.custom && definition.namespaced && target.namespace === "" && target.verb !== "list" && target.verb !== "watch")
     return text(404, "404 page not found\n");
-  if (!servedMethods.has(request.method) && !(definition.custom && request.method === "HEAD")) throw unservedMethod(definition);
+  const anyMethod = target.subresource === "proxy" || (definition.custom !== undefined && request.method === "HEAD");
+  if (!anyMethod && !servedMethods.has(request.method)) throw unservedMethod(definition);
   return dispatch({ served, request, info, target, definition, user, warnings });
 }
 
