@@ -17,6 +17,7 @@ import {
 import { removeFields } from "../../shared/kubernetes/managed-fields/merge-objects.ts";
 import { trackUpdate } from "../../shared/kubernetes/managed-fields/track-update.ts";
 import type { JsonObject } from "../../shared/kubernetes/schema/schema-node.ts";
+import { StatusError } from "../../shared/kubernetes/status-error.ts";
 import type { ManagedFieldsEntry } from "../../shared/kubernetes/types.ts";
 
 const element = fc.constantFrom("f:a", "f:b", 'k:{"name":"x"}', 'k:{"port":80}', 'k:{"port":443}', 'v:"x"', "v:1", "i:0");
@@ -119,6 +120,54 @@ describe("managers", () => {
         const theirsNow = left.managers.find(({ manager }) => manager === "they")?.fieldsV1 ?? {};
         expect(members(theirsNow as FieldSet).isSubsetOf(members(fieldsOf(undefined, left.object)))).toBe(true);
         expect(left.managers.some(({ manager }) => manager === "me")).toBe(false);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  /** Below one parent and beside it, with no field in common. */
+  const configOf = (mark: string, [inner, outer]: readonly [JsonObject, JsonObject]): JsonObject => ({
+    data: { [`${mark}-inner`]: inner },
+    [`${mark}-outer`]: outer,
+  });
+  const applyAll = (configs: readonly (readonly [manager: string, config: JsonObject])[]) => {
+    let state = { object: {} as JsonObject, managers: [] as ManagedFieldsEntry[] };
+    for (const [manager, config] of configs)
+      state = applyConfiguration({ ...shared, empty: {}, live: state.object, config, manager, managers: state.managers, force: false });
+    const owned = new Map(state.managers.map(({ manager, fieldsV1 }) => [manager, [...members((fieldsV1 ?? {}) as FieldSet)].sort()]));
+    return { object: state.object, owned };
+  };
+
+  it("whose fields are disjoint apply in any order with the same outcome", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(object, object), { minLength: 2, maxLength: 4 }), fc.nat(), (parts, turn) => {
+        const configs = parts.map((part, index) => [`m${index}`, configOf(`m${index}`, part)] as const);
+        const turned = configs
+          .map((_, index) => configs[(index + turn) % configs.length] ?? configs[0] ?? (["", {}] as const))
+          .toReversed();
+        expect(applyAll(turned)).toEqual(applyAll(configs));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("lose nothing that they own to others that apply without force, whether these are taken or refused", () => {
+    fc.assert(
+      fc.property(object, fc.array(object, { maxLength: 4 }), (mine, others) => {
+        let { object: live, managers } = applyConfiguration({
+          ...{ ...shared, empty: {}, live: {}, config: mine, manager: "me", managers: [], force: false },
+        });
+        for (const [index, config] of others.entries()) {
+          try {
+            ({ object: live, managers } = applyConfiguration({
+              ...{ ...shared, empty: {}, live, config, manager: `other-${index}`, managers, force: false },
+            }));
+          } catch (error) {
+            if (!(error instanceof StatusError && error.reason === "Conflict")) throw error;
+          }
+        }
+        expect(live).toMatchObject(mine);
+        expect(managers.find(({ manager }) => manager === "me")?.fieldsV1 ?? {}).toEqual(fieldsOf(undefined, mine));
       }),
       { numRuns: 300 },
     );
