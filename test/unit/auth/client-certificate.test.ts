@@ -1,11 +1,6 @@
 import "reflect-metadata";
 import { type webcrypto, X509Certificate } from "node:crypto";
-import {
-  ExtendedKeyUsageExtension,
-  type JsonNameParams,
-  Pkcs10CertificateRequestGenerator,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
+import { ExtendedKeyUsageExtension, Pkcs10CertificateRequestGenerator, X509CertificateGenerator } from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createCertificateAuthority } from "../../../shared/auth/certificate-authority.ts";
 import { authorityPublicKey, createClusterAuthority } from "../../../shared/auth/certificate-signing.ts";
@@ -27,7 +22,11 @@ describe("a client certificate", () => {
     cluster: { tenant: "t", cluster },
     publicKey: authorityPublicKey(installation.keyPem, cluster),
   });
-  async function signed(name: Readonly<Record<string, string[]>>[], usages: readonly string[] = ["client auth"], cluster = "a"): Promise<Buffer> {
+  async function signed(
+    name: Readonly<Record<string, string[]>>[],
+    usages: readonly string[] = ["client auth"],
+    cluster = "a",
+  ): Promise<Buffer> {
     const request = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: algorithm });
     const authority = createClusterAuthority({ caKeyPem: () => installation.keyPem, caPem: installation.certificatePem, cluster });
     const outcome = await authority.sign({
