@@ -30,13 +30,20 @@ export function apiGroupListDocument(resources: readonly ResourceDefinition[]): 
 }
 
 /** `GET /apis/{group}`; `undefined` when no resource has the group. */
-export function apiGroupDocument(resources: readonly ResourceDefinition[], group: string): (Typed & Readonly<Record<string, unknown>>) | undefined {
+export function apiGroupDocument(
+  resources: readonly ResourceDefinition[],
+  group: string,
+): (Typed & Readonly<Record<string, unknown>>) | undefined {
   const versions = groupVersions(resources).get(group);
   return versions && { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group, [...versions.keys()]) };
 }
 
 /** `GET /api/v1` and `GET /apis/{group}/{version}`; `undefined` when nothing is served under the group version. */
-export function apiResourceListDocument(resources: readonly ResourceDefinition[], group: string, version: string): (Typed & Readonly<Record<string, unknown>>) | undefined {
+export function apiResourceListDocument(
+  resources: readonly ResourceDefinition[],
+  group: string,
+  version: string,
+): (Typed & Readonly<Record<string, unknown>>) | undefined {
   const served = groupVersions(resources).get(group)?.get(version);
   if (!served) return undefined;
   return {
@@ -53,7 +60,11 @@ export type DiscoveryVersion = "v2" | "v2beta1";
  * The aggregated form of `GET /api` (`scope` "core") and `GET /apis` ("groups"): KEP-3352, `apidiscovery.k8s.io`. Its media type is
  * that of `aggregatedMediaType`.
  */
-export function aggregatedDocument(resources: readonly ResourceDefinition[], scope: "core" | "groups", version: DiscoveryVersion): Typed & Readonly<Record<string, unknown>> {
+export function aggregatedDocument(
+  resources: readonly ResourceDefinition[],
+  scope: "core" | "groups",
+  version: DiscoveryVersion,
+): Typed & Readonly<Record<string, unknown>> {
   const groups = [...groupVersions(resources)].filter(([group]) => (group === "") === (scope === "core"));
   return {
     kind: "APIGroupDiscoveryList",
