@@ -42,9 +42,6 @@ export function json(status: number, body: Buffer | readonly Buffer[], headers?:
   return { status, headers: headers ? { ...jsonHeaders, ...headers } : jsonHeaders, body };
 }
 
-export const document = (status: number, value: unknown, headers?: Readonly<Record<string, string>>): ApiResponse =>
-  json(status, Buffer.from(`${JSON.stringify(value)}\n`), headers);
-
 export const text = (status: number, body: string): ApiResponse => ({
   status,
   headers: {
