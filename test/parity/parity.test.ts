@@ -11,7 +11,7 @@ const hasServer = existsSync(new URL("../../server/main.mjs", import.meta.url));
 
 it("replays every recorded exchange", () => {
   expect(recording).toHaveLength(77);
-  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(2136);
+  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(2133);
   expect(Object.keys(known).filter((name) => !recording.some((scenario) => scenario.name === name))).toEqual([]);
 });
 
