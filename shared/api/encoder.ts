@@ -17,8 +17,18 @@ export interface Encoder {
   error(status: object): Buffer;
 }
 
-/** The annotation of the bookmark behind the state that a watch began with (KEP-3157). */
-export const initialEventsEnd = "k8s.io/initial-events-end";
+/**
+ * The annotations of the bookmark behind the state that a watch began with (KEP-3157): that it is the one, and the list that the client makes
+ * of the objects before it, written as the encoder writes lists, without any.
+ */
+export const initialEventsEnd = (emptyList: Buffer): Readonly<Record<string, string>> => ({
+  "k8s.io/initial-events-end": "true",
+  "kubernetes.io/initial-events-list-blueprint": emptyList.toString("base64"),
+});
+
+/** What an empty list is in JSON; of kinds without Go types it must be seen to be one. */
+export const emptyList = (kind: string, apiVersion: string, custom: boolean): Buffer =>
+  Buffer.from(`${JSON.stringify({ kind, apiVersion, metadata: {}, items: custom ? [] : null })}\n`);
 
 export const listKind = ({ custom, kind }: ResourceDefinition): string => custom?.listKind ?? `${kind}List`;
 

@@ -48,9 +48,13 @@ export class ProtobufObjects implements Encoder {
 
   list(result: ListResult): readonly Buffer[] {
     checkAsked(this.#form, this.#definition, true);
-    const metadata = protobufEncoder().encodeMessage(`${meta}ListMeta`, listMeta(result));
+    return this.#list(listMeta(result), result.items);
+  }
+
+  #list(about: object, items: readonly StoredObject[]): readonly Buffer[] {
+    const metadata = protobufEncoder().encodeMessage(`${meta}ListMeta`, about);
     const chunks = [fieldStart(1, metadata.length), metadata];
-    for (const stored of result.items) chunks.push(this.#item(stored).framed);
+    for (const stored of items) chunks.push(this.#item(stored).framed);
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     const [start, end] = envelope(this.#apiVersion, this.#listKind, length);
@@ -63,7 +67,8 @@ export class ProtobufObjects implements Encoder {
   }
 
   bookmark(revision: number, initialEnd: boolean): Buffer {
-    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }) };
+    const annotations = initialEnd ? initialEventsEnd(Buffer.concat(this.#list({}, []))) : undefined;
+    const metadata = { resourceVersion: String(revision), ...(annotations && { annotations }) };
     return this.#event("BOOKMARK", this.#encode({ kind: this.#definition.kind, apiVersion: apiVersionOf(this.#definition), metadata }));
   }
 

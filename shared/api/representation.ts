@@ -5,7 +5,7 @@ import { tableDocument, tableFor, tableRow } from "../kubernetes/table.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { Change } from "../store/view.ts";
 import { CustomReader, isAsStored } from "./custom-reading.ts";
-import { checkAsked, type Encoder, initialEventsEnd, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
+import { checkAsked, type Encoder, emptyList, initialEventsEnd, LatestEvents, listKind, listMeta, restamped } from "./encoder.ts";
 import type { ListResult } from "./list.ts";
 import type { Encoding, Form } from "./negotiation.ts";
 import { ProtobufObjects } from "./protobuf-objects.ts";
@@ -89,7 +89,9 @@ class ObjectEncoder implements Encoder {
     const metadata = {
       resourceVersion: String(revision),
       creationTimestamp: null,
-      ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }),
+      ...(initialEnd && {
+        annotations: initialEventsEnd(emptyList(listKind(this.#definition), this.#apiVersion, this.#reader !== undefined)),
+      }),
     };
     return Buffer.from(
       `${JSON.stringify({ type: "BOOKMARK", object: { kind: this.#definition.kind, apiVersion: this.#apiVersion, metadata } })}\n`,
@@ -171,7 +173,8 @@ class DerivedEncoder implements Encoder {
   }
 
   bookmark(revision: number, initialEnd: boolean): Buffer {
-    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: { [initialEventsEnd]: "true" } }) };
+    const list = emptyList("PartialObjectMetadataList", `meta.k8s.io/${this.#form.version}`, false);
+    const metadata = { resourceVersion: String(revision), ...(initialEnd && { annotations: initialEventsEnd(list) }) };
     const object = { kind: this.#definition.kind, apiVersion: apiVersionOf(this.#definition), metadata };
     return this.#line("BOOKMARK", this.#form.kind === "metadata" ? this.#metadata(object) : this.#row(object));
   }

@@ -18,15 +18,16 @@ const whatHolds = [
 
 describeWith([client.need], "client-go", () => {
   it.each(contentTypes.flatMap((type) => [false, true].map((watchList) => [type, watchList] as const)))(
-    "finds what controllers rely on: %s, lists by watching asked for: %s",
+    "finds what controllers rely on: %s, lists by watching: %s",
     async (contentType, watchList) => {
       const server = await startServer();
       try {
-        const { stdout } = await runCommand(client.path, ["check", contentType], {
+        const { stdout, stderr } = await runCommand(client.path, ["check", contentType], {
           environment: { KUBECONFIG: server.kubeconfig, KUBE_FEATURE_WatchListClient: String(watchList) },
           timeoutSeconds: 150,
         });
         expect(stdout.trim().split("\n")).toEqual(whatHolds.map((name) => `ok ${name}`));
+        expect(stderr, "no client had to fall back to something else").not.toMatch(/falling back to the standard LIST/);
       } finally {
         await server.stop();
       }

@@ -139,10 +139,12 @@ describe("lists and watches", () => {
     const { lines, stop } = await api.watch(`/api/v1/namespaces?${query}`);
     stop();
     expect(new Set(lines.slice(0, -1).map(({ type }) => type))).toEqual(new Set(["ADDED"]));
-    expect(lines.at(-1)).toMatchObject({
-      type: "BOOKMARK",
-      object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } },
-    });
+    const emptyList = `${JSON.stringify({ kind: "NamespaceList", apiVersion: "v1", metadata: {}, items: null })}\n`;
+    const annotations = {
+      "k8s.io/initial-events-end": "true",
+      "kubernetes.io/initial-events-list-blueprint": Buffer.from(emptyList).toString("base64"),
+    };
+    expect(lines.at(-1)).toMatchObject({ type: "BOOKMARK", object: { metadata: { annotations } } });
   });
 
   it("refuses half a request for a streamed list", async () => {
