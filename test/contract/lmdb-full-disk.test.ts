@@ -33,7 +33,7 @@ describeWith([needs.linux, needs.root], "the store on a disk that becomes full",
 
   beforeEach(async () => {
     disk = await mkdtemp(join(tmpdir(), "coracle-full-"));
-    await run("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]);
+    await run("mount", ["-t", "tmpfs", "-o", "size=10m", "tmpfs", disk]);
     await writeFile(join(disk, "ballast"), Buffer.alloc(4_000_000));
     store = open();
     seen = [];

@@ -23,6 +23,8 @@ export interface GroupCommitOptions<T> {
   readonly landed: (items: readonly T[]) => void;
   /** All that was added and has not landed never will: called before their promises reject. */
   readonly lost: () => void;
+  /** Why not to hand so much to LMDB, beside what is on its way. Absent: there is room for everything. */
+  readonly refuse?: (items: readonly T[]) => StoreError | undefined;
   /** Why LMDB refused. */
   readonly explain: (cause: unknown) => Promise<StoreError>;
 }
@@ -96,8 +98,17 @@ export class GroupCommit<T> {
     if (this.#waiting.length === 0 || this.#groups.some(({ state }) => state === "failed")) return;
     const flights = this.#waiting;
     this.#waiting = [];
-    const { root, chain, write, explain } = this.#options;
-    const { link, isWritten } = chain.append(() => write(flights.map(({ item }) => item)));
+    const { root, chain, write, explain, refuse } = this.#options;
+    const items = flights.map(({ item }) => item);
+    const refusal = refuse?.([...this.#groups.flatMap((group) => group.flights.map(({ item }) => item)), ...items]);
+    if (refusal) {
+      this.#refusal ??= refusal;
+      const group: Group<T> = { flights, link: chain.end, state: "under way" };
+      this.#groups.push(group);
+      queueMicrotask(() => this.#settle(group, "failed"));
+      return;
+    }
+    const { link, isWritten } = chain.append(() => write(items));
     const group: Group<T> = { flights, link, state: "under way" };
     this.#groups.push(group);
     // Asked for now: later it would be the sync of a later transaction.

@@ -23,7 +23,7 @@ import { Chain } from "./chain.ts";
 import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { RecordTable, type RecordWrite } from "./record-table.ts";
-import { explainRefusal } from "./refusal.ts";
+import { diskFull, explainRefusal, hasRoom } from "./refusal.ts";
 
 export interface LmdbStoreOptions {
   /** Folder of the database; made when absent. One process at a time. */
@@ -106,6 +106,13 @@ interface Flight {
   readonly records: readonly RecordWrite[];
 }
 
+/** Twice, because an object and its log entry are put. */
+function bytesOf(flights: readonly Flight[]): number {
+  let bytes = 0;
+  for (const { entries } of flights) for (const { entry } of entries) bytes += 2 * entry.bytes.length;
+  return bytes;
+}
+
 /**
  * The store on LMDB, for one process. Conditions are checked in memory in the order of the calls; commits that arrive together share
  * one transaction and one sync, and become visible, in order, when they are on disk.
@@ -142,6 +149,7 @@ export class LmdbStore implements Store {
       write: (flights) => this.#write(flights),
       landed: (flights) => this.#landed(flights),
       lost: () => this.#lost(),
+      refuse: (flights) => (hasRoom(this.#path, bytesOf(flights)) ? undefined : diskFull()),
       explain: (cause) => explainRefusal(this.#path, cause),
     });
   }

@@ -57,11 +57,13 @@ describe("writes that share transactions", () => {
   let landed: number[];
   let acknowledged: number[];
   let losses: number;
+  let hasRoom: boolean;
   let group: GroupCommit<number>;
   beforeEach(() => {
     fake = createFakeRoot();
     [written, landed, acknowledged] = [[], [], []];
     losses = 0;
+    hasRoom = true;
     group = new GroupCommit({
       root: fake.root,
       chain: fake.chain,
@@ -70,6 +72,7 @@ describe("writes that share transactions", () => {
       lost: () => {
         losses++;
       },
+      refuse: (items) => (hasRoom || items.length === 0 ? undefined : new StoreError("DiskFull", "no room")),
       explain: async (cause) => new StoreError("DiskFull", "full", { cause }),
     });
   });
@@ -126,6 +129,25 @@ describe("writes that share transactions", () => {
     (await Promise.allSettled(promises)).map((outcome) =>
       outcome.status === "fulfilled" ? "landed" : (outcome.reason as StoreError).code,
     );
+
+  it("are not handed to LMDB when there is no room for them; what is on its way lands, and what comes when there is room", async () => {
+    const first = group.add(1);
+    await nextTurn();
+    hasRoom = false;
+    const refused = upTo(16, 2).map((item) => group.add(item));
+    fake.syncs[0]?.resolve();
+    expect(await outcomesOf([first, ...refused])).toEqual(["landed", ...upTo(16).map(() => "DiskFull")]);
+    expect([written, losses, group.failed, group.idle]).toEqual([[[1]], 1, undefined, true]);
+    hasRoom = true;
+    const later = group.add(99);
+    await nextTurn();
+    fake.syncs[1]?.resolve();
+    await later;
+    expect([written, landed]).toEqual([
+      [[1], [99]],
+      [1, 99],
+    ]);
+  });
 
   it("all fail from the first refused one on, because they may have been checked against it; what comes then is written", async () => {
     fake.isFull = true;
