@@ -50,6 +50,8 @@ export interface Host {
 
 const localTenant = "local";
 const localCluster = "default";
+/** Short beside the start of a container, long beside a request. */
+const graceMs = 50;
 /** Ten years: the kubeconfig on disk works after any restart. */
 const adminTokenSeconds = 10 * 365 * 24 * 3600;
 
@@ -94,6 +96,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         heartbeats: platform.heartbeats,
         onSilence: (node, lastSeenMs) => platform.nodes.noteSilence(node, lastSeenMs),
         listeningSinceMs: clock.now(),
+        graceMs,
         schedulingPaused: async () => (await platform.clusters.find(runtime.ref.cluster))?.value.schedulingPaused === true,
       }),
   });

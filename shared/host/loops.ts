@@ -52,6 +52,8 @@ export interface LoopsOptions {
   readonly listeningSinceMs?: number;
   /** How long a node may be silent; absent: as kube-controller-manager has it. */
   readonly nodeGraceMs?: number;
+  /** How long the scheduler leaves a new pod alone, in milliseconds; absent: not at all. */
+  readonly graceMs?: number;
   /** Whether the cluster's scheduler is to rest; asked when the loops start. */
   readonly schedulingPaused: () => Promise<boolean>;
 }
@@ -100,7 +102,7 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
     ...(apiServerAddress !== undefined && { apiServerAddress }),
   });
   const loop = createControllerLoop({ controllers, context, concurrency: concurrencyOf });
-  const scheduler = createSchedulerLoop(context);
+  const scheduler = createSchedulerLoop(context, options);
   let stopped = false;
   let started = false;
   let starting = Promise.resolve();

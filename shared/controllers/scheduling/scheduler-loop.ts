@@ -29,6 +29,14 @@ export interface SchedulerLoop {
   nextDue(): number | undefined;
 }
 
+export interface SchedulerOptions {
+  /**
+   * How long a new pod is left alone, in milliseconds; default not at all. Whoever makes a pod in order to bind it, or changes it right away,
+   * is quicker than a kube-scheduler, which hears of the pod by a watch; here the scheduler stands beside the store and would always win.
+   */
+  readonly graceMs?: number;
+}
+
 const schedulerName = "default-scheduler";
 /** Pods decided on and bound together, and how long deciding may keep the process from everything else. */
 const batch = { pods: 500, milliseconds: 20 } as const;
@@ -48,7 +56,8 @@ type Unschedulable = Decision & { readonly kind: "unschedulable" };
  * The scheduler of one cluster: keeps a snapshot and a queue from the view, decides in batches and binds each batch in one call.
  * `Scheduled` events are written when no pod is ready any more, so that in a burst they do not compete with bindings.
  */
-export function createSchedulerLoop({ view, client, clock, log, random }: ControllerContext): SchedulerLoop {
+export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }: SchedulerOptions = {}): SchedulerLoop {
+  const { view, client, clock, log, random } = context;
   const recorder = createEventRecorder({ client, clock, component: schedulerName, random, queueLength: announcedAtMost });
   const status = createPodStatusWriter({ client, view, recorder, now: () => clock.now() });
   const writes = createBoundedTasks(4, log);
@@ -65,8 +74,8 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
   let timer: { readonly dueMs: number; readonly cancel: () => void } | undefined;
   let waiters: (() => void)[] = [];
 
-  const put = (pod: Pod): void => {
-    if (isPending(pod)) queue.put(snapshot.reader.readPending(pod), clock.now());
+  const put = (pod: Pod, waitMs = 0): void => {
+    if (isPending(pod)) queue.put(snapshot.reader.readPending(pod), clock.now(), clock.now() + waitMs);
     else queue.remove(uidOf(pod));
   };
   const onChange = (changes: readonly Change[]): void => {
@@ -75,7 +84,7 @@ export function createSchedulerLoop({ view, client, clock, log, random }: Contro
         if (isPodChange(change)) {
           const pod = objectOf<Pod>(change);
           if (change.type === "DELETED") queue.remove(uidOf(pod));
-          else put(pod);
+          else put(pod, graceMs);
         }
         const hint = follow(snapshot, change);
         if (hint !== undefined) queue.hint(hint, clock.now());

@@ -18,8 +18,11 @@ export type Hint = ReadonlySet<FilterPlugin> | "any";
  * Times are milliseconds since 1970.
  */
 export interface SchedulingQueue {
-  /** A pod that is not known waits at once; of a known one the state is replaced, and one that changed in what counts is tried again. */
-  put(pod: PendingPod, nowMs: number): void;
+  /**
+   * A pod that is not known is ready from `readyMs` on (at once); of a known one the state is replaced, and one that changed in what counts is
+   * tried again.
+   */
+  put(pod: PendingPod, nowMs: number, readyMs?: number): void;
   remove(uid: string): void;
   /** The first `count` ready pods. */
   take(count: number, nowMs: number): PendingPod[];
@@ -105,7 +108,7 @@ export function createSchedulingQueue(): SchedulingQueue {
   };
 
   return {
-    put(pod, nowMs) {
+    put(pod, nowMs, readyMs = nowMs) {
       const entry = entries.get(pod.uid);
       if (entry === undefined) {
         const fresh: Entry = {
@@ -120,7 +123,8 @@ export function createSchedulingQueue(): SchedulingQueue {
           isChanged: false,
         };
         entries.set(pod.uid, fresh);
-        makeReady(fresh);
+        if (readyMs > nowMs) wait(fresh, "backing-off", readyMs);
+        else makeReady(fresh);
         return;
       }
       const isChanged = entry.pod.shape !== pod.shape;

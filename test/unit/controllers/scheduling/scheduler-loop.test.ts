@@ -228,6 +228,27 @@ describe("the scheduler loop", () => {
     expect(nodeNameOf(cluster, "after")).toBe("n1");
   });
 
+  it("leaves a new pod alone for as long as it was told, so that its maker may bind it", async () => {
+    const cluster = createFakeCluster();
+    for (const name of ["n1", "n2"]) await cluster.client.create(nodes, nodeOf(name));
+    loop = createSchedulerLoop(contextOf(cluster), { graceMs: 50 });
+    loop.start();
+    await loop.idle();
+    const mine = await cluster.client.create(pods, podOf("mine"));
+    await cluster.client.create(pods, podOf("other"));
+    cluster.clock.advance(49);
+    await loop.idle();
+    expect([nodeNameOf(cluster, "mine"), nodeNameOf(cluster, "other"), loop.nextDue()]).toEqual([
+      undefined,
+      undefined,
+      cluster.clock.now() + 1,
+    ]);
+    await cluster.client.bind([{ namespace: "default", name: "mine", uid: mine.object.metadata.uid ?? "", nodeName: "n2" }]);
+    cluster.clock.advance(1);
+    await loop.idle();
+    expect([nodeNameOf(cluster, "mine"), nodeNameOf(cluster, "other")]).toEqual(["n2", "n1"]);
+  });
+
   it("clears a nomination that nothing came of", async () => {
     const cluster = createFakeCluster();
     await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));

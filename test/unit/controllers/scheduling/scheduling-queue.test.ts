@@ -35,6 +35,16 @@ describe("the scheduling queue", () => {
     expect(queue.readyCount).toBe(0);
   });
 
+  it("gives out a pod that is left alone for a while when its time has come, whatever changes meanwhile, in the order in which they came", () => {
+    const queue = createSchedulingQueue();
+    queue.put(pending("a"), 0, 50);
+    queue.put(pending("b"), 10, 60);
+    queue.put(pending("a", 0, "2"), 20, 70);
+    queue.hint("any", 30);
+    expect([namesOf(queue.take(9, 49)), queue.readyCount, queue.nextDue()]).toEqual([[], 0, 50]);
+    expect(namesOf(queue.take(9, 60))).toEqual(["a", "b"]);
+  });
+
   it("does not give out a pod that was removed, or is out already", () => {
     const queue = createSchedulingQueue();
     queue.put(pending("gone"), 0);
