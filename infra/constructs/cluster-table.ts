@@ -25,14 +25,16 @@ const keyActions = [
   "ReEncryptTo",
 ];
 
-/** What the cluster API reaches in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
-export const clusterApiPartitions = [
+/** What the cluster API writes in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
+const clusterApiPartitions = [
   "platform#installation#records",
   "platform#usage-open#records",
   "*#usage-hours#records",
   "*#usage-open#records",
   "*#usage-writers#records",
 ];
+/** What it may look into: a bootstrap token does not say whose its cluster is. */
+const clusterApiReads = ["cluster#*#records"];
 
 /** The one table of an installation: clusters, their logs and the platform's records. It outlives its stack. */
 export class ClusterTable extends Construct {
@@ -68,14 +70,15 @@ export class ClusterTable extends Construct {
     );
   }
 
-  /** Everything the store does, in every partition or in those whose keys are like one of `partitions` (`*`: any text). */
-  grantReadWrite(grantee: IGrantable, partitions?: readonly string[]): void {
-    this.#grant(grantee, storeActions, partitions);
+  /** Everything the store does, in every partition. */
+  grantReadWrite(grantee: IGrantable): void {
+    this.#grant(grantee, storeActions);
   }
 
-  /** To look into these partitions. */
-  grantRead(grantee: IGrantable, partitions: readonly string[]): void {
-    this.#grant(grantee, readActions, partitions);
+  /** What whoever serves the cluster API needs in its own name, be it function or container. */
+  grantClusterApi(grantee: IGrantable): void {
+    this.#grant(grantee, storeActions, clusterApiPartitions);
+    this.#grant(grantee, readActions, clusterApiReads);
   }
 
   grantStreamRead(grantee: IGrantable): void {
@@ -83,7 +86,8 @@ export class ClusterTable extends Construct {
     this.#grantKey(grantee);
   }
 
-  #grant(grantee: IGrantable, actions: readonly string[], partitions: readonly string[] | undefined): void {
+  /** `partitions`: only in those whose keys are like one of them (`*`: any text). */
+  #grant(grantee: IGrantable, actions: readonly string[], partitions?: readonly string[]): void {
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
         actions: actions.map((action) => `dynamodb:${action}`),

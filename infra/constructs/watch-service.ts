@@ -16,10 +16,10 @@ import {
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { containerVariables, variables } from "../../functions/names.ts";
-import type { InstallationSecret } from "../constructs/installation-secret.ts";
 import { containerSize } from "../sizes.ts";
-import { type ClusterTable, clusterApiPartitions } from "./cluster-table.ts";
+import type { ClusterTable } from "./cluster-table.ts";
 import type { FunctionEnvironment } from "./coracle-function.ts";
+import type { InstallationSecret } from "./installation-secret.ts";
 import { TenantAccess } from "./tenant-access.ts";
 
 export interface WatchServiceProps {
@@ -72,7 +72,7 @@ export class WatchService extends Construct {
       stopTimeout: Duration.seconds(stopSeconds),
     });
     secret.grantRead(task.taskRole);
-    clusters.grantReadWrite(task.taskRole, clusterApiPartitions);
+    clusters.grantClusterApi(task.taskRole);
     const user = { grantPrincipal: task.taskRole, addEnvironment: (name: string, value: string) => container.addEnvironment(name, value) };
     new TenantAccess(this, "TenantAccess", [user], { clusters });
     this.service = new FargateService(this, "Service", {

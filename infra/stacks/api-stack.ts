@@ -1,7 +1,6 @@
 import { Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { entryPoints, variables } from "../../functions/names.ts";
-import { clusterApiPartitions } from "../constructs/cluster-table.ts";
 import type { CodeOf } from "../constructs/coracle-function.ts";
 import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";
@@ -55,9 +54,7 @@ export class ApiStack extends Stack {
     const functions = this.surfaces.map((surface) => surface.function);
     for (const each of functions) data.secret.grantRead(each);
     data.operatorSecret.grantRead(this.platformApi.function);
-    data.clusters.grantReadWrite(this.clusterApi.function, clusterApiPartitions);
-    // A bootstrap token does not say whose its cluster is.
-    data.clusters.grantRead(this.clusterApi.function, ["cluster#*#records"]);
+    data.clusters.grantClusterApi(this.clusterApi.function);
     // Keys, tokens and names are looked up before it is known whose they are, and change together with what they name.
     for (const surface of [this.platformApi, this.agentApi]) data.clusters.grantReadWrite(surface.function);
     new TenantAccess(this, "TenantAccess", functions, { clusters: data.clusters });

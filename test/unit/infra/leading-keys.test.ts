@@ -32,6 +32,14 @@ function ownPartitions(template: Template, role: string, readOnly = false): read
 const sessionPartitions = (tenant: string): string[] =>
   sessionPolicy(tenant).Statement.flatMap(({ Condition }) => Condition?.["ForAllValues:StringLike"][leadingKeys] ?? []);
 
+const bootstrapToken = "abcdef.0123456789abcdef";
+const bootstrapSecret = {
+  ...{ apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token", metadata: { name: "bootstrap-token-abcdef" } },
+  stringData: { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true" },
+};
+const reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+
 describe("the partitions that functions may reach", () => {
   const { api, loops } = synthesise();
 
@@ -55,17 +63,12 @@ describe("the partitions that functions may reach", () => {
     expect((await send("POST", "/api/v1/namespaces/default/services", service)).status).toBe(201);
     expect((await send("GET", "/api/v1/namespaces/default/configmaps")).status).toBe(200);
     expect((await send("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion=1")).status).toBe(200);
-    const secret = { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true" };
-    const holder = { ...{ apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token" }, stringData: secret };
-    const kept = await send("POST", "/api/v1/namespaces/kube-system/secrets", { ...holder, metadata: { name: "bootstrap-token-abcdef" } });
-    expect(kept.status).toBe(201);
-    const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
-    const ask = (cluster: string, token: string) =>
-      bed.call(handler, urlEventOf("POST", `/clusters/${cluster}/apis/authentication.k8s.io/v1/selfsubjectreviews`, token, review));
-    const known = await ask(made.id, "abcdef.0123456789abcdef");
+    expect((await send("POST", "/api/v1/namespaces/kube-system/secrets", bootstrapSecret)).status).toBe(201);
+    const ask = (cluster: string, token: string) => bed.call(handler, urlEventOf("POST", `/clusters/${cluster}${reviews}`, token, review));
+    const known = await ask(made.id, bootstrapToken);
     expect(known.json().status.userInfo.username).toBe("system:bootstrap:abcdef");
     expect((await ask(made.id, "abcdef.ffffffffffffffff")).status).toBe(401);
-    expect((await ask("cl-nothing", "abcdef.0123456789abcdef")).status).toBe(401);
+    expect((await ask("cl-nothing", bootstrapToken)).status).toBe(401);
     // Long enough for what was counted to be written.
     shiftMs = 16 * 60_000;
     expect((await send("DELETE", "/api/v1/namespaces/default/configmaps/one")).status).toBe(200);
@@ -83,12 +86,14 @@ describe("the partitions that functions may reach", () => {
     if (!container) throw new Error("there are none");
     const patterns = ownPartitions(container, "WatchesTask") ?? [];
     expect(patterns).toEqual(ownPartitions(api, "ClusterApi"));
+    const readable = ownPartitions(container, "WatchesTask", true) ?? [];
+    expect(readable).toEqual(ownPartitions(api, "ClusterApi", true));
     const bed = createFunctionBed({ variables: { CORACLE_USAGE_SECONDS: "1" } });
     const made = await createCluster(bed, bed.instance());
     const reached = new Set<string>();
     const ports: FunctionPorts = {
       ...bed.ports()(),
-      table: confinedTable(bed.table, patterns, (partition) => reached.add(partition)),
+      table: confinedTable(bed.table, patterns, (partition) => reached.add(partition), readable),
       tableOf: (tenant) => confinedTable(bed.table, sessionPartitions(tenant)),
     };
     const server = await startContainer(
@@ -101,6 +106,9 @@ describe("the partitions that functions may reach", () => {
     expect((await client.send(path, { method: "POST", body })).status).toBe(201);
     for await (const line of client.lines(`${path}?watch=true&timeoutSeconds=1`)) expect(JSON.parse(line).type).toBe("ADDED");
     expect((await client.send("/readyz")).status).toBe(200);
+    expect((await client.send("/api/v1/namespaces/kube-system/secrets", { method: "POST", body: bootstrapSecret })).status).toBe(201);
+    const known = await client.send(reviews, { method: "POST", body: review, token: bootstrapToken });
+    expect(known.json()).toMatchObject({ status: { userInfo: { username: "system:bootstrap:abcdef" } } });
     client.close();
     await server.close();
     expect(bed.logged).toEqual([]);
