@@ -31,6 +31,7 @@ export interface StartAgentOptions {
   readonly runtimeEndpoint?: string | undefined;
   readonly nodeName: string;
   /** The node's own: identity, volumes, logs, state of processes. */
+  /** Absolute: supervisors of processes have a working directory of their own. */
   readonly stateDirectory: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createAgentApi, tunnelId } from "../shared/api/agent/agent-api.ts";
 import { createNodeTunnels } from "../shared/api/agent/node-tunnels.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
@@ -101,7 +101,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
       }),
   });
   const agents = createLocalAgents({
-    stateDirectory: join(settings.dataDirectory, "agents"),
+    stateDirectory: resolve(settings.dataDirectory, "agents"),
     server: () => ({ url, caPem: data.caPem }),
     joinTokens: () => platform.joinTokens,
     nodes: () => platform.nodes,

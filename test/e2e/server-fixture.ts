@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** Machines of the default cluster; default none. */
   readonly nodes?: number;
   readonly runtime?: "process" | "hollow" | "containerd";
+  /** Whether it is told its data directory as a path from its working directory, as it takes it by default. */
+  readonly relative?: boolean;
   /** The folder in which its state gets a folder; default the system's for passing things. */
   readonly parent?: string;
   /** Of the server and of the tools, besides what the fixture sets. */
@@ -65,12 +67,18 @@ export async function startServer({
   nodes = 0,
   runtime = "hollow",
   parent = tmpdir(),
+  relative = false,
   environment: given = {},
 }: ServerOptions = {}): Promise<ServerFixture> {
   const home = await mkdtemp(join(parent, "coracle-e2e-"));
   const dataDirectory = join(home, "data");
   const kubeconfig = join(dataDirectory, "kubeconfig");
-  const settings = { ...given, CORACLE_DATA_DIR: dataDirectory, CORACLE_NODES: String(nodes), CORACLE_RUNTIME: runtime };
+  const settings = {
+    ...given,
+    CORACLE_DATA_DIR: relative ? "data" : dataDirectory,
+    CORACLE_NODES: String(nodes),
+    CORACLE_RUNTIME: runtime,
+  };
   /** Of the tools too: their caches and configuration are the test's own. */
   const environment = {
     ...given,
@@ -87,6 +95,7 @@ export async function startServer({
   const start = async (port: string): Promise<string> => {
     const startedAt = performance.now();
     const started = spawn(process.execPath, [join(repository, "server/main.mjs")], {
+      cwd: home,
       env: { ...process.env, ...settings, HOME: home, CORACLE_PORT: port },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "./commands.ts";
+import { untilTrue } from "./eventually.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
 describe("a start of the embedded host", () => {
@@ -72,5 +73,26 @@ describe("a start of the embedded host", () => {
     await server.restart();
     const found = await server.api.send("/api/v1/namespaces/default");
     expect(found.status, found.text + server.output()).toBe(200);
+  });
+});
+
+describe("a start with a data directory below the working directory, as by default", () => {
+  let server: ServerFixture;
+  beforeAll(async () => {
+    server = await startServer({ nodes: 1, runtime: "process", relative: true });
+  });
+  afterAll(() => server?.stop());
+
+  it("runs pods and keeps their logs", async () => {
+    const pods = "/api/v1/namespaces/default/pods";
+    const container = { name: "main", image: "none", command: ["sh", "-c", "echo here; exec sleep 600"] };
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p" },
+      spec: { containers: [container], terminationGracePeriodSeconds: 1 },
+    };
+    await untilTrue("the pod is taken", async () => (await server.api.send(pods, { method: "POST", body: pod })).status === 201);
+    await untilTrue("its log is there", async () => (await server.api.send(`${pods}/p/log`)).text === "here\n");
   });
 });
