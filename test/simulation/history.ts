@@ -61,6 +61,8 @@ export interface Stretch extends Span {
   readonly after: number;
   through: number;
   readonly entries: SeenEntry[];
+  /** Of the reads that it is made of, where it was not followed. */
+  slowestMs: number;
   failed: StoreErrorCode | undefined;
 }
 

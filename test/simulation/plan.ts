@@ -32,7 +32,8 @@ export interface Plan {
   /** Processes that die from then on as soon as the head has handed them revisions: places that nobody will write. */
   readonly deaths: readonly { readonly process: number; readonly atMs: number }[];
   readonly pauses: readonly { readonly process: number; readonly atMs: number; readonly forMs: number }[];
-  readonly clockSteps: readonly { readonly process: number; readonly atMs: number; readonly byMs: number }[];
+  /** Clocks that are set: what they show beside true time from then on. */
+  readonly clockSteps: readonly { readonly process: number; readonly atMs: number; readonly offsetMs: number }[];
   /** Everything is off for hours, and TTL deletes some of what it may. */
   readonly night: { readonly atMs: number; readonly hours: number; readonly swept: number } | undefined;
   /** Whether the stream tells processes of what was written, late and more than once. */
@@ -41,8 +42,8 @@ export interface Plan {
   readonly diskTransactions: number | undefined;
 }
 
-/** Clocks of servers differ by so much at most: what the store is made for. */
-const farthestMs = 2500;
+/** From true time: any two clocks differ by 30 s at most, which is what the store is made for (`overlapMs` of its lists). */
+export const farthestMs = 15_000;
 
 const faultKinds: readonly (keyof CallFaults)[] = ["throttled", "conflict", "lost", "unanswered", "late"];
 
@@ -84,7 +85,7 @@ export function planOf(seed: number): Plan {
         }))
       : [],
     clockSteps: random.chance(0.2)
-      ? times(2, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), byMs: random.between(-farthestMs, farthestMs) }))
+      ? times(2, () => ({ process: someProcess(), atMs: random.between(0, lengthMs), offsetMs: random.between(-farthestMs, farthestMs) }))
       : [],
     night: random.chance(0.2)
       ? { atMs: random.between(100, lengthMs), hours: random.pick([1, 3, 23, 26, 26, 50]), swept: random.pick([0, 0.3, 1, 1]) }

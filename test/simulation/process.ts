@@ -24,7 +24,7 @@ export class SimulatedProcess {
   onRevisions: (() => void) | undefined;
   #offsetMs: number;
   readonly #drift: number;
-  readonly #startMs: number;
+  #startMs: number;
 
   constructor(name: string, world: World, random: Random, { offsetMs, drift }: ClockError = { offsetMs: 0, drift: 0 }) {
     this.name = name;
@@ -85,7 +85,8 @@ export class SimulatedProcess {
   }
 
   /** As when a machine's time is set. */
-  stepClock(byMs: number): void {
-    this.#offsetMs += byMs;
+  setClock(offsetMs: number): void {
+    this.#offsetMs = offsetMs;
+    this.#startMs = this.world.nowMs;
   }
 }

@@ -93,10 +93,10 @@ function disturb({ plan, world }: Scene, backend: Backend, hosts: readonly Host[
     });
   }
   for (const { process, atMs, forMs } of plan.pauses) at(atMs, () => hosts[process]?.pause(forMs));
-  for (const { process, atMs, byMs } of plan.clockSteps) {
+  for (const { process, atMs, offsetMs } of plan.clockSteps) {
     at(atMs, () => {
       const host = hosts[process];
-      if (host?.running) host.process.stepClock(byMs);
+      if (host?.running) host.process.setClock(offsetMs);
     });
   }
   // There is room again, and nobody is started anew for it; and once more.

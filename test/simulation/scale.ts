@@ -12,6 +12,8 @@ export const scale: readonly Patch[] = [
   { file: "shared/store/dynamo/payload.ts", from: "partBytes = 380_000", to: "partBytes = 1_400" },
   { file: "shared/store/dynamo/snapshots.ts", from: "overlapEntries = 100", to: "overlapEntries = 6" },
   { file: "shared/store/dynamo/snapshots.ts", from: "pageEntries = 1000", to: "pageEntries = 9" },
+  { file: "shared/store/dynamo/log-reader.ts", from: "aheadPlaces = 4096", to: "aheadPlaces = 240" },
+  { file: "shared/store/dynamo/log-reader.ts", from: "aheadAtOnce = 1000", to: "aheadAtOnce = 30" },
   { file: "shared/store/dynamo/tail.ts", from: "pageEntries = 1000", to: "pageEntries = 11" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "catchUpEntries = 1000", to: "catchUpEntries = 7" },
   { file: "shared/store/lmdb/lmdb-store.ts", from: "dropChunk = 5000", to: "dropChunk = 5" },

@@ -29,6 +29,10 @@ export interface LogPage {
 
 const fillsAtOnce = 16;
 const mostVoids = 200;
+/** So many places beyond its page a reader looks at while it waits, … */
+const aheadPlaces = 4096;
+/** … so many at once. */
+const aheadAtOnce = 1000;
 
 /**
  * Reads one incarnation of a cluster's log. Places are handed out before they are written, so a reader goes up to the first empty one. It remembers
@@ -84,12 +88,29 @@ export class LogReader {
         next = voidEnd;
         continue;
       }
-      const seenUntil = more ? afterItem(beyond.at(-1)) : end + 1;
-      this.#notice(after, seenUntil, gapsOf(beyond, next, more ? undefined : end));
+      const seenUntil = more ? afterItem(beyond.at(-1)) : Math.max(end + 1, afterItem(beyond.at(-1)));
+      const gaps = gapsOf(beyond, next, more ? undefined : end);
+      this.#notice(after, await this.#lookAhead(head, seenUntil, gaps), gaps);
       return { entries, through: next - 1, waiting: true, oldestAtMs };
     }
     this.#notice(after, next, []);
     return { entries, through: Math.max(after, next - 1), waiting: false, oldestAtMs };
+  }
+
+  /** What is empty beyond the page of a reader that waits is waited for at the same time. Adds the gaps; answers up to where it has seen. */
+  async #lookAhead(head: HeadRow, from: number, gaps: number[]): Promise<number> {
+    const last = Math.min(head.revision, from + aheadPlaces);
+    let next = from;
+    while (next <= last) {
+      const partition = partitionOfRevision(next);
+      const end = Math.min(last, (partition + 1) * revisionsPerPartition - 1);
+      const range = { from: logSort(next), to: logSort(end), limit: aheadAtOnce };
+      const { items, more } = await this.#table.query(logPartition(this.site.log, partition), range);
+      for (const item of items) this.#remember(item);
+      gaps.push(...gapsOf(items, next, more ? undefined : end));
+      next = more ? afterItem(items.at(-1)) : Math.max(end + 1, afterItem(items.at(-1)));
+    }
+    return next;
   }
 
   /** As `read`, but waits at an empty place until it is written or may be filled. */
@@ -112,7 +133,11 @@ export class LogReader {
    */
   async fill(head: HeadRow, after: number): Promise<boolean> {
     const now = this.#clock.now();
-    for (const revision of this.#empty.keys()) if (revision <= head.floor) this.#empty.delete(revision);
+    for (const [revision, sinceMs] of this.#empty) {
+      if (revision <= head.floor) this.#empty.delete(revision);
+      // The clock was set back: nobody waits longer for that.
+      else if (sinceMs > now) this.#empty.set(revision, now);
+    }
     const old = [...this.#empty].filter(([, sinceMs]) => now - sinceMs >= this.#timings.fillAfterMs).map(([revision]) => revision);
     const certain = certainFrom(head, now, this.#timings.ttlSeconds);
     if (old.some((revision) => revision > after && revision <= certain)) throw mayBeGone(certain);

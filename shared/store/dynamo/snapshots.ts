@@ -8,10 +8,10 @@ import type { LogReader } from "./log-reader.ts";
 import type { Found, ObjectTable } from "./object-table.ts";
 
 /**
- * A query may show a transaction half-applied, and a commit lands up to `longestCommitMs` and a request after it was stamped, by a clock that may differ
- * by some seconds: entries so young, and so many at the least, are laid over what the query showed.
+ * A query may show a transaction half-applied, and a commit lands up to `longestCommitMs` (3 s) and a request (12 s) after it was stamped, by a clock that
+ * may differ by 30 s: entries so young, and so many at the least, are laid over what the query showed.
  */
-const overlapMs = 15_000;
+const overlapMs = 45_000;
 const overlapEntries = 100;
 /** Longer than clocks differ. */
 const restMs = 5 * 60_000;

@@ -58,13 +58,24 @@ export async function askHead(host: Host, actor: ActorState): Promise<void> {
 
 /** Reads some of the log, page by page. */
 export async function readLog(host: Host, actor: ActorState, from?: number): Promise<Stretch | undefined> {
-  const { random, store, mirror } = host;
+  const { random, store, mirror, scene } = host;
   const after = from ?? random.below(Math.max(40, (mirror?.revision ?? 0) + 20));
   const { span, note, end } = begin(host, actor);
-  const call: Stretch = note({ ...span, kind: "stretch", way: "readLog", after, through: after, entries: [], failed: undefined });
+  const call: Stretch = note({
+    ...span,
+    kind: "stretch",
+    way: "readLog",
+    after,
+    through: after,
+    entries: [],
+    slowestMs: 0,
+    failed: undefined,
+  });
   try {
     for (let pages = from === undefined ? 1 + random.below(4) : 1000; pages > 0; pages--) {
+      const askedMs = scene.world.nowMs;
       const { entries, through } = await store.readLog(cluster, call.through, from === undefined ? 1 + random.below(8) : 50);
+      call.slowestMs = Math.max(call.slowestMs, scene.world.nowMs - askedMs);
       call.entries.push(...entries.map(seenEntry));
       const ended = through <= call.through;
       call.through = Math.max(call.through, through);

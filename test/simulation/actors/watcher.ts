@@ -17,7 +17,16 @@ export async function watch(host: Host, actor: ActorState): Promise<void> {
   }
   const { span, note, end } = begin(host, actor);
   const after = actor.position;
-  const call: Stretch = note({ ...span, kind: "stretch", way: "follow", after, through: after, entries: [], failed: undefined });
+  const call: Stretch = note({
+    ...span,
+    kind: "stretch",
+    way: "follow",
+    after,
+    through: after,
+    entries: [],
+    slowestMs: 0,
+    failed: undefined,
+  });
   const ended = Promise.withResolvers<StoreError | undefined>();
   const stop = store.follow(
     cluster,

@@ -1,4 +1,5 @@
 import { type CallFaults, noFaults } from "../dynamo/table-client.ts";
+import { farthestMs } from "../plan.ts";
 import type { ClockError } from "../process.ts";
 import { createRandom } from "../random.ts";
 
@@ -52,7 +53,10 @@ export function clusterPlanOf(seed: number): ClusterPlan {
     slowShare: random.pick([0, 0.05]),
     attempts: 8,
     stream: random.chance(0.7),
-    clocks: Array.from({ length: servers }, () => ({ offsetMs: random.between(-1500, 1500), drift: 0 })),
+    clocks: Array.from({ length: servers }, () => ({
+      offsetMs: random.pick([random.between(-1500, 1500), random.between(-farthestMs, farthestMs)]),
+      drift: 0,
+    })),
     crashes: some(2, () => ({ server: random.below(servers), atMs: random.between(0, lengthMs), downMs: random.pick([50, 2000]) })),
     pauses: some(3, () => ({
       server: random.below(servers),

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { HeadRow } from "../../../../shared/store/dynamo/head-item.ts";
-import { logOf } from "../../../../shared/store/dynamo/keys.ts";
+import { logKey, logOf } from "../../../../shared/store/dynamo/keys.ts";
+import { voidItem } from "../../../../shared/store/dynamo/log-items.ts";
 import { LogReader } from "../../../../shared/store/dynamo/log-reader.ts";
 import { createPayloads } from "../../../../shared/store/dynamo/payload.ts";
 import { createFakeClock } from "../../controllers/fake-clock.ts";
@@ -35,4 +36,34 @@ it("fills what a reader beyond them waits for, and tells it nothing of them", as
     [4, "VOID"],
     [5, "VOID"],
   ]);
+});
+
+/** More places than a partition of the log has, of which the writers of some are dead. */
+async function readerOfHoles(holes: readonly number[]) {
+  const { table, clock, reader, head } = readerOfEmptyLog();
+  const revision = 4300;
+  const site = { scope: "t#c", log: logOf("t#c", "i") };
+  const written = Array.from({ length: revision - 1 }, (_, index) => index + 2).filter((place) => !holes.includes(place));
+  const stamp = { commit: "w", nowMs: clock.now(), ttlSeconds };
+  for (const place of written) await table.write({ kind: "put", item: voidItem(site, place, 1, stamp) });
+  return { table, clock, reader, head: { ...head, revision, marks: { [String(clock.now())]: 1 } } };
+}
+
+it("waits at once for all dead writers within four thousand places, beyond its page and its partition of the log too", async () => {
+  const { reader, head, table, clock } = await readerOfHoles([4000, 4050, 4200]);
+  const { through } = await reader.read(head, 3990, 5);
+  expect(through).toBe(3999);
+  clock.advance(1000);
+  await expect(reader.fill(head, through)).resolves.toBe(true);
+  const at = (place: number) => table.get(logKey(logOf("t#c", "i"), place));
+  for (const place of [4000, 4050, 4200]) expect(await at(place)).toMatchObject({ type: "VOID", commit: "reader" });
+});
+
+it("waits no longer where its clock is set back meanwhile", async () => {
+  const { reader, head, clock } = await readerOfHoles([4000]);
+  await reader.read(head, 3990, 50);
+  clock.advance(-30_000);
+  await expect(reader.fill(head, 3999)).resolves.toBe(false);
+  clock.advance(1000);
+  await expect(reader.fill(head, 3999)).resolves.toBe(true);
 });
