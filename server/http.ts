@@ -14,8 +14,9 @@ import { type AcceptTunnel, type Failed, headerOf, takeUpgrades, wantsUpgrade } 
 const compressFromBytes = 128 * 1024;
 /** What fits into one record of TLS. */
 const smallBytes = 16 * 1024;
-/** Large answers go out in pieces of about this size: they are joined and encrypted in the cache, and others are served in between. */
+/** Large answers go out in pieces of this size: they are joined and encrypted in the cache, and others are served in between. */
 const pieceBytes = 256 * 1024;
+const mostFreePieces = 4;
 const keepAliveMs = 120_000;
 
 export interface HttpOptions {
@@ -33,7 +34,7 @@ export interface HttpOptions {
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
 export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError }: HttpOptions): Server {
   const rest = getRequestListener(fetch);
-  const parts: Parts = { framing: createFraming(), gzip: new SegmentedGzip() };
+  const parts: Parts = { framing: createFraming(), gzip: new SegmentedGzip(), pieces: new Pieces() };
   const underWay = new WeakMap<Duplex, ServerResponse>();
   const failed: Failed = (response) => (error: unknown) => {
     onError(error);
@@ -70,11 +71,12 @@ export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError
 interface Parts {
   readonly framing: Framing;
   readonly gzip: SegmentedGzip;
+  readonly pieces: Pieces;
 }
 
 async function serve(
   clusterApi: HttpOptions["clusterApi"],
-  { framing, gzip }: Parts,
+  parts: Parts,
   request: IncomingMessage,
   response: ServerResponse,
   /** Present where the request may be upgraded. */
@@ -87,8 +89,8 @@ async function serve(
     return body.take(await switchTo(answer.headers));
   }
   if (response.destroyed) return;
-  if (isStream(body)) stream(answer, body, response, framing);
-  else await send(answer, body, gzip, request, response);
+  if (isStream(body)) stream(answer, body, response, parts.framing);
+  else await send(answer, body, parts, request, response);
 }
 
 /** Whose certificate it is only the cluster that it is for can say, so the handshake takes any. */
@@ -154,7 +156,7 @@ class IncomingRequest implements ApiRequest {
 async function send(
   answer: ApiResponse,
   body: Buffer | readonly Buffer[],
-  gzip: SegmentedGzip,
+  { gzip, pieces }: Parts,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -168,7 +170,7 @@ async function send(
     return whole({ ...answer, headers }, await gzip.compress(chunks), request, response);
   }
   response.writeHead(answer.status, { ...answer.headers, "content-length": length });
-  if (request.method !== "HEAD") await writePieces(chunks, response);
+  if (request.method !== "HEAD") await pieces.write(chunks, response);
   response.end();
 }
 
@@ -197,18 +199,39 @@ function whole(answer: ApiResponse, bytes: Buffer, request: IncomingMessage, res
 
 const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
 
-async function writePieces(chunks: readonly Buffer[], response: ServerResponse): Promise<void> {
-  let piece: Buffer[] = [];
-  let size = 0;
-  for (const [index, chunk] of chunks.entries()) {
-    piece.push(chunk);
-    size += chunk.length;
-    if (size < pieceBytes && index + 1 < chunks.length) continue;
-    if (!response.write(joined(piece))) await drained(response);
-    if (response.destroyed) return;
-    piece = [];
-    size = 0;
+/** A list of megabytes goes through a few pieces' memory: memory made anew for each costs as much as the copying. */
+class Pieces {
+  readonly #free: Buffer[] = [];
+
+  async write(chunks: readonly Buffer[], response: ServerResponse): Promise<void> {
+    const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+    let size = 0;
+    for (const chunk of chunks) {
+      for (let taken = 0; taken < chunk.length; ) {
+        const copied = chunk.copy(piece, size, taken);
+        taken += copied;
+        size += copied;
+        if (size < pieceBytes) continue;
+        if (!(await written(piece, response))) return;
+        size = 0;
+      }
+    }
+    if (size > 0 && !(await written(piece.subarray(0, size), response))) return;
+    if (this.#free.length < mostFreePieces) this.#free.push(piece);
   }
+}
+
+/** Resolves when the bytes have been taken over, so that their memory may be used again; `false`: the receiver has gone. */
+function written(bytes: Buffer, response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    const gone = (): void => resolve(false);
+    response.once("close", gone);
+    response.write(bytes, (error) => {
+      response.off("close", gone);
+      resolve(!error);
+    });
+    if (response.destroyed) resolve(false);
+  });
 }
 
 /** Resolves when the receiver can take more, or has gone. */

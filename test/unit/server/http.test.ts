@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, request } from "node:https";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "node:tls";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -74,6 +75,32 @@ describe("answers of the cluster API", () => {
     const { headers, bytes } = await fetchBytes(path);
     expect(headers["content-length"]).toBe(String(all.length));
     expect(bytes.equals(all)).toBe(true);
+  });
+
+  it("arrive whole for receivers of every speed, on one connection behind each other, and after others have hung up", async () => {
+    const slow = async (): Promise<Buffer> => {
+      const outgoing = request({ host: "127.0.0.1", port, path: "/api/many", ca }).end();
+      const [incoming] = await once(outgoing, "response");
+      const chunks: Buffer[] = [];
+      for await (const chunk of incoming) {
+        chunks.push(chunk);
+        if (chunks.length % 20 === 0) await pause(5);
+      }
+      return Buffer.concat(chunks);
+    };
+    const gone = request({ host: "127.0.0.1", port, path: "/api/many", ca }).end();
+    const [begun] = await once(gone, "response");
+    begun.destroy();
+    const two = exchange(
+      "GET /api/single HTTP/1.1\r\nHost: localhost\r\n\r\nGET /api/many HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    for (const bytes of await Promise.all([slow(), slow(), slow(), fetchBytes("/api/many").then(({ bytes }) => bytes)]))
+      expect(bytes.equals(all)).toBe(true);
+    const behindEachOther = await two;
+    const first = behindEachOther.indexOf("\r\n\r\n") + 4;
+    const second = behindEachOther.indexOf("\r\n\r\n", first + all.length) + 4;
+    expect(behindEachOther.subarray(first, first + all.length).equals(all)).toBe(true);
+    expect(behindEachOther.subarray(second).equals(all)).toBe(true);
   });
 
   it("leave the connection usable for the next request", async () => {
