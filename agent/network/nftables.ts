@@ -152,7 +152,8 @@ function masqueradeRules({ podCidr, nonMasqueradeCidrs, masqueradeWithinBridge }
     marked,
     hairpin,
     ...(masqueradeWithinBridge ? [`ct status dnat ip saddr ${podCidr} ip daddr ${podCidr} masquerade fully-random`] : []),
-    `ip saddr ${podCidr} ${kept} ip daddr != @peer-ranges ip daddr != 224.0.0.0/4 oifname != "${bridgePrefix}*" masquerade fully-random`,
+    // Only what comes from a bridge of pods: what this machine bridges for others, guests of it say, may have the same addresses.
+    `iifname "${bridgePrefix}*" ip saddr ${podCidr} ${kept} ip daddr != @peer-ranges ip daddr != 224.0.0.0/4 oifname != "${bridgePrefix}*" masquerade fully-random`,
   ];
 }
 

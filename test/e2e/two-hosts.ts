@@ -15,6 +15,8 @@ export interface NetworkHost {
 
 export interface NetworkHosts {
   readonly hosts: readonly NetworkHost[];
+  /** The namespace whose bridge joins them: packets between them pass its rules, not those of this machine. */
+  readonly between: string;
   stop(): Promise<void>;
 }
 
@@ -29,33 +31,40 @@ createServer((socket) => {
 `;
 
 /**
- * Machines on one network, made of network namespaces and a bridge. The server of this machine listens on its loopback address only, for which its certificate
- * is; so does a relay in each namespace, which leads there.
+ * Machines on one network, made of network namespaces and a bridge in one more. The server of this machine listens on its loopback address only, for which its
+ * certificate is; so does a relay in each namespace, which leads there.
  */
 export async function startNetworkHosts(names: readonly string[], serverUrl: string): Promise<NetworkHosts> {
   const id = process.pid % 100_000;
-  const [bridge, network] = [`crt${id}`, `10.77.${process.pid % 256}`];
+  const [link, between, network] = [`crt${id}`, `crt-between-${id}`, `10.77.${process.pid % 256}`];
   const port = new URL(serverUrl).port;
   const ends: (() => Promise<unknown> | unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ends.toReversed()) await end();
   };
   const ip = async (args: string): Promise<void> => void (await runCommand("ip", args));
+  const addNamespace = async (name: string): Promise<void> => {
+    await ip(`netns add ${name}`);
+    ends.push(() => runCommand("ip", `netns delete ${name}`, { mayFail: true }));
+  };
   try {
-    await ip(`link add ${bridge} type bridge`);
-    ends.push(() => runCommand("ip", `link delete ${bridge}`, { mayFail: true }));
-    await ip(`address add ${network}.1/24 dev ${bridge}`);
-    await ip(`link set ${bridge} up`);
+    await addNamespace(between);
+    await ip(`-n ${between} link add bridge type bridge`);
+    await ip(`-n ${between} link set bridge up`);
+    await ip(`link add ${link} type veth peer name gate netns ${between}`);
+    ends.push(() => runCommand("ip", `link delete ${link}`, { mayFail: true }));
+    await ip(`-n ${between} link set gate master bridge up`);
+    await ip(`address add ${network}.1/24 dev ${link}`);
+    await ip(`link set ${link} up`);
     const gate = await startGate(`${network}.1`, Number(port));
     ends.push(gate.stop);
 
     const hosts: NetworkHost[] = [];
     for (const [index, name] of names.entries()) {
       const [namespace, address] = [`${name}-${id}`, `${network}.${index + 2}`];
-      await ip(`netns add ${namespace}`);
-      ends.push(() => runCommand("ip", `netns delete ${namespace}`, { mayFail: true }));
-      await ip(`link add crt${id}${index} type veth peer name uplink netns ${namespace}`);
-      await ip(`link set crt${id}${index} master ${bridge} up`);
+      await addNamespace(namespace);
+      await ip(`-n ${between} link add host${index} type veth peer name uplink netns ${namespace}`);
+      await ip(`-n ${between} link set host${index} master bridge up`);
       await ip(`-n ${namespace} address add ${address}/24 dev uplink`);
       for (const link of ["lo", "uplink"]) await ip(`-n ${namespace} link set ${link} up`);
       await ip(`-n ${namespace} route add default via ${network}.1`);
@@ -74,7 +83,7 @@ export async function startNetworkHosts(names: readonly string[], serverUrl: str
         },
       });
     }
-    return { hosts, stop };
+    return { hosts, between, stop };
   } catch (error) {
     await stop();
     throw error;

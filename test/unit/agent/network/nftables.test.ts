@@ -167,7 +167,7 @@ describe("the service kubernetes", () => {
 describe("masquerading", () => {
   it("lets pods out under the node's address, except to other pods", () => {
     const rules = rulesOf(rulesetOf(input([web()])), "nat-postrouting");
-    expect(rules).toContain("ip saddr 10.128.0.0/24 ip daddr != 10.128.0.0/24 ip daddr != 10.128.0.0/9");
+    expect(rules).toContain('iifname "crc-*" ip saddr 10.128.0.0/24 ip daddr != 10.128.0.0/24 ip daddr != 10.128.0.0/9');
     expect(rules).toContain('oifname != "crc-*" masquerade');
   });
 
