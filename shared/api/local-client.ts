@@ -48,7 +48,7 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
           },
         );
       }
-      return registry.update(definition, namespace, name, () => cloneJson(next), contextOf(options?.fieldManager), {
+      return registry.update(definition, namespace, name, { replacement: next }, contextOf(options?.fieldManager), {
         subresource: options?.subresource,
         ...conditions,
       });

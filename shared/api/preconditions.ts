@@ -6,7 +6,7 @@ import type { StoredObject } from "../store/store.ts";
 import { conflict, noVersion } from "./response.ts";
 
 export interface UpdatePreconditions {
-  /** Condition on the live object's revision, as the client wrote it. */
+  /** Condition on the live object's revision, as the client wrote it; absent where it is 0, which stands for none. */
   readonly resourceVersion?: string;
   readonly uid?: string;
   /** A PUT: kinds that are not overwritten blindly ask for the version that is replaced. */
@@ -25,8 +25,8 @@ export function checkPreconditions(
 ): void {
   const { name } = live.key;
   if (uid !== undefined && uid !== live.object.metadata.uid) throw uidMismatch(definition, live.key, uid, live.object.metadata.uid);
-  if (replaces && (resourceVersion ?? "0") === "0" && !unconditional) throw versionMissing(definition, name);
-  if (resourceVersion === undefined || resourceVersion === "0") return;
+  if (replaces && resourceVersion === undefined && !unconditional) throw versionMissing(definition, name);
+  if (resourceVersion === undefined) return;
   if (!/^\d+$/.test(resourceVersion)) throw noVersion(resourceVersion);
   if (resourceVersion !== String(live.revision)) throw conflict(definition.group, definition.resource, name);
 }

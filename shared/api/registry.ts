@@ -46,10 +46,25 @@ export interface WriteContext {
 
 export type UpdateSubresource = "status" | "finalize" | "scale" | "resize" | "ephemeralcontainers" | "approval" | "binding" | undefined;
 
-/** The next state made from a copy of the live one; with the managers of its fields where they follow from it (server-side apply). */
+/** The next state made from a copy of the live one. */
 export type ChangeObject = (live: Body) => ChangedObject | Promise<ChangedObject>;
 
-type ChangedObject = KubernetesObject | { readonly object: KubernetesObject; readonly managers: ManagedFieldsEntry[] };
+/** The next state whatever the live one is. It is taken over. */
+export interface Replacement {
+  readonly replacement: KubernetesObject;
+}
+
+type ChangedObject = KubernetesObject | ManagedObject;
+
+/** An object with the managers of its fields, where they follow from the write itself (server-side apply). */
+export class ManagedObject {
+  readonly object: KubernetesObject;
+  readonly managers: ManagedFieldsEntry[];
+  constructor(object: KubernetesObject, managers: ManagedFieldsEntry[]) {
+    this.object = object;
+    this.managers = managers;
+  }
+}
 
 export interface UpdateOptions extends UpdatePreconditions {
   readonly subresource?: UpdateSubresource;
@@ -129,14 +144,14 @@ export class Registry {
   }
 
   /**
-   * Reads the newest state, lets `change` make the next one from it (it gets a copy of its own), and commits on the condition that it is still the newest;
+   * Reads the newest state, lets `change` make the next one from it, and commits on the condition that it is still the newest;
    * tries again when it was not, unless the caller named a resource version.
    */
   async update(
     served: ResourceDefinition,
     namespace: string,
     name: string,
-    change: ChangeObject,
+    change: ChangeObject | Replacement,
     context: WriteContext,
     options: UpdateOptions = {},
   ): Promise<StoredObject> {
@@ -245,17 +260,22 @@ export class Registry {
     definition: ResourceDefinition,
     before: Body,
     live: StoredObject,
-    change: ChangeObject,
+    change: ChangeObject | Replacement,
     context: WriteContext,
-    { subresource }: UpdateOptions,
+    { subresource, resourceVersion }: UpdateOptions,
   ): Promise<{ next: Body; attributes: AdmissionAttributes }> {
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
-    const shown = toStorage(definition, served, cloneJson(before));
-    const changing = change(shown);
+    // What one attempt makes of a replacement must not look asked for in the next; with a resource version there is but one.
+    const changing =
+      "replacement" in change
+        ? resourceVersion === undefined
+          ? cloneJson(change.replacement)
+          : change.replacement
+        : change(toStorage(definition, served, cloneJson(before)));
     const changed = changing instanceof Promise ? await changing : changing;
-    const { object, managers } = "object" in changed ? changed : { object: changed, managers: undefined };
-    const next: Body = toStorage(served, definition, object);
+    const managers = changed instanceof ManagedObject ? changed.managers : undefined;
+    const next: Body = toStorage(served, definition, changed instanceof ManagedObject ? changed.object : changed);
     const requested = next.metadata.managedFields;
     next.metadata = keptMetadata(next.metadata, before.metadata);
     schema?.applyDefaults(asRecord(next));

@@ -1,9 +1,9 @@
+import { cloneJson } from "../../kubernetes/clone.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
 import { isJsonObject, type JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
-import type { ManagedFieldsEntry } from "../../kubernetes/types.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { needsWebhook } from "../conversion/converted-objects.ts";
@@ -20,18 +20,12 @@ import {
 import { applyManaged, type ManagerViews } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldValidation } from "../options.ts";
-import type { UpdateSubresource } from "../registry.ts";
-import { keyOf } from "../registry.ts";
+import { ManagedObject, type UpdateSubresource } from "../registry.ts";
 import { isTrue } from "../request-info.ts";
-import { type ApiResponse, conflict, notFound } from "../response.ts";
-import { answer, checkVersion as checkGiven, checkPlace, requireCreate, writeContext } from "./write.ts";
+import { type ApiResponse, conflict } from "../response.ts";
+import { answer, checkVersion as checkGiven, checkPlace, updateOrCreate, writeContext } from "./write.ts";
 
 export const applyMediaType = "application/apply-patch+yaml";
-
-interface Applied {
-  readonly object: KubernetesObject;
-  readonly managers: ManagedFieldsEntry[];
-}
 
 /** `PATCH` with `application/apply-patch+yaml`: server-side apply, which creates what is not there. */
 export async function applyOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
@@ -47,14 +41,10 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
   const { value, strictProblems } = parseConfiguration(body, { kind: definition.kind, apiVersion: apiVersionOf(definition) }, validation);
   const read = (): KubernetesObject => {
     refuseManagedFields(value);
-    const seen = new Set(warnings);
-    const config = decodeObject(structuredClone(value), { ...expectedOf(definition, schema), sparse: true }, validation, (text) => {
-      if (!seen.has(text)) warnings.push(text);
-    });
-    return config;
+    return decodeObject(cloneJson(value), { ...expectedOf(definition, schema), sparse: true }, validation, context.warn);
   };
   const write = { definition, schema, manager, subresource: subresource ?? "", timeIso: timestamp(cluster.clock.now()) };
-  const result = (live: KubernetesObject | undefined, views?: ManagerViews): Applied => {
+  const result = (live: KubernetesObject | undefined, views?: ManagerViews): ManagedObject => {
     const config = read();
     checkVersion(config, live, definition, target.name);
     const { object, managers } = applyManaged(write, live, config, force, views);
@@ -62,24 +52,23 @@ export async function applyOne(call: Call, subresource?: UpdateSubresource): Pro
     const next = asObject(object);
     next.metadata = { ...next.metadata };
     checkPlace(next, definition.namespaced ? target.namespace : "", target.name);
-    return { object: next, managers };
+    return new ManagedObject(next, managers);
   };
   /** What is merged tells what there is to convert; what that shows to others tells what remains theirs. */
-  const converting = async (live: KubernetesObject): Promise<Applied> => {
+  const converting = async (live: KubernetesObject): Promise<ManagedObject> => {
     const merged = result(live);
     const views = await viewsForManagers(cluster, definition, live, merged.object);
     return views ? result(live, views) : merged;
   };
   const change = needsWebhook(definition) ? converting : (live: KubernetesObject) => result(live);
-  if (!(await registry.latest(keyOf(definition, target.namespace, target.name)))) {
-    if (subresource !== undefined) throw notFound(definition.group, definition.resource, target.name);
+  const update = () => registry.update(definition, target.namespace, target.name, change, context, { subresource });
+  if (subresource !== undefined) return answer(call, negotiated, 200, await update());
+  const create = () => {
     const { object, managers } = result(undefined);
-    requireCreate(call);
-    const created = await registry.create(definition, target.namespace, object, { ...context, managers });
-    return answer(call, negotiated, 201, created);
-  }
-  const updated = await registry.update(definition, target.namespace, target.name, change, context, { subresource });
-  return answer(call, negotiated, 200, updated);
+    return registry.create(definition, target.namespace, object, { ...context, managers });
+  };
+  const { status, stored } = await updateOrCreate(call, update, create);
+  return answer(call, negotiated, status, stored);
 }
 
 /** The body as the configuration of an object of the kind that is applied to. @throws StatusError `BadRequest` */

@@ -5,7 +5,7 @@ import { together } from "../../kubernetes/schema/invalid.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
-import type { Binding as BindingObject, ManagedFieldsEntry, Pod, Scale } from "../../kubernetes/types.ts";
+import type { Binding as BindingObject, Pod, Scale } from "../../kubernetes/types.ts";
 import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import { bindPods } from "../binding.ts";
@@ -17,7 +17,7 @@ import { type Negotiated, negotiate } from "../negotiation.ts";
 import { parseFieldValidation, refuseForce } from "../options.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import { uidMismatch, versionMismatch } from "../preconditions.ts";
-import type { UpdateSubresource } from "../registry.ts";
+import { ManagedObject, type UpdateSubresource } from "../registry.ts";
 import { respond, respondWith } from "../rendering.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
@@ -95,7 +95,7 @@ async function handleScale(call: Call): Promise<ApiResponse> {
       if (replicas < 0 && !definition.custom) throw negativeScale(target.name, replicas);
       const object = withReplicas(stored, live, replicas);
       const write = scaleWrite(call, stored, context.fieldManager);
-      return { object, managers: managersAfterScale(write, live, scaleOf(stored, live), scaleOf(stored, object)) };
+      return new ManagedObject(object, managersAfterScale(write, live, scaleOf(stored, live), scaleOf(stored, object)));
     },
     context,
     { subresource: "scale" },
@@ -116,7 +116,7 @@ async function applyToScale(call: Call, stored: ResourceDefinition, negotiated: 
   const { value } = parseConfiguration(await request.body(bodyLimit), scaleKind, parseFieldValidation("PatchOptions", info.query));
   const write = scaleWrite(call, stored, fieldManager);
   const schema = kindSchema("autoscaling", "v1", "Scale");
-  const change = (live: KubernetesObject): { object: KubernetesObject; managers: ManagedFieldsEntry[] } => {
+  const change = (live: KubernetesObject): ManagedObject => {
     refuseManagedFields(value);
     if (schema) checkTyped(schema, value, scaleKind.apiVersion);
     const config = { ...value, metadata: value.metadata ?? {} } as KubernetesObject & JsonObject;
@@ -124,7 +124,7 @@ async function applyToScale(call: Call, stored: ResourceDefinition, negotiated: 
     checkPlace(config, target.namespace, target.name);
     checkVersion(definition, config, live);
     if (replicas < 0) throw negativeScale(target.name, replicas);
-    return { object: withReplicas(stored, live, replicas), managers };
+    return new ManagedObject(withReplicas(stored, live, replicas), managers);
   };
   const changed = await served.registry.update(definition, target.namespace, target.name, change, context, { subresource: "scale" });
   return respondWith(200, scaleOf(stored, (await showWritten(call, changed)).object), negotiated);

@@ -26,6 +26,8 @@ import { applyMediaType, applyOne } from "./apply.ts";
 import { encoderFor } from "./read.ts";
 
 const deleteConcurrency = 50;
+/** How often what was not there may be there when it is created. */
+const createAttempts = 2;
 
 export function writeContext(
   { user, info, request, served, definition, warnings }: Call,
@@ -130,35 +132,39 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
   const options = {
     subresource,
     replaces: subresource === undefined || subresource === "status",
-    ...(resourceVersion !== "" && { resourceVersion }),
+    ...(resourceVersion !== "" && resourceVersion !== "0" && { resourceVersion }),
     ...(uid !== "" && { uid }),
   };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const stored = await served.registry.update(definition, target.namespace, target.name, () => object, context, options);
-      return await answer(call, negotiated, 200, stored);
-    } catch (error) {
-      if (!creates || attempt > 2 || !isStatus(error, "NotFound")) throw error;
-    }
-    const created = await createAbsent(call, object, context);
-    if (created) return answer(call, negotiated, 201, created);
-  }
+  const update = () => served.registry.update(definition, target.namespace, target.name, { replacement: object }, context, options);
+  if (!creates) return answer(call, negotiated, 200, await update());
+  const create = () => served.registry.create(definition, target.namespace, cloneJson(object), context);
+  const { status, stored } = await updateOrCreate(call, update, create);
+  return answer(call, negotiated, status, stored);
 }
 
-/** A PUT of what is not there, of a kind that is created so. Answers undefined when somebody else was faster. */
-async function createAbsent(call: Call, object: KubernetesObject, context: WriteContext): Promise<StoredObject | undefined> {
-  const { definition, served, target } = call;
-  requireCreate(call);
-  try {
-    return await served.registry.create(definition, target.namespace, cloneJson(object), context);
-  } catch (error) {
-    if (isStatus(error, "AlreadyExists")) return undefined;
-    throw error;
+/** A write that creates what is not there. While it is made, others may make the object or delete it. */
+export async function updateOrCreate(
+  call: Call,
+  update: () => Promise<StoredObject>,
+  create: () => Promise<StoredObject>,
+): Promise<{ status: 200 | 201; stored: StoredObject }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return { status: 200, stored: await update() };
+    } catch (error) {
+      if (attempt > createAttempts || !isStatus(error, "NotFound")) throw error;
+    }
+    requireCreate(call);
+    try {
+      return { status: 201, stored: await create() };
+    } catch (error) {
+      if (!isStatus(error, "AlreadyExists")) throw error;
+    }
   }
 }
 
 /** Who creates by another verb may create (apiserver `withAuthorization`). @throws StatusError `Forbidden` */
-export function requireCreate({ served, user, target }: Call): void {
+function requireCreate({ served, user, target }: Call): void {
   const { group, resource, namespace, name } = target;
   const attributes = { kind: "resource", verb: "create", group, resource, subresource: "", namespace, name } as const;
   const { allowed, reason } = served.authorizer.authorize(user, attributes);
@@ -166,7 +172,7 @@ export function requireCreate({ served, user, target }: Call): void {
 }
 
 export async function patchOne(call: Call, subresource?: UpdateSubresource): Promise<ApiResponse> {
-  const { definition, info, request, served, target, warnings } = call;
+  const { definition, info, request, served, target } = call;
   if (!definition.verbs.has("patch") && subresource === undefined) throw methodNotAllowed();
   if (request.header("content-type")?.startsWith(applyMediaType)) return applyOne(call, subresource);
   refuseForce(info.query);
@@ -182,16 +188,13 @@ export async function patchOne(call: Call, subresource?: UpdateSubresource): Pro
   );
   const expected = expectedOf(definition, schema);
   const change = (live: KubernetesObject): KubernetesObject => {
-    const seen = new Set(warnings);
-    const next = decodePatched(applyPatch(live, patch, schema), patch, expected, validation, (text) => {
-      if (!seen.has(text)) warnings.push(text);
-    });
+    const next = decodePatched(applyPatch(live, patch, schema), patch, expected, validation, context.warn);
     if ((next.metadata.name ?? "") === "") throw nameMissing(target.name);
     if (next.metadata.name !== live.metadata.name) throw nameMismatch(next.metadata.name ?? "", live.metadata.name ?? "");
     if (next.metadata.namespace !== live.metadata.namespace) {
       throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
     }
-    dropRepeatedOwners(next.metadata, " after mutating admission happens", (text) => warnings.push(text));
+    dropRepeatedOwners(next.metadata, " after mutating admission happens", context.warn);
     checkVersion(definition, next, live);
     return next;
   };

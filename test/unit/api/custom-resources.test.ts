@@ -194,6 +194,22 @@ describe("a custom resource", () => {
 });
 
 describe("a definition", () => {
+  it("may have a field called `object`, which is written like any other", async () => {
+    const schema = {
+      openAPIV3Schema: { type: "object", properties: { object: { type: "object", properties: { colour: { type: "string" } } } } },
+    };
+    await define(definition([version("v1", { schema })]));
+    const given = { apiVersion: "example.com/v1", kind: "Boat", metadata: { name: "one" }, object: { colour: "red" } };
+    await harness.call("POST", boats, given);
+    const replaced = await harness.call("PUT", `${boats}/one`, {
+      ...(await harness.call("GET", `${boats}/one`)).body,
+      object: { colour: "blue" },
+    });
+    expect([replaced.status, replaced.body.object]).toEqual([200, { colour: "blue" }]);
+    const patched = await harness.call("PATCH", `${boats}/one`, { object: { colour: "green" } }, merge);
+    expect([patched.status, patched.body.object]).toEqual([200, { colour: "green" }]);
+  });
+
   it("whose names are taken is not served until they are free", async () => {
     await define(definition());
     const other = definition([version("v1")], { names: { plural: "ships", kind: "Boat" } });
