@@ -1,8 +1,8 @@
 import { cloneJson } from "../kubernetes/clone.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
-import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { type ResourceDefinition, storedAs } from "../kubernetes/resources.ts";
 import type { StoredObject } from "../store/store.ts";
-import { LazyObject } from "../store/stored-entry.ts";
+import { LazyObject, serialize } from "../store/stored-entry.ts";
 import type { AdmissionContext } from "./admission/attributes.ts";
 import { admitRequest } from "./admission.ts";
 import { timestamp } from "./api-cluster.ts";
@@ -32,7 +32,7 @@ export async function deleteObject(
   options: DeleteOptions,
   context: AdmissionContext,
 ): Promise<Deletion> {
-  const definition = served.custom ? served : (storageResource(served) ?? served);
+  const definition = storedAs(served);
   for (let attempt = 0; ; attempt++) {
     const live = await registry.latest(keyOf(definition, namespace, name));
     if (!live) throw notFound(served.group, served.resource, name);
@@ -41,9 +41,8 @@ export async function deleteObject(
     const shown = needsWebhook(definition) ? await showFresh(registry.cluster, definition, live) : live;
     await admitRequest(registry.cluster, { ...attributes, operation: "DELETE", oldObject: shown.object });
     const next = marked(definition, live.object, options, registry.cluster.clock.now());
-    const object = new LazyObject(live.key, live.revision, Buffer.from(JSON.stringify(next)), next);
     const gone = isFree(next);
-    if (context.dryRun) return { object, gone };
+    if (context.dryRun) return { object: new LazyObject(live.key, live.revision, serialize(next), next), gone };
     if (!gone && sameDeletion(next, live.object) && (await registry.lasts(live))) return { object: live, gone };
     const entry = gone ? await registry.remove(definition, live, next) : await registry.replace(definition, live, next);
     if (entry) return { object: entry, gone };

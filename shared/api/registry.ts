@@ -5,7 +5,7 @@ import { convert } from "../kubernetes/conversion.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import { generateName } from "../kubernetes/random-suffix.ts";
-import { type ResourceDefinition, storageResource } from "../kubernetes/resources.ts";
+import { type ResourceDefinition, storedAs } from "../kubernetes/resources.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
@@ -14,7 +14,7 @@ import { same } from "../kubernetes/schema/validation/object-meta.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
-import { LazyObject } from "../store/stored-entry.ts";
+import { LazyObject, serialize } from "../store/stored-entry.ts";
 import type { AdmissionAttributes } from "./admission/attributes.ts";
 import { QuotaGate } from "./admission/quota-gate.ts";
 import { mutateAdmitted, validateAdmitted } from "./admission.ts";
@@ -92,7 +92,7 @@ export class Registry {
 
   /** `object` is decoded and taken over. @throws StatusError `AlreadyExists`, `Invalid`, `Forbidden`, `NotFound` (namespace) */
   async create(served: ResourceDefinition, namespace: string, object: KubernetesObject, context: WriteContext): Promise<StoredObject> {
-    const definition = workedOn(served);
+    const definition = storedAs(served);
     const body: Body = toStorage(served, definition, object);
     const strategy = strategyOf(definition);
     const schema = this.schemaOf(definition);
@@ -155,7 +155,7 @@ export class Registry {
     context: WriteContext,
     options: UpdateOptions = {},
   ): Promise<StoredObject> {
-    const definition = workedOn(served);
+    const definition = storedAs(served);
     const key = keyOf(definition, namespace, name);
     for (let attempt = 0; ; attempt++) {
       const live = await this.latest(key);
@@ -179,7 +179,7 @@ export class Registry {
           : await companionsOfUpdate(this.cluster, definition, next, live.object);
       if (context.dryRun) {
         await this.#quotas.check(this.cluster, attributes);
-        return new LazyObject(key, live.revision, Buffer.from(JSON.stringify(kept)), kept);
+        return new LazyObject(key, live.revision, serialize(kept), kept);
       }
       try {
         const [entry] = await this.#commitCharged(operation, companions, attributes);
@@ -361,7 +361,7 @@ export class Registry {
   async #dryCreate(key: ObjectKey, object: KubernetesObject): Promise<StoredObject> {
     const live = await this.latest(key);
     if (live) throw alreadyExists(key.group, key.resource, key.name, isDeleting(live));
-    return new LazyObject(key, 0, Buffer.from(JSON.stringify(object)), object);
+    return new LazyObject(key, 0, serialize(object), object);
   }
 }
 
@@ -379,9 +379,6 @@ const isStoredInAnother = ({ custom }: ResourceDefinition, { object }: StoredObj
   custom !== undefined && object.apiVersion !== custom.storedApiVersion;
 
 export const hasStatus = (definition: ResourceDefinition): boolean => definition.subresources.some(({ name }) => name === "status");
-
-/** Built-in kinds are worked on in their storage version; the versions of a custom resource have schemas of their own, and are worked on in the one that was asked. */
-const workedOn = (served: ResourceDefinition): ResourceDefinition => (served.custom ? served : (storageResource(served) ?? served));
 
 /** Written through one served version, kept in another. */
 function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: KubernetesObject): KubernetesObject {

@@ -142,3 +142,9 @@ export function storageResource(resource: GroupResource): ResourceDefinition | u
   const elsewhere = storedElsewhere.get(collection);
   return resourceIndex().byCollection.get(elsewhere ? collectionOf(elsewhere) : collection);
 }
+
+/**
+ * The definition by which objects that are asked for as `served` are worked on and found. The versions of a custom resource have schemas of
+ * their own, so each of them is worked on as itself.
+ */
+export const storedAs = (served: ResourceDefinition): ResourceDefinition => (served.custom ? served : (storageResource(served) ?? served));

@@ -1,4 +1,4 @@
-import { storageResource } from "../../kubernetes/resources.ts";
+import { storedAs } from "../../kubernetes/resources.ts";
 import type { StoredObject } from "../../store/store.ts";
 import { type Call, encoderOf } from "../cluster-api.ts";
 import { needsWebhook, showFresh } from "../conversion/converted-objects.ts";
@@ -31,7 +31,7 @@ export async function findLive({ served: { cluster }, definition, info, target }
   const wanted = parseResourceVersion(resourceVersion);
   if (resourceVersion === "") await catchUp(cluster);
   else if (wanted > 0) await reach(cluster, wanted);
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   const found = cluster.mirror.get(stored, keyOf(stored, target.namespace, "").namespace, target.name);
   if (!found) throw notFound(definition.group, definition.resource, target.name);
   return needsWebhook(definition) ? showFresh(cluster, definition, found) : found;
@@ -42,7 +42,7 @@ export async function readCollection(call: Call): Promise<ApiResponse> {
   if (!definition.verbs.has("list")) throw methodNotAllowed();
   const negotiated = negotiate(call, "collection");
   const selection = parseSelection(definition, info.query);
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   const namespace = definition.namespaced ? target.namespace : "";
   const result = await listObjects(served.cluster, stored, namespace, selection, parseListOptions(info.query));
   return respond(200, encoderFor(call, negotiated).list(result), negotiated);
@@ -54,7 +54,7 @@ export async function watchCollection(call: Call): Promise<ApiResponse> {
   const negotiated = negotiate(call, "stream");
   const selection = parseSelection(definition, info.query);
   const named = target.name === "" ? selection : { ...selection, all: false, name: target.name };
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   const namespace = definition.namespaced ? target.namespace : "";
   const options = parseWatchOptions(info.query, served.cluster.random);
   const body = await watchObjects(served.cluster, stored, namespace, named, options, encoderFor(call, negotiated));

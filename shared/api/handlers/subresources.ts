@@ -1,5 +1,5 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
+import { type ResourceDefinition, storedAs } from "../../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../../kubernetes/scale.ts";
 import { together } from "../../kubernetes/schema/invalid.ts";
 import { kindSchema } from "../../kubernetes/schema/kind-schema.ts";
@@ -65,7 +65,7 @@ const scaleKind = { kind: "Scale", apiVersion: "autoscaling/v1" } as const;
 async function handleScale(call: Call): Promise<ApiResponse> {
   const { definition, served, request, target } = call;
   const negotiated = negotiate(call);
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   if (request.method === "GET" || request.method === "HEAD")
     return respondWith(200, scaleOf(stored, (await findLive(call)).object), negotiated);
   if (request.method !== "PUT" && request.method !== "PATCH") throw methodNotAllowed();

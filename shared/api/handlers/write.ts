@@ -3,7 +3,7 @@ import { forbidden } from "../../auth/forbidden.ts";
 import { cloneJson } from "../../kubernetes/clone.ts";
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { type ResourceDefinition, storageResource } from "../../kubernetes/resources.ts";
+import { type ResourceDefinition, storedAs } from "../../kubernetes/resources.ts";
 import { isStatus, StatusError, UnexplainedError } from "../../kubernetes/status-error.ts";
 import type { ObjectMeta, OwnerReference } from "../../kubernetes/types.ts";
 import type { StoredObject } from "../../store/store.ts";
@@ -128,7 +128,7 @@ export async function updateOne(call: Call, subresource?: UpdateSubresource): Pr
   const context = writeContext(call, "UpdateOptions");
   const object = await readBody(call, "UpdateOptions");
   const { resourceVersion = "", uid = "" } = object.metadata;
-  const creates = subresource === undefined && strategyOf(storageResource(definition) ?? definition).createOnUpdate;
+  const creates = subresource === undefined && strategyOf(storedAs(definition)).createOnUpdate;
   const options = {
     subresource,
     replaces: subresource === undefined || subresource === "status",
@@ -228,7 +228,7 @@ export async function deleteOne(call: Call): Promise<ApiResponse> {
     options,
     deletionContext(call, dryRun),
   );
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   if (!gone || strategyOf(stored).returnsDeleted) return answer(call, negotiated, 200, object);
   const { uid } = object.object.metadata;
   const details = {
@@ -246,7 +246,7 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
   const selection = parseSelection(definition, info.query);
   const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
   warnOfOrphans(call, options);
-  const stored = definition.custom ? definition : (storageResource(definition) ?? definition);
+  const stored = storedAs(definition);
   const result = await listObjects(
     served.cluster,
     stored,

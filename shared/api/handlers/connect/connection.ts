@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
-import { storageResource } from "../../../kubernetes/resources.ts";
+import { storedAs } from "../../../kubernetes/resources.ts";
 import { StatusError, UnexplainedError } from "../../../kubernetes/status-error.ts";
 import { admitConnection } from "../../admission.ts";
 import type { Call } from "../../cluster-api.ts";
@@ -15,7 +15,7 @@ export async function admitOptions(call: Call, options: Readonly<Record<string, 
   await admitConnection(served.cluster, {
     operation: "CONNECT",
     served: definition,
-    definition: storageResource(definition) ?? definition,
+    definition: storedAs(definition),
     subresource: target.subresource,
     namespace: target.namespace,
     name: target.name,
