@@ -1,3 +1,5 @@
+import { createHeap } from "./heap.ts";
+
 /** First and longest wait after a failure: client-go's `DefaultControllerRateLimiter`, 5 ms doubling to 1,000 s. */
 const backOff = { firstMs: 5, longestMs: 1_000_000 } as const;
 
@@ -41,7 +43,7 @@ export function createWorkQueue(): WorkQueue {
   /** Added while out. */
   const dirty = new Set<string>();
   const due = new Map<string, number>();
-  const heap: Appointment[] = [];
+  const heap = createHeap<Appointment>((a, b) => a.dueMs < b.dueMs);
   const failures = new Map<string, number>();
   /** When each key that is done has rested; entries of the past are dropped now and then. */
   const rests = new Map<string, number>();
@@ -51,12 +53,12 @@ export function createWorkQueue(): WorkQueue {
   const isStale = (appointment: Appointment | undefined): boolean =>
     appointment !== undefined && due.get(appointment.key) !== appointment.dueMs;
   const first = (): Appointment | undefined => {
-    while (isStale(heap[0])) pop(heap);
-    return heap[0];
+    while (isStale(heap.first())) heap.pop();
+    return heap.first();
   };
   const promote = (nowMs: number): void => {
     for (let next = first(); next !== undefined && next.dueMs <= nowMs; next = first()) {
-      pop(heap);
+      heap.pop();
       due.delete(next.key);
       rests.delete(next.key);
       postponed.delete(next.key);
@@ -66,11 +68,11 @@ export function createWorkQueue(): WorkQueue {
   const appoint = (key: string, dueMs: number): void => {
     if (due.get(key) === dueMs) return;
     due.set(key, dueMs);
-    push(heap, { key, dueMs });
+    heap.push({ key, dueMs });
     // Replaced appointments stay in the heap until they come up: drop them before they outnumber the valid ones.
-    if (heap.length > 2 * due.size + 64) {
-      heap.length = 0;
-      for (const [key, dueMs] of due) push(heap, { key, dueMs });
+    if (heap.size > 2 * due.size + 64) {
+      heap.clear();
+      for (const [key, dueMs] of due) heap.push({ key, dueMs });
     }
   };
   const add = (key: string): void => {
@@ -127,34 +129,4 @@ export function createWorkQueue(): WorkQueue {
     },
     nextDue: () => first()?.dueMs,
   };
-}
-
-function push(heap: Appointment[], item: Appointment): void {
-  let at = heap.length;
-  heap.push(item);
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = heap[parent];
-    if (above === undefined || above.dueMs <= item.dueMs) break;
-    heap[at] = above;
-    at = parent;
-  }
-  heap[at] = item;
-}
-
-function pop(heap: Appointment[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let at = 0;
-  for (;;) {
-    let child = 2 * at + 1;
-    const [left, right] = [heap[child], heap[child + 1]];
-    if (left === undefined) break;
-    if (right !== undefined && right.dueMs < left.dueMs) child++;
-    const smaller = heap[child];
-    if (smaller === undefined || smaller.dueMs >= last.dueMs) break;
-    heap[at] = smaller;
-    at = child;
-  }
-  heap[at] = last;
 }

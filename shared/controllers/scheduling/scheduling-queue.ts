@@ -1,5 +1,6 @@
 import type { FilterPlugin } from "../../scheduler/failure.ts";
 import type { PendingPod } from "../../scheduler/pod-info.ts";
+import { createHeap } from "../heap.ts";
 
 /** Waits after the first and every further failed attempt (`podInitialBackoffSeconds`, `podMaxBackoffSeconds`). */
 export const podBackOff = { firstMs: 1_000, longestMs: 10_000 } as const;
@@ -197,47 +198,4 @@ function isBefore(a: Entry, b: Entry): boolean {
   if (a.pod.priority !== b.pod.priority) return a.pod.priority > b.pod.priority;
   if (a.sinceMs !== b.sinceMs) return a.sinceMs < b.sinceMs;
   return a.createdMs === b.createdMs ? a.sequence < b.sequence : a.createdMs < b.createdMs;
-}
-
-interface Heap<T> {
-  push(item: T): void;
-  pop(): T | undefined;
-  first(): T | undefined;
-}
-
-function createHeap<T>(isFirst: (a: T, b: T) => boolean): Heap<T> {
-  const items: T[] = [];
-  return {
-    push(item) {
-      let at = items.length;
-      items.push(item);
-      while (at > 0) {
-        const parent = (at - 1) >> 1;
-        const above = items[parent];
-        if (above === undefined || !isFirst(item, above)) break;
-        items[at] = above;
-        at = parent;
-      }
-      items[at] = item;
-    },
-    pop() {
-      const top = items[0];
-      const last = items.pop();
-      if (last === undefined || items.length === 0) return top;
-      let at = 0;
-      for (;;) {
-        let child = 2 * at + 1;
-        const [left, right] = [items[child], items[child + 1]];
-        if (left === undefined) break;
-        if (right !== undefined && isFirst(right, left)) child++;
-        const smaller = items[child];
-        if (smaller === undefined || !isFirst(smaller, last)) break;
-        items[at] = smaller;
-        at = child;
-      }
-      items[at] = last;
-      return top;
-    },
-    first: () => items[0],
-  };
 }
