@@ -3,11 +3,12 @@ import type { ResourceDefinition } from "../kubernetes/resources.ts";
 import { forbidden, notSupported } from "../kubernetes/schema/field-error.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import { type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
+import { lowerBound } from "../store/lower-bound.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 import { needsWebhook } from "./conversion/converted-objects.ts";
 import { ExpiredListError } from "./response.ts";
-import type { Selection } from "./selection.ts";
+import { namespaceOf, type Selection } from "./selection.ts";
 
 export interface ListResult {
   readonly items: readonly StoredObject[];
@@ -117,7 +118,7 @@ export async function listObjects(
   if (token || exact !== undefined || wanted > 0) await reach(cluster, exact ?? wanted);
   if (options.resourceVersion === "" && exact === undefined) await catchUp(cluster);
 
-  const within = namespace === "" ? selection.namespace : namespace;
+  const within = namespaceOf(definition, namespace, selection);
   const resource = { group: definition.group, resource: definition.resource };
   const revision = exact ?? mirror.revision;
   const begunAtMs = token?.begunAtMs ?? clock.now();
@@ -139,9 +140,7 @@ export async function listObjects(
 function page(candidates: readonly StoredObject[], selection: Selection, from: ContinueToken, limit: number): ListResult {
   const { start, revision } = from;
   const items: StoredObject[] = [];
-  let at = start === "" ? 0 : candidates.findIndex((stored) => sortKey(stored) >= start);
-  if (at < 0) at = candidates.length;
-  for (; at < candidates.length; at++) {
+  for (let at = lowerBound(candidates, (stored) => sortKey(stored) < start); at < candidates.length; at++) {
     const stored = candidates[at];
     if (!stored) continue;
     // Whether what follows is selected too, the next page finds out.

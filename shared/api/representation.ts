@@ -158,7 +158,7 @@ class DerivedEncoder implements Encoder {
 
   list(result: ListResult): readonly Buffer[] {
     checkAsked(this.#form, this.#definition, true);
-    const objects = result.items.map((stored) => this.#reader.object(stored));
+    const { items } = result;
     const value =
       this.#form.kind === "metadata"
         ? {
@@ -166,9 +166,13 @@ class DerivedEncoder implements Encoder {
             apiVersion: `meta.k8s.io/${this.#form.version}`,
             metadata: listMeta(result),
             // Go's nil.
-            items: objects.length === 0 ? null : objects.map((object) => this.#metadata(object)),
+            items: items.length === 0 ? null : items.map(({ object }) => this.#metadata(object)),
           }
-        : this.#table(objects, listMeta(result), true);
+        : this.#table(
+            items.map((stored) => this.#reader.object(stored)),
+            listMeta(result),
+            true,
+          );
     return [Buffer.from(`${JSON.stringify(value)}\n`)];
   }
 

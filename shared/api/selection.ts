@@ -17,6 +17,12 @@ export interface Selection {
   readonly nodeName: string | undefined;
 }
 
+/** Where all lie that can match among those that a path names: in this namespace ("" for what has none); `undefined`: anywhere. */
+export function namespaceOf({ namespaced }: ResourceDefinition, asked: string, { namespace }: Selection): string | undefined {
+  if (!namespaced) return "";
+  return asked === "" ? namespace : asked;
+}
+
 const everything: Selection = { all: true, matches: () => true, name: undefined, namespace: undefined, nodeName: undefined };
 
 /** @throws StatusError `BadRequest` for a selector that does not parse or a field that the resource cannot be selected by. */

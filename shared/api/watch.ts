@@ -11,7 +11,7 @@ import type { Encoder } from "./encoder.ts";
 import { catchUp, checkWatchOptions, parseInt64, parseResourceVersion, reach } from "./list.ts";
 import { isTrue } from "./request-info.ts";
 import { type Sink, type StreamBody, statusBody } from "./response.ts";
-import type { Selection } from "./selection.ts";
+import { namespaceOf, type Selection } from "./selection.ts";
 
 export interface WatchOptions {
   readonly resourceVersion: string;
@@ -56,7 +56,7 @@ export async function watchObjects(
   const wanted = parseResourceVersion(options.resourceVersion);
   if (wanted > 0) await reach(cluster, wanted);
   else if (options.resourceVersion === "") await catchUp(cluster);
-  const within = namespace === "" ? selection.namespace : namespace;
+  const within = namespaceOf(definition, namespace, selection);
   const watch = { cluster, definition, within, selection, options, encoder };
   const fromState = options.sendInitialEvents ?? wanted === 0;
   if (fromState) return { start: (sink) => run(watch, sink, { kind: "state" }) };

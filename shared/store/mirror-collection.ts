@@ -1,4 +1,5 @@
 import type { GroupResource } from "../kubernetes/object.ts";
+import { lowerBound } from "./lower-bound.ts";
 import type { LogEntry, StoredObject } from "./store.ts";
 import { LazyEntry, LazyObject } from "./stored-entry.ts";
 import type { Change } from "./view.ts";
@@ -34,15 +35,7 @@ class Bucket {
 }
 
 /** Index of the first element whose name is not below `name`. */
-function position(sorted: readonly StoredObject[], name: string): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle]?.key.name ?? "") < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const position = (sorted: readonly StoredObject[], name: string): number => lowerBound(sorted, ({ key }) => key.name < name);
 
 /** One resource of a mirror: its objects, what changed lately, and who listens. */
 export class Collection {
@@ -94,13 +87,8 @@ export class Collection {
   }
 
   changesAfter(revision: number): readonly Change[] {
-    let [low, high] = [0, this.#history.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#history[middle]?.revision ?? 0) <= revision) low = middle + 1;
-      else high = middle;
-    }
-    return low === 0 ? this.#history : this.#history.slice(low);
+    const first = lowerBound(this.#history, (change) => change.revision <= revision);
+    return first === 0 ? this.#history : this.#history.slice(first);
   }
 
   load(stored: StoredObject): void {
@@ -121,8 +109,8 @@ export class Collection {
   }
 
   forget(through: number): void {
-    const first = this.#history.findIndex((change) => change.revision > through);
-    if (first !== 0) this.#history = first < 0 ? [] : this.#history.slice(first);
+    const first = lowerBound(this.#history, (change) => change.revision <= through);
+    if (first !== 0) this.#history = this.#history.slice(first);
   }
 
   subscribe(topic: string, listener: Listener): () => void {

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { listObjects, parseListOptions } from "../../../shared/api/list.ts";
 import { ExpiredListError } from "../../../shared/api/response.ts";
 import { parseSelection } from "../../../shared/api/selection.ts";
 import { findResource } from "../../../shared/kubernetes/resources.ts";
+import { topics } from "../../../shared/store/mirror.ts";
 import { createHarness, type Harness } from "./harness.ts";
 
 let api: Harness;
@@ -192,6 +193,42 @@ describe("lists in pages", () => {
     const refusal = await read(`continue=${second.continueToken}`).catch((error: unknown) => error);
     if (!(refusal instanceof ExpiredListError)) throw refusal;
     expect(await read(`continue=${refusal.continueToken}`)).toMatchObject({ items: [{ key: { name: "q3" } }] });
+  });
+});
+
+describe("one object without a namespace, chosen by its name", () => {
+  const nodes = findResource("", "v1", "nodes");
+  const byName = "metadata.name=chosen";
+
+  it("is looked up, not searched for", async () => {
+    if (!nodes) throw new Error("no such resource");
+    for (const name of ["chosen", "other"]) await api.call("POST", "/api/v1/nodes", { metadata: { name } });
+    const selection = parseSelection(nodes, new URLSearchParams({ fieldSelector: byName }));
+    const seen: string[] = [];
+    const matches: typeof selection.matches = (stored) => seen.push(stored.key.name) > 0 && selection.matches(stored);
+    const { items } = await listObjects(api.cluster, nodes, "", { ...selection, matches }, parseListOptions(new URLSearchParams()));
+    expect([items.map(({ key }) => key.name), seen]).toEqual([["chosen"], ["chosen"]]);
+  });
+
+  it("is watched without hearing of the others", async () => {
+    const subscribe = vi.spyOn(api.cluster.mirror, "subscribe");
+    const { lines, stop } = await api.watch(`/api/v1/nodes?watch=true&fieldSelector=${byName}`);
+    expect(subscribe.mock.calls.map(([, topic]) => topic)).toEqual([topics.object("", "chosen")]);
+    subscribe.mockRestore();
+    for (const name of ["other", "chosen"])
+      await api.call(
+        "PATCH",
+        `/api/v1/nodes/${name}`,
+        { metadata: { labels: { a: "b" } } },
+        { "content-type": "application/merge-patch+json" },
+      );
+    await vi.waitFor(() =>
+      expect(lines.map(({ type, object }) => [type, (object.metadata as { name: string }).name])).toEqual([
+        ["ADDED", "chosen"],
+        ["MODIFIED", "chosen"],
+      ]),
+    );
+    stop();
   });
 });
 
