@@ -1,3 +1,4 @@
+import { sleep } from "../shared/clock.ts";
 import type { Turning } from "./turning.ts";
 
 const againMs = 1000;
@@ -15,7 +16,7 @@ export async function finishPlatformWork({ services, dependencies }: Turning, un
     for (;;) {
       const pending = (await services.reaper.round()) + (await services.drainer.round());
       if (pending === 0 || clock.now() + againMs >= endMs) return;
-      await new Promise<void>((resolve) => void clock.after(againMs, resolve));
+      await sleep(clock, againMs);
     }
   } catch (error) {
     log.error("platform work left to the schedule", error);

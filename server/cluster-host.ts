@@ -54,6 +54,11 @@ export class ClusterHost implements RuntimeDirectory<HostedCluster> {
     return this.#clusters.onEvict(listener);
   }
 
+  /** Watches end, each with a bookmark. */
+  endWatches(): void {
+    this.#clusters.endWatches();
+  }
+
   async close(): Promise<void> {
     this.#cancelSweep();
     await this.#clusters.close();

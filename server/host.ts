@@ -6,9 +6,7 @@ import { createAgentApi, tunnelId } from "../shared/api/agent/agent-api.ts";
 import { createNodeTunnels } from "../shared/api/agent/node-tunnels.ts";
 import { createStreamBroker } from "../shared/api/agent/stream-broker.ts";
 import { Documents, version } from "../shared/api/non-resource.ts";
-import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
-import { apiKeyScopes } from "../shared/auth/api-key.ts";
-import { authorityPublicKey } from "../shared/auth/certificate-signing.ts";
+import { createClusterSurface } from "../shared/api/surface.ts";
 import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { createAddressGuard } from "../shared/host/address-guard.ts";
@@ -19,19 +17,17 @@ import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
 import { createPodStreams } from "../shared/host/pod-streams.ts";
-import type { Secret } from "../shared/kubernetes/types.ts";
-import { refOf } from "../shared/platform/clusters.ts";
-import { renderKubeconfig } from "../shared/platform/kubeconfig.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
-import { isPlatformError } from "../shared/platform/problem.ts";
 import { objectPath } from "../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
-import { objectOf } from "../shared/store/view.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
+import { createClusterDirectory } from "./cluster-directory.ts";
 import { ClusterHost } from "./cluster-host.ts";
-import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { refused, refusedByApi, trackConnections } from "./connections.ts";
+import { openDataDirectory } from "./data-directory.ts";
+import { firstStart } from "./first-start.ts";
 import { createHttpServer } from "./http.ts";
 import { listen, servedAddresses, urlHost } from "./listening.ts";
 import { createLocalAgents } from "./local-agents.ts";
@@ -48,12 +44,10 @@ export interface Host {
   close(): Promise<void>;
 }
 
-const localTenant = "local";
-const localCluster = "default";
 /** Short beside the start of a container, long beside a request. */
 const graceMs = 50;
-/** Ten years: the kubeconfig on disk works after any restart. */
-const adminTokenSeconds = 10 * 365 * 24 * 3600;
+/** What is under way when the process ends gets so long: somebody waits at the terminal. */
+const endingMs = 5000;
 
 /** The whole of Coracle in one process over LMDB: platform, cluster and agent APIs on one HTTPS port, the loops, and local agents. */
 export async function startHost(settings: Settings, clock: Clock, log: Log): Promise<Host> {
@@ -65,6 +59,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     now: () => clock.now(),
   });
   let url = "";
+  let ending = false;
   const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
   const broker = createStreamBroker({ clock, newId: randomUUID });
   const tunnels = createNodeTunnels({ broker, clock });
@@ -144,35 +139,23 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     log,
     newId: randomUUID,
   });
-  const directory: ClusterDirectory = {
-    open: (ref) => host.open(ref),
-    async findSecret(clusterId, key) {
-      const record = await platform.clusters.find(clusterId);
-      if (!record || record.value.state === "deleting") return undefined;
-      const cluster = refOf(record.value);
-      const [stored] = await store.latest(cluster, [key]);
-      return stored && { cluster, secret: objectOf<Secret>(stored) };
-    },
-    async findAuthority(clusterId) {
-      const record = await platform.clusters.find(clusterId);
-      if (!record || record.value.state === "deleting") return undefined;
-      const cluster = refOf(record.value);
-      return { cluster, publicKey: authorityPublicKey(data.caKeyPem, cluster.cluster) };
-    },
-  };
+  const clusterApi = createClusterSurface({
+    directory: createClusterDirectory({ host, store, clusters: () => platform.clusters, caKeyPem: data.caKeyPem }),
+    ...{ tokens, clock, log, requestId: randomUUID, meter: platform.meter },
+  });
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);
   const server = createHttpServer({
     key: data.serverKeyPem,
     cert: data.serverCertificatePem,
-    clusterApi: createClusterSurface({ directory, tokens, clock, log, requestId: randomUUID, meter: platform.meter }),
-    fetch: (request) => surfaceOf(request.url).fetch(request),
+    clusterApi: (request) => (ending ? Promise.resolve(refusedByApi(request)) : clusterApi(request)),
+    fetch: (request) => (ending ? refused() : surfaceOf(request.url).fetch(request)),
     tunnel: { isTunnelPath: (path) => tunnelId(path) !== undefined, accept: agentApi.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
+  const connections = trackConnections(server, { clock, log });
   try {
     url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
-    await ensureDefaults(platform, settings);
-    await writeCredentials(data, platform, url, await adminToken(data, tokens));
+    await firstStart({ data, platform, tokens, url, settings });
   } catch (error) {
     server.close();
     await store.close();
@@ -190,11 +173,13 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     },
     async close() {
       await agents.close();
+      ending = true;
+      host.endWatches();
+      const ended = connections.end(endingMs);
       agentApi.close();
       tunnels.close();
       await platform.stop();
-      server.close();
-      server.closeAllConnections();
+      await ended;
       await host.close();
       webhooks.close();
       await platform.heartbeats.flush().catch(() => {});
@@ -217,47 +202,4 @@ const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({
 function machineAddress(): string | undefined {
   const addresses = Object.values(networkInterfaces()).flat();
   return addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
-}
-
-/** The tenant and the cluster that every embedded host has. */
-async function ensureDefaults({ tenants, clusters }: Platform, settings: Settings): Promise<void> {
-  try {
-    await tenants.get(localTenant);
-  } catch (error) {
-    if (!isPlatformError(error, "not-found")) throw error;
-    await tenants.create({ id: localTenant, name: localTenant });
-    await clusters.create(localTenant, {
-      id: localCluster,
-      name: localCluster,
-      labels: {},
-      nodes: settings.nodes,
-      runtime: settings.runtime,
-    });
-  }
-}
-
-/** Kept in a file of its own, so that every start writes the same kubeconfig. */
-async function adminToken(data: DataDirectory, tokens: ReturnType<typeof createTokenIssuer>): Promise<string> {
-  const known = data.readPrivate("admin.token")?.trim();
-  if (known !== undefined && (await tokens.verifyToken(known))) return known;
-  const cluster = { tenant: localTenant, cluster: localCluster };
-  const { token } = await tokens.issueClusterToken({
-    cluster,
-    username: "kubernetes-admin",
-    groups: ["system:masters"],
-    expirationSeconds: adminTokenSeconds,
-  });
-  data.writePrivate("admin.token", `${token}\n`);
-  return token;
-}
-
-async function writeCredentials(data: DataDirectory, platform: Platform, url: string, token: string): Promise<void> {
-  const server = `${url}/clusters/${localCluster}`;
-  data.writePrivate("kubeconfig", renderKubeconfig({ name: localCluster, server, caPem: data.caPem, user: { kind: "token", token } }));
-  const known = JSON.parse(data.readPrivate("admin.json") ?? "{}") as { apiKey?: string };
-  const record = known.apiKey === undefined ? undefined : await platform.keys.authenticate(known.apiKey);
-  // A key that an earlier version made lacks the scopes that are new.
-  const valid = apiKeyScopes.every((scope) => record?.scopes.includes(scope));
-  const apiKey = valid ? known.apiKey : (await platform.keys.create(localTenant, { name: "embedded-host", scopes: apiKeyScopes })).key;
-  data.writePrivate("admin.json", `${JSON.stringify({ url, apiKey, ca: data.caPem }, undefined, 2)}\n`);
 }

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunningAgent, RunningFleet } from "../agent/main.ts";
 import { readIdentities, writeIdentities } from "../agent/node-identity.ts";
-import type { Clock } from "../shared/clock.ts";
+import { type Clock, sleep } from "../shared/clock.ts";
 import { forEachBounded } from "../shared/controllers/bounded.ts";
 import type { JoinTokens } from "../shared/platform/join-tokens.ts";
 import type { NodeRegistry } from "../shared/platform/nodes.ts";
@@ -106,7 +106,7 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
     if (fleet?.size === pool.size) return;
     await fleet?.running.stop();
     fleet = undefined;
-    if (pool.size === 0) return;
+    if (pool.size === 0 || options.closing()) return;
     const { startHollowFleet } = await import("../agent/main.ts");
     const joinToken = await tokenFor(pool, pool.size);
     const running = await startHollowFleet({ ...base(), joinToken, count: pool.size, namePrefix: prefix, stateDirectory: folder });
@@ -136,8 +136,10 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
     const deadline = clock.now() + drainWaitMs;
     await each(machines, async ({ index, name, hollow }) => {
       const runs = hollow ? index < (fleet?.size ?? 0) : agents.has(index);
-      while (runs && clock.now() < deadline && !(await isDrained(pool, name))) await pause(clock, drainPollMs);
+      while (runs && !options.closing() && clock.now() < deadline && !(await isDrained(pool, name))) await sleep(clock, drainPollMs);
     });
+    // The next run of the host goes on with it.
+    if (options.closing()) return;
     await each(machines, async ({ index, name, hollow }) => {
       if (!hollow) await clear(index, name);
       await nodes.remove(pool.tenant, pool.id, name);
@@ -183,5 +185,3 @@ async function each(machines: readonly Machine[], run: (machine: Machine) => Pro
   });
   if (failure !== undefined) throw failure;
 }
-
-const pause = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve));

@@ -14,3 +14,5 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+export const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));

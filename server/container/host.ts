@@ -10,20 +10,20 @@ import { createNodeTunnels } from "../../shared/api/agent/node-tunnels.ts";
 import { failure } from "../../shared/api/rendering.ts";
 import { noSuchResource } from "../../shared/api/response.ts";
 import { apiServerDnsNames, apiServerIps, issueServerCertificate } from "../../shared/auth/certificate-authority.ts";
+import { sleep } from "../../shared/clock.ts";
 import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
 import { createTunnelSession } from "../../shared/host/http2-tunnel.ts";
 import { createStreamsOfAll } from "../../shared/host/record-streams.ts";
-import { StatusError } from "../../shared/kubernetes/status-error.ts";
+import { repeatedly } from "../../shared/host/repeatedly.ts";
+import { refused, refusedByApi, trackConnections } from "../connections.ts";
 import { createHttpServer } from "../http.ts";
 import { listen, servedAddresses, urlHost } from "../listening.ts";
 import { createHeldSurface, podStreamsBy } from "./cluster-surface.ts";
-import { trackConnections } from "./connections.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
 import { joiningHeads } from "./joining-heads.ts";
 import { startLoops } from "./loops.ts";
 import { type OwnWrites, tellWrites } from "./own-writes.ts";
-import { repeatedly } from "./repeatedly.ts";
 import type { ContainerSettings, Surface } from "./settings.ts";
 import { sharingSnapshots } from "./shared-snapshots.ts";
 
@@ -98,11 +98,11 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     async clusterApi(request) {
       const answer = await health.answer(request);
       if (answer) return answer;
-      if (ending) return failure(new StatusError("ServiceUnavailable", "this server ends: ask again", { retryAfterSeconds: 1 }), request);
+      if (ending) return refusedByApi(request);
       return serves("cluster") ? clusterApi(request) : failure(noSuchResource(), request);
     },
     async fetch(request) {
-      if (ending) return new Response("503 Service Unavailable\n", { status: 503, headers: { "retry-after": "1" } });
+      if (ending) return refused();
       const isAgents = new URL(request.url).pathname.startsWith("/agent/");
       if (!serves(isAgents ? "agent" : "platform")) return new Response("404 Not Found\n", { status: 404 });
       return isAgents ? agents.app.fetch(request) : platform.serve(request, url);
@@ -110,25 +110,20 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     tunnel: { isTunnelPath: (path) => serves("agent") && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
-  const connections = trackConnections(server);
+  const connections = trackConnections(server, { clock, log });
   url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
   const stopSettling = repeatedly(dependencies, settleEveryMs, () => dependencies.settle());
 
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   return {
     url,
     caPem: installation.caPem,
     async close() {
       health.end();
-      await sleep(settings.drainSeconds * 1000);
+      await sleep(clock, settings.drainSeconds * 1000);
       ending = true;
-      const closed = connections.refuse();
       held.endWatches();
-      const stopIdling = repeatedly(dependencies, 50, async () => connections.endIdle());
-      await Promise.race([Promise.all([closed, loops?.stop()]), sleep(endingMs)]);
-      stopIdling();
+      await Promise.all([connections.end(endingMs), loops && Promise.race([loops.stop(), sleep(clock, endingMs)])]);
       stopSettling();
-      server.closeAllConnections();
       tunnels.close();
       await loops?.close();
       await held.close();

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { clusterPartitions } from "../store/cluster-records.ts";
 import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
+import { repeatedly } from "./repeatedly.ts";
 
 const marksShape = z.object({ marks: z.array(z.object({ atMs: z.number(), revision: z.number() })) });
 type Marks = z.infer<typeof marksShape>["marks"];
@@ -32,22 +33,11 @@ export async function advanceHistory(store: Store, ref: ClusterRef, clock: Clock
  * The notes are a record, so that restarts do not begin the hour anew. Returns what stops it.
  */
 export function keepHistory(store: Store, ref: ClusterRef, clock: Clock, log: Log): () => void {
-  let stopped = false;
-  let cancel = (): void => {};
-  const again = (): void => {
-    cancel = clock.after(markEveryMs, () => {
-      advanceHistory(store, ref, clock)
-        .catch((error: unknown) => {
-          if (!isStoreError(error, "NoSuchCluster")) log.error("history was not compacted", error);
-        })
-        .finally(() => {
-          if (!stopped) again();
-        });
-    });
-  };
-  again();
-  return () => {
-    stopped = true;
-    cancel();
-  };
+  return repeatedly({ clock, log }, markEveryMs, async () => {
+    try {
+      await advanceHistory(store, ref, clock);
+    } catch (error) {
+      if (!isStoreError(error, "NoSuchCluster")) throw error;
+    }
+  });
 }

@@ -1,5 +1,5 @@
 import type { PodLogRequest, PodStreams } from "../api/pod-streams.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { pods } from "../kubernetes/known-resources.ts";
 import type { Pod } from "../kubernetes/types.ts";
 import type { ClusterView } from "../store/view.ts";
@@ -9,7 +9,6 @@ import type { ClusterView } from "../store/view.ts";
  * ended. Lines carry their time on the way, so that none comes twice. `maxBytes`: what one answer of a node may be at the most.
  */
 export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView | undefined, clock: Clock, maxBytes: number): PodStreams {
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   return {
     ...streams,
     async log(request) {
@@ -30,7 +29,7 @@ export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView 
             if (bytes.length > 0) controller.enqueue(bytes);
             // Whatever it wrote was there when it had ended.
             if (stopped || left <= 0 || (wasOver && fresh === "")) return controller.close();
-            if (fresh === "") await sleep(pauseMs);
+            if (fresh === "") await sleep(clock, pauseMs);
             if (stopped) return;
             const { tailLines: _, sinceSeconds: __, ...rest } = once;
             const later = { ...rest, tailLines: undefined, sinceSeconds: undefined };

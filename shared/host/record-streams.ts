@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { NodeIdentity } from "../api/agent/ports.ts";
 import { type StreamRequest, streamRequest } from "../api/agent/protocol.ts";
 import type { PendingStreams, StreamBroker, StreamNode } from "../api/agent/stream-broker.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { StatusError, type StatusReason, statusCodes } from "../kubernetes/status-error.ts";
 import { deleteRecord, putRecord } from "../platform/records.ts";
 import type { RecordKey, Store } from "../store/store.ts";
@@ -42,7 +42,6 @@ export function createRecordStreams(options: RecordStreamsOptions): Pick<StreamB
     partition: partitionOf(node),
     sort: `chunk/${id}/${String(number).padStart(6, "0")}`,
   });
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   const stamp = (ms: number): string => String(ms).padStart(digits, "0");
   const expiryOf = (id: string): number => Number(id.slice(0, digits));
 
@@ -88,7 +87,7 @@ export function createRecordStreams(options: RecordStreamsOptions): Pick<StreamB
             await forget(node, id, next);
             throw new StatusError("Timeout", `node ${node.nodeName} did not answer within ${answerSeconds} seconds`);
           }
-          await sleep(waitMs);
+          await sleep(clock, waitMs);
           waitMs = Math.min(lookAgainMs.longest, waitMs * 1.5);
         }
       };

@@ -91,24 +91,33 @@ describe("clusters over the command line and HTTP", () => {
     });
   });
 
-  itWith([needs.sh, needs.linux], "have the machines that were asked for, whoever takes one away and whenever the server dies", async () => {
-    const { id, pool } = JSON.parse((await server.coracle("cluster create steady --nodes 2 --runtime process -o json")).stdout) as Cluster;
-    const machines = async () => (await server.platform.send(`/v1/pools/${pool}/nodes`)).json<Page<{ name: string; joinedAt: string }>>().items;
-    const namesAre = (...names: string[]) =>
-      untilTrue(`machines ${names}`, async () => (await machines()).map(({ name }) => name).join() === names.join(), { withinSeconds: 60 });
-    await namesAre("steady-0", "steady-1");
-    const former = (await machines()).find(({ name }) => name === "steady-1")?.joinedAt;
-    await server.coracle("node delete steady-1 --cluster steady");
-    await untilTrue("another machine", async () =>
-      (await machines()).some(({ name, joinedAt }) => name === "steady-1" && joinedAt !== former),
-    );
-    expect((await server.platform.send(`/v1/clusters/${id}`, { method: "PATCH", body: { nodes: 0 } })).status).toBe(200);
-    await server.kill("SIGKILL");
-    await server.restart();
-    await namesAre();
-    expect(await readdir(join(server.dataDirectory, "agents", pool))).toEqual(["prefix"]);
-    await server.coracle("cluster delete steady");
-  });
+  itWith(
+    [needs.sh, needs.linux],
+    "have the machines that were asked for, whoever takes one away and whenever the server dies",
+    async () => {
+      const { id, pool } = JSON.parse(
+        (await server.coracle("cluster create steady --nodes 2 --runtime process -o json")).stdout,
+      ) as Cluster;
+      const machines = async () =>
+        (await server.platform.send(`/v1/pools/${pool}/nodes`)).json<Page<{ name: string; joinedAt: string }>>().items;
+      const namesAre = (...names: string[]) =>
+        untilTrue(`machines ${names}`, async () => (await machines()).map(({ name }) => name).join() === names.join(), {
+          withinSeconds: 60,
+        });
+      await namesAre("steady-0", "steady-1");
+      const former = (await machines()).find(({ name }) => name === "steady-1")?.joinedAt;
+      await server.coracle("node delete steady-1 --cluster steady");
+      await untilTrue("another machine", async () =>
+        (await machines()).some(({ name, joinedAt }) => name === "steady-1" && joinedAt !== former),
+      );
+      expect((await server.platform.send(`/v1/clusters/${id}`, { method: "PATCH", body: { nodes: 0 } })).status).toBe(200);
+      await server.kill("SIGKILL");
+      await server.restart();
+      await namesAre();
+      expect(await readdir(join(server.dataDirectory, "agents", pool))).toEqual(["prefix"]);
+      await server.coracle("cluster delete steady");
+    },
+  );
 
   it("are made once for one Idempotency-Key, whatever becomes of the answer", async () => {
     const headers = { "idempotency-key": "again-and-again" };

@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import { type Clock, sleep } from "../../clock.ts";
 import { firstRevision } from "../cluster-base.ts";
 import { type LogEntry, StoreError } from "../store.ts";
 import { limits } from "./committer.ts";
@@ -6,7 +6,6 @@ import { certainFrom, type HeadRow, isYoungVoid } from "./head-item.ts";
 import { logPartition, logSort, partitionOfRevision, revisionsPerPartition } from "./keys.ts";
 import { isVoid, type LogSite, placeOf, revisionOf, spanOf, voidItem } from "./log-items.ts";
 import type { Payloads } from "./payload.ts";
-import { pause } from "./retrying-table.ts";
 import { type Item, isTableError, type Table } from "./table.ts";
 
 export interface LogTimings {
@@ -123,7 +122,7 @@ export class LogReader {
       oldestAtMs ??= page.oldestAtMs;
       at = page.through;
       if (!page.waiting || entries.length >= limit) return { ...page, entries, oldestAtMs };
-      if (!(await this.fill(head, at))) await pause(this.#clock, this.#timings.lookAgainMs);
+      if (!(await this.fill(head, at))) await sleep(this.#clock, this.#timings.lookAgainMs);
     }
   }
 

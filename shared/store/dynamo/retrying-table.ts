@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import { type Clock, sleep } from "../../clock.ts";
 import {
   type Item,
   type ItemKey,
@@ -83,10 +83,6 @@ export class RetryingTable implements Table {
 
   #pause(attempt: number): Promise<void> {
     const longest = Math.min(this.#policy.capMs, this.#policy.baseMs * 2 ** (attempt - 1));
-    return pause(this.#clock, this.#random() * longest);
+    return sleep(this.#clock, this.#random() * longest);
   }
-}
-
-export function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => void clock.after(delayMs, resolve));
 }

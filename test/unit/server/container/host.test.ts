@@ -1,27 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ConfigMap, Pod } from "../../../../shared/kubernetes/types.ts";
+import type { Pod } from "../../../../shared/kubernetes/types.ts";
 import { untilTrue } from "../../../e2e/eventually.ts";
-import type { HttpClient } from "../../../e2e/http.ts";
 import { createFunctionBed, drainStream } from "../../functions/function-bed.ts";
 import { machine } from "../../functions/machine.ts";
+import { configMap, configMaps, endsInOrder, watching, watchOfConfigMaps } from "../told-to-end.ts";
 import { answered, createCluster, createContainerBed, type Process } from "./container-bed.ts";
-
-const configMap = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
-const list = "/api/v1/namespaces/default/configmaps";
-const watch = `${list}?watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name!%3Dkube-root-ca.crt`;
-
-interface WatchEvent {
-  readonly type: string;
-  readonly object: ConfigMap;
-}
-
-function watching(client: HttpClient, path: string): { events: WatchEvent[]; ended: Promise<void> } {
-  const events: WatchEvent[] = [];
-  const read = async (): Promise<void> => {
-    for await (const line of client.lines(path)) events.push(JSON.parse(line));
-  };
-  return { events, ended: read() };
-}
 
 describe("several server processes over one table", () => {
   const servers = createContainerBed();
@@ -35,12 +18,13 @@ describe("several server processes over one table", () => {
   afterAll(() => servers.stop());
 
   it("show each other's writes, in one order", async () => {
-    const seen = watching(two.as(made.token), `${made.path}${watch}&resourceVersion=1`);
+    const seen = watching(two.as(made.token), `${made.path}${watchOfConfigMaps}&resourceVersion=1`);
     const writer = one.as(made.token);
-    for (const name of ["a", "b", "c"]) answered(await writer.send(`${made.path}${list}`, { method: "POST", body: configMap(name) }), 201);
+    for (const name of ["a", "b", "c"])
+      answered(await writer.send(`${made.path}${configMaps}`, { method: "POST", body: configMap(name) }), 201);
     await untilTrue("the watch shows them", async () => seen.events.length === 3);
     expect(seen.events.map(({ object }) => object.metadata.name)).toEqual(["a", "b", "c"]);
-    expect((await two.as(made.token).send(`${made.path}${list}/c`)).status).toBe(200);
+    expect((await two.as(made.token).send(`${made.path}${configMaps}/c`)).status).toBe(200);
   });
 
   it("place the pods of a controller, whoever is asked for it", async () => {
@@ -79,29 +63,7 @@ describe("a server process that is told to end", () => {
     const made = await createCluster(servers, one);
     const client = one.as(made.token);
     expect((await client.send("/readyz", { token: "none" })).status).toBe(200);
-    const seen = watching(client, `${made.path}${watch}&resourceVersion=1`);
-    answered(await client.send(`${made.path}${list}`, { method: "POST", body: configMap("a") }), 201);
-    await untilTrue("the watch shows it", async () => seen.events.length === 1);
-    const writes = Array.from({ length: 20 }, (_, index) =>
-      client.send(`${made.path}${list}`, { method: "POST", body: configMap(`w${index}`) }).then(
-        ({ status }) => status,
-        () => 0,
-      ),
-    );
-    await untilTrue("some are there", async () => seen.events.length > 3);
-    await one.close();
-    await seen.ended;
-    const last = seen.events.at(-1);
-    expect(last?.type).toBe("BOOKMARK");
-    const outcomes = await Promise.all(writes);
-    expect(outcomes.filter((status) => status !== 201 && status !== 503 && status !== 0)).toEqual([]);
-    const goesOn = watching(two.as(made.token), `${made.path}${watch}&resourceVersion=${last?.object.metadata.resourceVersion}`);
-    answered(await two.as(made.token).send(`${made.path}${list}`, { method: "POST", body: configMap("z") }), 201);
-    await untilTrue("it goes on elsewhere", async () => goesOn.events.at(-1)?.object.metadata.name === "z");
-    const { items } = (await two.as(made.token).send(`${made.path}${list}`)).json<{ items: ConfigMap[] }>();
-    const stored = items.map(({ metadata }) => metadata.name).filter((name) => name !== "kube-root-ca.crt");
-    const shown = [...seen.events, ...goesOn.events].filter(({ type }) => type === "ADDED").map(({ object }) => object.metadata.name);
-    expect(shown.sort()).toEqual(stored.sort());
+    await endsInOrder({ client, path: made.path, close: () => one.close(), elsewhere: async () => two.as(made.token) });
     await servers.stop();
   });
 });
@@ -112,11 +74,11 @@ describe("a hundred watches of a server that ends", () => {
     const server = await servers.start({ CORACLE_LOOPS: "off" });
     const made = await createCluster(servers, server);
     const client = server.as(made.token);
-    answered(await client.send(`${made.path}${list}`, { method: "POST", body: configMap("first") }), 201);
-    const seen = Array.from({ length: 100 }, () => watching(client, `${made.path}${watch}`));
+    answered(await client.send(`${made.path}${configMaps}`, { method: "POST", body: configMap("first") }), 201);
+    const seen = Array.from({ length: 100 }, () => watching(client, `${made.path}${watchOfConfigMaps}`));
     await untilTrue("all have begun", async () => seen.every(({ events }) => events.length > 0));
     const wide = { ...configMap("wide"), data: { wide: "x".repeat(300_000) } };
-    answered(await client.send(`${made.path}${list}`, { method: "POST", body: wide }), 201);
+    answered(await client.send(`${made.path}${configMaps}`, { method: "POST", body: wide }), 201);
     await server.close();
     await Promise.all(seen.map(({ ended }) => ended));
     expect(seen.filter(({ events }) => events.map(({ type }) => type).join() !== "ADDED,ADDED,BOOKMARK")).toEqual([]);
@@ -135,7 +97,7 @@ describe("server processes beside the functions", () => {
     const made = await createByFunctions(bed, functions);
     const client = server.as(made.credentials.token);
     const path = `/clusters/${made.id}`;
-    const seen = watching(client, `${path}${watch}&resourceVersion=1`);
+    const seen = watching(client, `${path}${watchOfConfigMaps}&resourceVersion=1`);
     const pods = `${path}/api/v1/namespaces/default/pods`;
     const joined = (await functions.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
     await functions.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} });
@@ -146,7 +108,7 @@ describe("server processes beside the functions", () => {
     expect(await nodeOf()).toBeUndefined();
     await drainStream(bed, functions);
     expect(await nodeOf()).toBe("n1");
-    await functions.cluster("POST", `${path}${list}`, made.credentials.token, configMap("by-function"));
+    await functions.cluster("POST", `${path}${configMaps}`, made.credentials.token, configMap("by-function"));
     await untilTrue("the watch shows it", async () => seen.events.some(({ object }) => object.metadata.name === "by-function"));
     expect((await client.send("/v1/clusters", { token: made.key })).status).toBe(404);
     expect((await client.send("/agent/v1/sync", { method: "POST", body: {}, token: joined.credential })).status).toBe(404);

@@ -1,5 +1,5 @@
-import type { Clock } from "../../shared/clock.ts";
-import type { Log } from "../../shared/telemetry/log.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../telemetry/log.ts";
 
 /** Runs again so long after each end, never twice at once. Returns what stops it. */
 export function repeatedly({ clock, log }: { clock: Clock; log: Log }, everyMs: number, run: () => Promise<void>): () => void {
