@@ -26,8 +26,11 @@ export interface Loops {
   lookAtSilent(): void;
   /** Something is under way, or due by then; whatever may be, while the loops have not been started. */
   hasDue(byMs: number): boolean;
-  /** Resolves when nothing is under way and nothing is due: what waits for its time is not waited for. */
-  idle(): Promise<void>;
+  /**
+   * Resolves when nothing is under way and nothing is due: what waits for its time is not waited for. Answers the revision up to which that is so: what has
+   * come since is not done.
+   */
+  idle(): Promise<number>;
   /** When the earliest key or pod is due that waits for its time, in milliseconds since 1970. */
   nextDue(): number | undefined;
   /** Nothing is under way, nothing due and nothing waits for its time. */
@@ -142,12 +145,14 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
     },
     async idle() {
       await starting;
-      // What one of them writes may be work for another.
-      for (let revision = -1; revision !== mirror.revision; ) {
-        revision = mirror.revision;
+      for (;;) {
+        const { revision } = mirror;
         await loop.idle();
         await scheduler.idle();
         await Promise.all(recorders.map((recorder) => recorder.flush()));
+        // What one of them writes may be work for another.
+        const isIdle = revision === mirror.revision && !loop.hasDue() && !scheduler.hasDue();
+        if (isIdle || stopped) return revision;
       }
     },
     nextDue,

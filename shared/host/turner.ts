@@ -41,6 +41,12 @@ export interface TurnerOptions {
   readonly wake: (ref: ClusterRef) => void;
 }
 
+interface Settled {
+  readonly kind: "quiet" | "late" | "rest";
+  /** Up to there nothing is left to do now. */
+  readonly doneRevision: number;
+}
+
 /** What is due so soon is waited for. */
 const soonMs = 1500;
 /** Waiting in all, in one turn. */
@@ -151,40 +157,47 @@ export function createTurner(options: TurnerOptions): Turner {
     const { store } = cluster;
     let { agenda, pools } = lease.notes;
     for (;;) {
-      const quiet = await settle(turned, untilMs);
+      const settled = await settle(turned, untilMs);
+      // What comes from here on is not done, and is the next turn's: no controller and no node has heard of it.
+      turned.loops.hold(true);
       // Whoever has the lease now does all of this.
       if (turned.over) return "busy";
+      const { kind, doneRevision } = settled;
       await turned.tellNodes(options.marksOf(ref.tenant));
-      agenda = await noteNext(ref, agenda, quiet === "late" ? clock.now() : quiet === "rest" ? undefined : turned.loops.nextDue());
-      pools = await listen(ref, pools, quiet === "rest" ? [] : turned.pools, heardMs);
+      agenda = await noteNext(ref, agenda, kind === "late" ? clock.now() : kind === "rest" ? undefined : turned.loops.nextDue());
+      pools = await listen(ref, pools, kind === "rest" ? [] : turned.pools, heardMs);
       const notes = { agenda, pools };
-      const outcome = await lease.release(quiet === "late" ? lease.doneRevision : cluster.mirror.revision, notes);
+      const outcome = await lease.release(doneRevision, notes);
       if (outcome === "lost") {
         turned.end();
         return "busy";
       }
-      if (outcome === "woken" && quiet !== "late") continue;
-      if (outcome === "woken") await lease.release(lease.doneRevision, notes);
-      if (quiet === "late") return "late";
-      doneRevisions.set(scopeOf(ref), cluster.mirror.revision);
-      return quiet === "rest" ? "gone" : "done";
+      if (outcome === "woken" && kind !== "late") continue;
+      if (outcome === "woken") await lease.release(doneRevision, notes);
+      if (kind === "late") return "late";
+      doneRevisions.set(scopeOf(ref), doneRevision);
+      return kind === "rest" ? "gone" : "done";
     }
-    async function settle({ loops, ended }: TurnedCluster, until: number): Promise<"quiet" | "late" | "rest"> {
+    async function settle({ loops, ended }: TurnedCluster, until: number): Promise<Settled> {
+      const late = { kind: "late", doneRevision: lease.doneRevision } as const;
       options.wake(ref);
       const { revision } = await store.head(ref);
-      if ((await first(until, [cluster.mirror.reached(revision), ended])) === "late") return "late";
+      if ((await first(until, [cluster.mirror.reached(revision), ended])) === "late") return late;
       if ((await options.prepare(turned)) === "rest") {
         await loops.stop();
-        return "rest";
+        return { kind: "rest", doneRevision: cluster.mirror.revision };
       }
       loops.start();
       loops.lookAtSilent();
       loops.hold(false);
       const waitUntil = Math.min(until, clock.now() + patienceMs);
-      for (;;) {
-        if ((await first(until, [loops.idle(), ended])) === "late") return "late";
+      for (let doneRevision = 0; ; ) {
+        const idle = loops.idle().then((idleAt) => {
+          doneRevision = idleAt;
+        });
+        if ((await first(until, [idle, ended])) === "late") return late;
         const due = loops.nextDue();
-        if (turned.over || due === undefined || due > clock.now() + soonMs || due > waitUntil) return "quiet";
+        if (turned.over || due === undefined || due > clock.now() + soonMs || due > waitUntil) return { kind: "quiet", doneRevision };
         await first(until, [sleep(due - clock.now() + 1), ended]);
       }
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { functionClock } from "../../../functions/clock.ts";
+import { keyOfWrite, type Write } from "../../../shared/store/dynamo/table.ts";
 import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -10,8 +11,7 @@ const pod = (name: string, labels = {}) => ({
   spec: { containers: [{ name: "main", image: "x" }] },
 });
 
-async function joinedNode() {
-  const bed = createFunctionBed();
+async function joinedNode(bed = createFunctionBed()) {
   const fn = bed.instance();
   const made = await createCluster(bed, fn);
   const token: string = made.credentials.token;
@@ -67,6 +67,49 @@ describe("an agent of a cluster on functions", () => {
     expect(told.state).not.toBe(before.state);
     expect(told.news[0].pods.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(["web"]);
     expect(told.nextSyncSeconds).toBe(2);
+  });
+
+  test("hears of a pod that was bound just after its node had been told of another one", async () => {
+    let meanwhile: (() => Promise<unknown>) | undefined;
+    const bed = createFunctionBed({
+      tableOf: (table) =>
+        new Proxy(table, {
+          get(target, name) {
+            const value = Reflect.get(target, name);
+            if (name !== "write") return typeof value === "function" ? value.bind(target) : value;
+            return async (write: Write) => {
+              const written = await target.write(write);
+              const then = keyOfWrite(write).pk.includes("#marks#") ? meanwhile : undefined;
+              if (then) meanwhile = undefined;
+              await then?.();
+              return written;
+            };
+          },
+        }),
+    });
+    const { fn, token, path, sync } = await joinedNode(bed);
+    const call = async ({ state, marks }: { state?: string; marks: object }) => {
+      const { news, ...answer } = await sync(fn, { marks, ...(state !== undefined && { state }) });
+      const pods: { metadata: { name: string } }[] = news.flatMap((each: { pods: object[] }) => each.pods);
+      const heard = Object.fromEntries(news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+      return { names: pods.map(({ metadata }) => metadata.name), state: answer.state, marks: { ...marks, ...heard } };
+    };
+    let last = await call({ marks: {} });
+    const bound = async () => {
+      const { items } = (await fn.cluster("GET", `${path}/pods`, token)).json();
+      return items.length === 2 && items.every(({ spec }: { spec: { nodeName?: string } }) => spec.nodeName === "n1");
+    };
+    await fn.cluster("POST", `${path}/pods`, token, pod("first"));
+    meanwhile = async () => {
+      last = await call(last);
+      await fn.cluster("POST", `${path}/pods`, token, pod("second"));
+      // Where the loops rest by then, this pod is the next turn's.
+      await vi.waitUntil(bound, { timeout: 1000 }).catch(() => undefined);
+    };
+    await drainStream(bed, fn);
+    expect(last.names).toEqual(["first"]);
+    expect(await bound()).toBe(true);
+    expect((await call(last)).names).toEqual(["second"]);
   });
 
   test("is told of no pod of another node: its mark stays", async () => {

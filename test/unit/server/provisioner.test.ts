@@ -65,7 +65,7 @@ describe("the deletion of a cluster of the embedded host", () => {
         start() {},
         schedule() {},
         stop: () => Promise.resolve(),
-        idle: () => Promise.resolve(),
+        idle: () => Promise.resolve(0),
         hold() {},
         lookAtSilent() {},
         hasDue: () => false,
