@@ -14,8 +14,8 @@ export interface Wanted {
 export type Turned<T> = T & { readonly outcome: TurnOutcome | "failed" | "lost" };
 
 const atOnce = 8;
-/** A cluster that fails is looked at again after a minute, then two, at the most an hour. */
-const backOffMs = { first: 60_000, longest: 3_600_000 } as const;
+/** A cluster that fails is looked at again after five seconds (on functions with the next minute), then ten, at the most an hour. */
+const backOffMs = { first: 5_000, longest: 3_600_000 } as const;
 
 /**
  * Turns clusters beside each other: one that fails, or whose tenant has more to do than there is time for, keeps none of the others from its turn. What fails

@@ -67,23 +67,37 @@ export function createTurner(options: TurnerOptions): Turner {
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
     if (lease.kind === "busy") return "busy";
     if (lease.kind === "done") return "done";
-    const heardMs = clock.now();
-    let turned: TurnedCluster;
     try {
-      turned = await opened(ref, lease);
+      return await turnUnder(lease, await opened(ref, lease), untilMs);
     } catch (error) {
-      if (!isStoreError(error, "NoSuchCluster")) throw error;
-      return "gone";
+      if (isStoreError(error, "NoSuchCluster")) {
+        await discard(ref);
+        return "gone";
+      }
+      await letGo(lease, ref);
+      throw error;
     }
+  }
+
+  async function turnUnder(lease: LoopLease, turned: TurnedCluster, untilMs: number): Promise<TurnOutcome> {
     turned.fence.token = lease.token;
     const stopRenewing = keepRenewing(lease, turned);
     try {
-      return await work(turned, lease, heardMs, untilMs);
+      return await work(turned, lease, clock.now(), untilMs);
     } finally {
       stopRenewing();
       turned.loops.hold(true);
       turned.runtime.cluster.mirror.suspend();
-      if (turned.over) await discard(ref);
+      if (turned.over) await discard(turned.runtime.ref);
+    }
+  }
+
+  /** After a failure: whoever comes next need not wait for the end of the lease's time. */
+  async function letGo(lease: LoopLease, { cluster }: ClusterRef): Promise<void> {
+    try {
+      await lease.release(lease.doneRevision, lease.notes);
+    } catch (error) {
+      log.warn("lease not let go of", { cluster, cause: String(error) });
     }
   }
 

@@ -1,5 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { functionClock } from "../../../functions/clock.ts";
+import { putAgenda } from "../../../shared/host/agenda.ts";
+import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
 import { createFakeClock } from "../controllers/fake-clock.ts";
 import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
 import { machine } from "./machine.ts";
@@ -83,6 +86,27 @@ describe("a cluster on functions", () => {
     await cold.reconcile();
     expect((await fn.platform("GET", `/v1/clusters/${made.id}`, made.key)).status).toBe(404);
     expect(bed.logged).toEqual([]);
+  });
+});
+
+describe("a cluster that was deleted by others", () => {
+  test("is no fault of an instance that still has it in memory and is asked to look at it", async () => {
+    const bed = createFunctionBed();
+    const fn = bed.instance();
+    const { id, key } = await createCluster(bed, fn);
+    const store = new DynamoStore({ table: bed.table, clock: functionClock, random: Math.random, makeId: randomUUID });
+    const askFor = async (): Promise<void> => {
+      await store.writeRecords([putAgenda({ tenant: "acme", cluster: id }, Date.now() - 1)]);
+      await fn.reconcile();
+    };
+    await askFor();
+    expect((await fn.platform("DELETE", `/v1/clusters/${id}`, key)).status).toBe(202);
+    await drainStream(bed, bed.instance());
+    expect((await fn.platform("GET", `/v1/clusters/${id}`, key)).status).toBe(404);
+    await askFor();
+    expect(bed.logged).toEqual([]);
+    expect([...bed.table.items.values()].filter(({ pk }) => pk.startsWith("platform#agenda"))).toEqual([]);
+    await store.close();
   });
 });
 

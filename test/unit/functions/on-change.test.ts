@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Clock } from "../../../shared/clock.ts";
-import type { Table } from "../../../shared/store/dynamo/table.ts";
-import { TableError } from "../../../shared/store/dynamo/table.ts";
+import { keyOfWrite, type Table, TableError, type Write } from "../../../shared/store/dynamo/table.ts";
 import { FaultyTable } from "../store/dynamo/faulty-table.ts";
 import { type Bed, createCluster, createFunctionBed, drainStream, type Instance, type StreamRecord } from "./function-bed.ts";
 import { machine } from "./machine.ts";
@@ -251,6 +250,21 @@ describe("a reconciler", () => {
     expect(await pods(fn)).toEqual(placed(4));
   });
 
+  test("that fails keeps nobody else from the cluster", async () => {
+    let broken = false;
+    const refused = (write: Write): boolean => broken && keyOfWrite(write).pk.includes("#marks#");
+    const bed = createFunctionBed({ tableOf: (table) => refusing(table, refused) });
+    const fn = bed.instance();
+    const { pods, path, token } = await clusterWithWork(bed, fn, 1);
+    broken = true;
+    await bed.instance().onChange(bed.table.stream.splice(0));
+    expect(bed.logged.join("")).toContain("cluster not turned");
+    broken = false;
+    await fn.cluster("PATCH", `${path}/replicationcontrollers/web`, token, { spec: { replicas: 3 } });
+    await drainStream(bed, bed.instance());
+    expect(await pods(fn)).toEqual(placed(3));
+  });
+
   test("has not finished in time: the schedule goes on with it", async () => {
     const bed = createFunctionBed();
     const fn = bed.instance();
@@ -299,14 +313,15 @@ describe("a tenant", () => {
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(await other.pods(fn)).toEqual(placed(2));
     broken = false;
-    await bed.instance(shifted(61_000)).reconcile();
+    await bed.instance(shifted(6_000)).reconcile();
     expect(await acme.pods(fn)).toEqual(placed(2));
   });
 
   test("whose cluster can be neither turned nor noted is asked for again, from its first record on", async () => {
     let broken = false;
     const bed = createFunctionBed({
-      tableOf: (table) => failing("acme", () => broken)(failingAgenda(table, () => broken)),
+      tableOf: (table) =>
+        failing("acme", () => broken)(refusing(table, (write) => broken && keyOfWrite(write).pk.startsWith("platform#agenda"))),
     });
     const fn = bed.instance();
     await clusterWithWork(bed, fn, 2, "acme");
@@ -333,13 +348,13 @@ const failing =
       },
     });
 
-const failingAgenda = (table: Table, isFailing: () => boolean): Table =>
+const refusing = (table: Table, isRefused: (write: Write) => boolean): Table =>
   new Proxy(table, {
     get(target, name) {
       const value = Reflect.get(target, name);
       if (name !== "write") return typeof value === "function" ? value.bind(target) : value;
-      return async (write: Parameters<Table["write"]>[0]) => {
-        if (isFailing() && JSON.stringify(write).includes("platform#agenda")) throw new TableError("Refused", "broken");
+      return async (write: Write) => {
+        if (isRefused(write)) throw new TableError("Refused", "broken");
         return target.write(write);
       };
     },
