@@ -88,6 +88,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const routes = runtime.kind !== "hollow";
   let description: NodeDescription | undefined;
   let sendNode = true;
+  /** The server's word of what it told, in its last answer. */
+  let state: string | undefined;
   let stopped = false;
   let leaving = false;
   let pushing = false;
@@ -300,6 +302,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       ended: takeFrom(ended, agentLimits.statuses),
       events: events.take(agentLimits.events),
       tokenRequests: tokens.take(200),
+      ...(state !== undefined && { state }),
     };
     // A pod's end is told after its last status: one that waits behind the limit holds it back.
     const restore = (uids: ReadonlySet<string> | undefined): void => {
@@ -310,6 +313,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     try {
       const answer = await transport.sync(batch);
       pushFailures = 0;
+      state = answer.state ?? state;
       accept(answer);
       if (answer.retry.length > 0) {
         restore(new Set(answer.retry));
@@ -335,7 +339,6 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   const poll = async (): Promise<void> => {
     let failures = 0;
-    let state: string | undefined;
     while (!stopped && !leaving) {
       let delayMs: number;
       const withNode = sendNode && description !== undefined;

@@ -7,6 +7,7 @@ import { StatusError, type StatusReason, statusCodes } from "../../kubernetes/st
 import type { Log } from "../../telemetry/log.ts";
 import { createNodeRegistry, type WaitingNode } from "./node-registry.ts";
 import type { NodeTunnels, TunnelSession } from "./node-tunnels.ts";
+import { busyFrom, nextSyncSeconds, type Polling, readState, writeState } from "./polling.ts";
 import type { CredentialCheck, JoinRefusal, NodeIdentity, NodePool, PodTokenIssuer, PoolCluster } from "./ports.ts";
 import { AgentProblem, problemResponse } from "./problem.ts";
 import {
@@ -55,20 +56,14 @@ export interface NodeChanges {
   follow(node: NodeIdentity, state: string): Promise<void>;
 }
 
-export interface AgentApiOptions {
+export interface AgentApiOptions extends Polling {
   /** Longest hold of a sync; 0 on functions, where waiting costs. */
   readonly holdSeconds: number;
-  /** What an agent is told to wait between calls for news, when the server does not hold them: while there is work for it, … */
-  readonly pollSeconds: number;
-  /** … and when there was none for a minute. */
-  readonly idlePollSeconds: number;
   /** How old a node condition's heartbeat time may grow (kubelet: 300). */
   readonly statusRefreshSeconds: number;
 }
 
 const defaults: AgentApiOptions = { holdSeconds: 30, pollSeconds: 0, idlePollSeconds: 0, statusRefreshSeconds: 300 };
-/** How long a node counts as busy after there was work for it. */
-const busyMs = 60_000;
 
 const refusals: Record<JoinRefusal, readonly [status: number, title: string]> = {
   unknown: [401, "The join token is not known"],
@@ -90,8 +85,6 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
   const { pool, tokens, streams, clock, log } = ports;
   const settings = { ...defaults, ...options };
   const registry = createNodeRegistry({ pool, streams, clock, log, newId: ports.newId, refreshSeconds: settings.statusRefreshSeconds });
-
-  const busyUntil = new Map<string, number>();
 
   const identify = (check: CredentialCheck): NodeIdentity => {
     if (check.kind === "node") return check.node;
@@ -117,29 +110,11 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     reported: Awaited<ReturnType<typeof report>>,
     { aborted }: AbortSignal,
   ): Promise<SyncResponse> => {
-    if (request.marks === undefined || aborted)
-      return { news: [], ...reported, streams: [], nextSyncSeconds: nextSyncSeconds(node, !saysNothing(request)) };
+    const { pollSeconds } = settings;
+    if (request.marks === undefined || aborted) return { news: [], ...reported, streams: [], nextSyncSeconds: pollSeconds };
     const told = await registry.news(waitingNode(node, request));
-    const taken = await streams.take(node);
-    const isBusy = told.news.length > 0 || taken.length > 0 || !saysNothing(request) || reported.sendNode;
-    return { ...told, ...reported, streams: taken, nextSyncSeconds: nextSyncSeconds(node, isBusy) };
+    return { ...told, ...reported, streams: await streams.take(node), nextSyncSeconds: pollSeconds };
   };
-
-  const nextSyncSeconds = ({ pool, nodeName }: NodeIdentity, isBusy: boolean): number => {
-    const key = `${pool}/${nodeName}`;
-    if (isBusy) busyUntil.set(key, clock.now() + busyMs);
-    else if ((busyUntil.get(key) ?? 0) <= clock.now()) {
-      busyUntil.delete(key);
-      return settings.idlePollSeconds;
-    }
-    return settings.pollSeconds;
-  };
-
-  /** The answer where the node's word for its state still holds: nothing was looked at. */
-  const nothingNew = (node: NodeIdentity, state: string): SyncResponse => ({
-    ...{ news: [], retry: [], tokens: [], streams: [], sendNode: false, state },
-    nextSyncSeconds: nextSyncSeconds(node, false),
-  });
 
   /** One call that is not held. */
   const syncByState = async (
@@ -149,13 +124,20 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
     signal: AbortSignal,
   ): Promise<SyncResponse> => {
     const state = await changes.state(node);
-    if (request.marks !== undefined && request.state === state && saysNothing(request)) {
+    const said = readState(request.state, clock.now());
+    const next = (busyUntilMs: number): number => nextSyncSeconds(settings, busyUntilMs, clock.now());
+    if (said && request.marks !== undefined && said.known === state && saysNothing(request)) {
       pool.seen(node, clock.now());
-      return nothingNew(node, state);
+      const nothing = { news: [], retry: [], tokens: [], streams: [], sendNode: false };
+      return { ...nothing, state: writeState(said), nextSyncSeconds: next(said.busyUntilMs) };
     }
     await changes.follow(node, state);
     const answered = await answer(node, request, await report(node, request), signal);
-    return request.marks === undefined ? answered : { ...answered, state };
+    const isBusy = answered.news.length > 0 || answered.streams.length > 0 || !saysNothing(request) || answered.sendNode;
+    const busyUntilMs = isBusy ? busyFrom(clock.now()) : (said?.busyUntilMs ?? 0);
+    // Who did not ask for news was not told of it.
+    const known = request.marks === undefined ? said?.known : state;
+    return { ...answered, ...(known !== undefined && { state: writeState({ known, busyUntilMs }) }), nextSyncSeconds: next(busyUntilMs) };
   };
 
   const mayWait = (request: SyncRequest, reported: Awaited<ReturnType<typeof report>>): boolean =>

@@ -144,7 +144,7 @@ export const syncRequest = z.object({
   routes: z.boolean().exactOptional(),
   /** The mark of the peers last told, empty at first. Absent: the node does not route to other machines' pods. */
   peersMark: z.string().max(128).exactOptional(),
-  /** `state` as last answered: when it is still the same, nothing is new, and the server need not look further. */
+  /** `state` as last answered, whoever answered: when nothing is new since, the server need not look further. */
   state: z.string().max(128).exactOptional(),
   /** How long the server may hold the call while there is no news; it may answer earlier. */
   waitSeconds: z.number().min(0).max(agentLimits.waitSeconds).default(0),
@@ -286,7 +286,7 @@ export const syncResponse = z.object({
   streams: z.array(pendingStream),
   /** The server does not know this node's description (any more): send it in the next call. */
   sendNode: z.boolean(),
-  /** Opaque; say it in the next call for news. */
+  /** Opaque; say it in the next call. */
   state: z.string().exactOptional(),
   /** How long to wait before the next call for news. */
   nextSyncSeconds: z.number().nonnegative(),

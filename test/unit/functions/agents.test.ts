@@ -11,6 +11,12 @@ const pod = (name: string, labels = {}) => ({
   spec: { containers: [{ name: "main", image: "x" }] },
 });
 
+const eventOf = (cluster: string) => ({
+  ...{ cluster, name: "n1.1", namespace: "default", type: "Normal", reason: "Started", message: "it runs", count: 1, component: "kubelet" },
+  involvedObject: { apiVersion: "v1", kind: "Node", name: "n1", uid: "n1" },
+  ...{ firstTimestamp: "2026-01-01T00:00:00Z", lastTimestamp: "2026-01-01T00:00:00Z" },
+});
+
 async function joinedNode(bed = createFunctionBed()) {
   const fn = bed.instance();
   const made = await createCluster(bed, fn);
@@ -27,7 +33,7 @@ describe("an agent of a cluster on functions", () => {
   test("is answered at once; while nothing is new its calls read small items of the node and its pool, and no log", async () => {
     const { bed, fn, sync } = await joinedNode();
     const told = await sync(fn);
-    expect(told.state).toMatch(/^\d+\.\d+$/);
+    expect(told.state).toMatch(/^\d+\.\d+\/\d+$/);
     const marks = Object.fromEntries(told.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
     bed.table.reads = [];
     const idle = await sync(fn, { marks, state: told.state });
@@ -67,6 +73,19 @@ describe("an agent of a cluster on functions", () => {
     expect(told.state).not.toBe(before.state);
     expect(told.news[0].pods.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(["web"]);
     expect(told.nextSyncSeconds).toBe(2);
+  });
+
+  test("is told to call soon by an instance that it never met, while another one had work for it less than a minute ago", async () => {
+    const { bed, fn, id, sync } = await joinedNode();
+    const told = await sync(fn);
+    const marks = Object.fromEntries(told.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+    const by = (laterMs: number) => bed.instance({ now: () => Date.now() + laterMs, after: functionClock.after });
+    expect(await sync(by(50_000), { marks, state: told.state })).toMatchObject({ state: told.state, nextSyncSeconds: 2 });
+    const idle = await sync(by(70_000), { marks, state: told.state });
+    expect(idle).toMatchObject({ state: told.state, nextSyncSeconds: 30 });
+    // A report is work, whoever took it.
+    const reported = await sync(by(70_000), { marks: undefined, state: idle.state, events: [eventOf(id)] });
+    expect(await sync(by(120_000), { marks, state: reported.state })).toMatchObject({ nextSyncSeconds: 2 });
   });
 
   test("hears of a pod that was bound just after its node had been told of another one", async () => {
