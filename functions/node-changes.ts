@@ -64,6 +64,8 @@ export function createNodeChanges({ marksOf, clock }: Dependencies, { pool, news
       }
       known.delete(credential);
       const checked = await check();
+      // An answer to a question that never came, of a call about something else, is old by now.
+      if (checked.kind === "node") read.delete(keyOf(checked.node));
       if (checked.kind === "node" && known.size < kept) known.set(credential, { check: checked, atMs: clock.now() });
       return checked;
     },

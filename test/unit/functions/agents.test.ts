@@ -88,6 +88,16 @@ describe("an agent of a cluster on functions", () => {
     expect(await sync(by(120_000), { marks, state: reported.state })).toMatchObject({ nextSyncSeconds: 2 });
   });
 
+  test("hears of a change of its pool by the next call, whatever its last one was about", async () => {
+    const { bed, fn, sync, pool, credential } = await joinedNode();
+    const told = await sync(fn);
+    const marks = Object.fromEntries(told.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+    expect((await fn.agent("POST", "/agent/v1/streams/none", credential, "hello")).status).toBe(404);
+    const change = { labels: { zone: "a" } };
+    expect((await fn.platform("PATCH", `/v1/pools/${pool}`, (await tenantKey(bed, fn)) ?? "", change)).status).toBe(200);
+    expect((await sync(fn, { marks, state: told.state })).state).not.toBe(told.state);
+  });
+
   test("hears of a pod that was bound just after its node had been told of another one", async () => {
     let meanwhile: (() => Promise<unknown>) | undefined;
     const bed = createFunctionBed({
