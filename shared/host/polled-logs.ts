@@ -12,9 +12,8 @@ export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView 
   return {
     ...streams,
     async log(request) {
-      const limited = { ...request, limitBytes: Math.min(request.limitBytes ?? maxBytes, maxBytes) };
-      if (!request.follow) return streams.log(limited);
-      const once: PodLogRequest = { ...limited, follow: false, timestamps: true };
+      if (!request.follow) return streams.log({ ...request, limitBytes: Math.min(request.limitBytes ?? maxBytes, maxBytes) });
+      const once: PodLogRequest = { ...request, limitBytes: maxBytes, follow: false, timestamps: true };
       const since = new Since();
       let left = request.limitBytes ?? Number.POSITIVE_INFINITY;
       let body = await streams.log(once);
@@ -23,7 +22,7 @@ export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView 
         async pull(controller) {
           for (;;) {
             const wasOver = isOver(viewOf(), request);
-            const fresh = since.take(await textOf(body), request.timestamps);
+            const fresh = since.take(await wholeLines(body, maxBytes), request.timestamps);
             const bytes = Buffer.from(fresh).subarray(0, left);
             left -= bytes.length;
             if (bytes.length > 0) controller.enqueue(bytes);
@@ -47,7 +46,11 @@ export function createPolledLogs(streams: PodStreams, viewOf: () => ClusterView 
 
 const pauseMs = 1000;
 
-const textOf = async (body: ReadableStream<Uint8Array>): Promise<string> => new Response(body).text();
+/** Without the last line of an answer that found no more room: the next look shows it whole. */
+async function wholeLines(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
+  const bytes = Buffer.from(await new Response(body).arrayBuffer());
+  return bytes.subarray(0, bytes.length < maxBytes ? bytes.length : bytes.lastIndexOf("\n") + 1).toString();
+}
 
 /** The container has ended, or is gone with its pod. */
 function isOver(view: ClusterView | undefined, { pod, container }: PodLogRequest): boolean {

@@ -21,7 +21,7 @@ const clock = {
 };
 
 /** A node that shows one of these texts a look, and whose container has ended at the last. */
-function nodeWith(looks: readonly string[]) {
+function nodeWith(looks: readonly string[], maxBytes = 1000) {
   const asked: PodLogRequest[] = [];
   const streams: PodStreams = {
     async log(each) {
@@ -34,7 +34,7 @@ function nodeWith(looks: readonly string[]) {
     const pod = { kind: "Pod", apiVersion: "v1", metadata, status: { containerStatuses: [{ name: "main", state }] } } as unknown as Pod;
     return Mirror.holding(1, [new LazyObject({ group: "", resource: "pods", namespace: "default", name: "web" }, 1, Buffer.alloc(0), pod)]);
   };
-  return { asked, logs: createPolledLogs(streams, view, clock, 1000) };
+  return { asked, logs: createPolledLogs(streams, view, clock, maxBytes) };
 }
 
 const first = "2026-01-01T00:00:00.1000001Z a\n2026-01-01T00:00:00.1000002Z b\n";
@@ -56,6 +56,19 @@ describe("a log that is followed by looking again", () => {
   it("shows times where they were asked for, and stops at a limit of bytes", async () => {
     const { logs } = nodeWith([first, first]);
     expect(await new Response(await logs.log(request({ timestamps: true, limitBytes: 10 }))).text()).toBe("2026-01-01");
+  });
+
+  it("is limited by what it says, not by the times that lines carry on the way", async () => {
+    const { asked, logs } = nodeWith([first, first]);
+    expect(await new Response(await logs.log(request({ limitBytes: 3 }))).text()).toBe("a\nb");
+    expect(asked[0]).toMatchObject({ limitBytes: 1000 });
+  });
+
+  it("says a line whole that did not find room in an answer", async () => {
+    const all = `${first}2026-01-01T00:00:01Z long\n`;
+    const maxBytes = all.length - 3;
+    const { logs } = nodeWith([all.slice(0, maxBytes), all.slice(first.length)], maxBytes);
+    expect(await new Response(await logs.log(request())).text()).toBe("a\nb\nlong\n");
   });
 
   it("that is not followed is one look, of what one answer may hold", async () => {
