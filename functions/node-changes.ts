@@ -21,7 +21,7 @@ export function createNodeChanges({ marksOf, clock }: Dependencies, { pool, news
   const seen = new Map<string, string>();
   const spoke = new Map<string, number>();
   const known = new Map<string, { readonly check: CredentialCheck; readonly atMs: number }>();
-  /** What was read to check a credential answers the question that follows. */
+  /** What was read to check a credential answers the question that follows in the same call. */
   const read = new Map<string, string>();
   const keyOf = ({ tenant, pool, nodeName }: NodeIdentity): string => `${tenant}/${pool}/${nodeName}`;
   const stateOf = async (node: NodeIdentity): Promise<string> => {
@@ -64,9 +64,12 @@ export function createNodeChanges({ marksOf, clock }: Dependencies, { pool, news
       }
       known.delete(credential);
       const checked = await check();
+      if (checked.kind !== "node") return checked;
       // An answer to a question that never came, of a call about something else, is old by now.
-      if (checked.kind === "node") read.delete(keyOf(checked.node));
-      if (checked.kind === "node" && known.size < kept) known.set(credential, { check: checked, atMs: clock.now() });
+      read.delete(keyOf(checked.node));
+      known.set(credential, { check: checked, atMs: clock.now() });
+      const [oldest] = known.keys();
+      if (known.size > kept && oldest !== undefined) known.delete(oldest);
       return checked;
     },
   };

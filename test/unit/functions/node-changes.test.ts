@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import type { Dependencies } from "../../../functions/dependencies.ts";
+import { createNodeChanges } from "../../../functions/node-changes.ts";
+import type { CredentialCheck, NodeIdentity } from "../../../shared/api/agent/ports.ts";
+import type { NodeMarks } from "../../../shared/host/node-marks.ts";
+import { createPlatformNews } from "../../../shared/platform/news.ts";
+
+const node: NodeIdentity = { tenant: "acme", pool: "p", nodeName: "n1" };
+
+/** Marks that stand at `word`, and how often they and credentials were read. */
+function bench() {
+  const said = { word: "1.1", reads: 0, checks: 0, nowMs: 0 };
+  const marks: Pick<NodeMarks, "state"> = {
+    async state() {
+      said.reads++;
+      return { word: said.word, lastSeenMs: undefined };
+    },
+  };
+  const dependencies = { marksOf: () => marks, clock: { now: () => said.nowMs } } as unknown as Dependencies;
+  const pool = () => ({ clustersOf: async () => ({ labels: {}, taints: [], clusters: [] }) });
+  const directory = { open: async () => undefined, onEvict: () => () => {} };
+  const { changes, authenticate } = createNodeChanges(dependencies, { pool: pool as never, news: createPlatformNews(), directory });
+  const call = (credential: string, its = node): Promise<CredentialCheck> =>
+    authenticate(credential, async () => {
+      said.checks++;
+      return { kind: "node", node: its };
+    });
+  return { said, changes, call };
+}
+
+describe("what an agent's call reads", () => {
+  it("is its state alone once its credential is known, and that once", async () => {
+    const { said, changes, call } = bench();
+    await call("c");
+    await changes.follow(node, await changes.state(node));
+    [said.reads, said.checks] = [0, 0];
+    await call("c");
+    expect(await changes.state(node)).toBe("1.1");
+    expect([said.reads, said.checks]).toEqual([1, 0]);
+  });
+
+  it("is no more for those that come when many have come and gone", async () => {
+    const { said, changes, call } = bench();
+    for (let at = 0; at < 10_001; at++) await call(`old-${at}`, { ...node, nodeName: `o${at}` });
+    await call("c");
+    await changes.follow(node, await changes.state(node));
+    said.checks = 0;
+    await call("c");
+    expect(said.checks).toBe(0);
+  });
+});
