@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networks, readVariables } from "../shared/host/variables.ts";
 import { variables } from "./names.ts";
 
 const url = z
@@ -19,11 +20,7 @@ const shape = z.object({
   [variables.tenantRole]: z.string().startsWith("arn:").optional(),
   [variables.webhookQueue]: z.url().optional(),
   [variables.webhookAddresses]: z.enum(["public", "any"]).default("public"),
-  [variables.webhookNetworks]: z
-    .string()
-    .default("")
-    .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ""))
-    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
+  [variables.webhookNetworks]: networks,
   [variables.requestBurst]: count(1, 100_000, 400),
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
@@ -53,10 +50,7 @@ export interface Environment {
 
 /** The message of the error names the variable. Empty ones count as absent. @throws Error */
 export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): Environment {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = shape.safeParse(given);
-  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
-  const { data } = parsed;
+  const data = readVariables(shape, environment);
   return {
     table: data[variables.table],
     secret: data[variables.secret],

@@ -5,8 +5,8 @@ import type { Log } from "../shared/telemetry/log.ts";
 import { type BufferedAnswer, type LambdaContext, lambdaStreaming, type ResponseStream, type UrlEvent, urlEvent } from "./lambda.ts";
 
 export interface FunctionUrlOptions {
-  /** Answers one request. `untilMs`: when the answer has to be complete; `streams`: whether what is written goes out at once. */
-  readonly serve: (event: UrlEvent, limits: { readonly untilMs: number; readonly streams: boolean }) => Promise<ApiResponse>;
+  /** Answers one request. `untilMs`: when the answer has to be complete. */
+  readonly serve: (event: UrlEvent, limits: { readonly untilMs: number }) => Promise<ApiResponse>;
   /** What has to be finished before the process may be frozen. Also after a failure. */
   readonly settle: () => Promise<void>;
   readonly ports: () => { readonly clock: Clock; readonly log: Log };
@@ -24,7 +24,7 @@ export function createUrlHandler(options: FunctionUrlOptions) {
   return awslambda.streamifyResponse(async (event, stream, context) => {
     const untilMs = options.ports().clock.now() + context.getRemainingTimeInMillis() - marginMs;
     try {
-      const { status, headers, body } = await answerTo(options, event, { untilMs, streams: true });
+      const { status, headers, body } = await answerTo(options, event, { untilMs });
       const out = awslambda.HttpResponseStream.from(stream, { statusCode: status, headers: { ...headers } });
       if (isStream(body)) await pipe(body, out, options.ports().clock, untilMs);
       else await send(Buffer.isBuffer(body) ? [body] : body, out);
@@ -112,7 +112,7 @@ async function buffered(options: FunctionUrlOptions, event: unknown, context: La
   const clock = options.ports().clock;
   const untilMs = Math.min(clock.now() + longestMs, clock.now() + context.getRemainingTimeInMillis() - marginMs);
   try {
-    const { status, headers, body } = await answerTo(options, event, { untilMs, streams: false });
+    const { status, headers, body } = await answerTo(options, event, { untilMs });
     const bytes = isStream(body) ? await collect(body, clock, untilMs) : Buffer.isBuffer(body) ? body : Buffer.concat(body);
     return { statusCode: status, headers, body: bytes.toString("base64"), isBase64Encoded: true };
   } finally {

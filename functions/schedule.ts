@@ -12,10 +12,8 @@ const atOnce = 16;
 
 export interface Schedule {
   /** Turns the clusters that are due. */
-  agenda(untilMs: number, left?: readonly Left[]): Promise<void>;
-  /** That, and those of which a machine has fallen silent. */
-  due(untilMs: number, left?: readonly Left[]): Promise<void>;
-  /** That, what the platform's requests left, and what a lost wake-up left. */
+  agenda(untilMs: number): Promise<void>;
+  /** That, the clusters of which a machine has fallen silent, what the platform's requests left, and what a lost wake-up left. */
   round(untilMs: number): Promise<void>;
 }
 
@@ -32,7 +30,7 @@ export function createSchedule(turning: Turning): Schedule {
     });
     for (const failure of failures) log.error("cluster not followed", failure);
   };
-  const agenda: Schedule["agenda"] = async (untilMs, left = []) => {
+  const agenda = async (untilMs: number, left: readonly Left[] = []): Promise<void> => {
     const items = await dueAgenda(store, clock.now());
     const wanted = [...items, ...left].map((item) => ({ ...item, revision: 0 }));
     for (const { key, outcome } of await turnMany(turning, wanted, untilMs))
@@ -43,16 +41,12 @@ export function createSchedule(turning: Turning): Schedule {
     await silence.noted(await turnMany(turning, silenced, untilMs));
     return others;
   };
-  const due: Schedule["due"] = async (untilMs, left) => {
-    const [others] = await Promise.all([silences(untilMs), agenda(untilMs, left)]);
-    if (turning.tallies) await keepUp(others, untilMs);
-  };
   return {
     agenda,
-    due,
     async round(untilMs) {
       const work = Promise.all([finishPlatformWork(turning, untilMs), sendWebhooks(turning)]);
-      await due(untilMs, await sweep.stale());
+      const [others] = await Promise.all([silences(untilMs), sweep.stale().then((left) => agenda(untilMs, left))]);
+      if (turning.tallies) await keepUp(others, untilMs);
       await work;
       await sweep.housekeeping();
     },

@@ -76,10 +76,9 @@ export function createSweep({ services, dependencies }: Turning) {
   };
 
   async function* clustersFrom(cursor: { tenant: string; cluster: string }): AsyncGenerator<ClusterRef> {
-    for await (const { sort: tenant } of everyRecord(store, partitions.tenants)) {
-      if (tenant < cursor.tenant) continue;
-      for await (const { sort: cluster } of everyRecord(store, partitions.clusters(tenant)))
-        if (tenant !== cursor.tenant || cluster >= cursor.cluster) yield { tenant, cluster };
+    for await (const { sort: tenant } of everyRecord(store, partitions.tenants, cursor.tenant)) {
+      const first = tenant === cursor.tenant ? cursor.cluster : undefined;
+      for await (const { sort: cluster } of everyRecord(store, partitions.clusters(tenant), first)) yield { tenant, cluster };
     }
   }
 }

@@ -169,7 +169,7 @@ async function send(
     const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
     return whole({ ...answer, headers }, await gzip.compress(chunks), request, response);
   }
-  response.writeHead(answer.status, { ...answer.headers, "content-length": length });
+  response.writeHead(answer.status, { ...headersOf(answer), "content-length": length });
   if (request.method !== "HEAD") await pieces.write(chunks, response);
   response.end();
 }

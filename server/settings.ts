@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networks, readVariables } from "../shared/host/variables.ts";
 
 const shape = z.object({
   CORACLE_DATA_DIR: z.string().min(1).default(".coracle"),
@@ -8,11 +9,7 @@ const shape = z.object({
   CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
   CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   CORACLE_WEBHOOK_ADDRESSES: z.enum(["public", "any"]).default("public"),
-  CORACLE_WEBHOOK_NETWORKS: z
-    .string()
-    .default("")
-    .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ""))
-    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
+  CORACLE_WEBHOOK_NETWORKS: networks,
   CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
 });
 
@@ -36,10 +33,7 @@ export interface Settings {
 
 /** The settings of the embedded host from its environment; the message of the error names the variable. @throws Error */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = shape.safeParse(given);
-  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
-  const { data } = parsed;
+  const data = readVariables(shape, environment);
   return {
     dataDirectory: data.CORACLE_DATA_DIR,
     host: data.CORACLE_HOST,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { containerVariables as variables } from "../../functions/names.ts";
+import { readVariables, words } from "../../shared/host/variables.ts";
 
 const surfaces = ["cluster", "platform", "agent"] as const;
 export type Surface = (typeof surfaces)[number];
@@ -7,11 +8,7 @@ export type Surface = (typeof surfaces)[number];
 const shape = z.object({
   [variables.host]: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   [variables.port]: z.coerce.number().int().min(0).max(65535).default(7443),
-  [variables.surfaces]: z
-    .string()
-    .default(surfaces.join(","))
-    .transform((text) => text.split(/[\s,]+/).filter((part) => part !== ""))
-    .pipe(z.array(z.enum(surfaces)).min(1)),
+  [variables.surfaces]: words.pipe(z.array(z.enum(surfaces)).min(1)).default([...surfaces]),
   [variables.loops]: z.enum(["on", "off"]).default("on"),
   [variables.drainSeconds]: z.coerce.number().min(0).max(110).default(0),
   [variables.caFile]: z.string().optional(),
@@ -34,10 +31,7 @@ export interface ContainerSettings {
 
 /** The message of the error names the variable. Empty ones count as absent. @throws Error */
 export function readContainerSettings(environment: Readonly<Record<string, string | undefined>>): ContainerSettings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = shape.safeParse(given);
-  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
-  const { data } = parsed;
+  const data = readVariables(shape, environment);
   return {
     host: data[variables.host],
     port: data[variables.port],

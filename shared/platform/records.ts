@@ -128,9 +128,9 @@ export async function queryPage<T>(
   return { items, next: records[limit]?.sort };
 }
 
-/** Every record of a partition, a page at a time. */
-export async function* everyRecord(store: Store, partition: string): AsyncGenerator<StoredRecord> {
-  let from: string | undefined;
+/** Every record of a partition, or from `first` on, a page at a time. */
+export async function* everyRecord(store: Store, partition: string, first?: string): AsyncGenerator<StoredRecord> {
+  let from = first;
   do {
     const records: StoredRecord[] = await store.queryRecords(partition, { ...(from !== undefined && { from }), limit: 501 });
     yield* records.slice(0, 500);
