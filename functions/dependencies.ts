@@ -7,6 +7,7 @@ import type { ClusterRuntimeOptions } from "../shared/host/cluster-runtime.ts";
 import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { type Installation, openInstallation } from "../shared/host/installation.ts";
 import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
+import { overStore } from "../shared/host/over-store.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { createMeter, type Meter } from "../shared/metering/meter.ts";
 import { createUsageWriter } from "../shared/metering/usage-writer.ts";
@@ -56,12 +57,14 @@ export async function openDependencies(
   const secret = await ports.readSecret(environment.secret);
   const installation = await openInstallation(new DynamoStore({ ...common, table }), secret, clock);
   const base = createHostBase(installation.caPem, objectPath);
-  const storeOn = (its: Table): SharedStore => around(new DynamoStore({ ...common, table: its, sealer: installation.sealer, base }));
-  const store = storeOn(table);
+  const storeOn = (its: Table): SharedStore => new DynamoStore({ ...common, table: its, sealer: installation.sealer, base });
+  const store: SharedStore = around(
+    dropsByTenant(storeOn(table), (tenant) => (ports.tableOf(tenant) === table ? undefined : storeOf(tenant))),
+  );
   const stores = new WeakMap<Table, SharedStore>([[table, store]]);
   const storeOf = (tenant: string): SharedStore => {
     const its = ports.tableOf(tenant);
-    const known = stores.get(its) ?? storeOn(its);
+    const known = stores.get(its) ?? around(storeOn(its));
     stores.set(its, known);
     return known;
   };
@@ -112,6 +115,12 @@ export async function openDependencies(
     finish,
   };
 }
+
+/** What is in a cluster goes in its tenant's name, where there are such. */
+const dropsByTenant = (own: SharedStore, storeOf: (tenant: string) => SharedStore | undefined): SharedStore => ({
+  ...overStore(own, { dropCluster: (ref) => (storeOf(ref.tenant) ?? own).dropCluster(ref) }),
+  wake: (ref) => own.wake(ref),
+});
 
 /** Loops ask for no logs. */
 const noStreams: PodStreams = { log: () => Promise.reject(new StatusError("MethodNotAllowed", "logs are served by the cluster API")) };

@@ -8,7 +8,7 @@ const sessionSeconds = 3600;
 /** Tenants whose table is kept. */
 const kept = 200;
 
-const actions = ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"];
+const actions = ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
 /** What a session may do at the most: reach partitions whose key begins with the tenant's id. */
 export const sessionPolicy = (tenant: string) => ({

@@ -36,6 +36,7 @@ export function createBilledFunctions() {
   let table: MeteredTable | undefined;
   const bed = createFunctionBed({
     clock,
+    confined: false,
     tableOf(memory) {
       table ??= new MeteredTable(memory, memory.items);
       return table;

@@ -13,6 +13,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export async function heldWatches(watches: number, seconds: number): Promise<Bill> {
   let table: MeteredTable | undefined;
   const bed = createFunctionBed({
+    confined: false,
     tableOf(memory) {
       table ??= new MeteredTable(memory, memory.items);
       return table;

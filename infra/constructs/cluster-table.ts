@@ -5,15 +5,13 @@ import { AnyPrincipal, Grant, type IGrantable, PolicyStatement } from "aws-cdk-l
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { tableKeys } from "../../functions/names.ts";
+import { type PartitionAccess, storeActions } from "../table-access.ts";
 
 export interface ClusterTableProps {
   readonly key: IKey;
   readonly replica: { readonly region: string; readonly keyArn: string } | undefined;
 }
 
-/** What the store asks of its table. It never scans: whoever does not know a partition's key cannot find it. */
-const storeActions = ["BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"];
-const readActions = ["BatchGetItem", "GetItem", "Query"];
 /** What DynamoDB does with the table's key in the caller's name. */
 const keyActions = [
   "Decrypt",
@@ -24,17 +22,6 @@ const keyActions = [
   "ReEncryptFrom",
   "ReEncryptTo",
 ];
-
-/** What the cluster API writes in its own name: the installation's keys, and what it counts. A tenant's clusters it reaches in the tenant's. */
-const clusterApiPartitions = [
-  "platform#installation#records",
-  "platform#usage-open#records",
-  "*#usage-hours#records",
-  "*#usage-open#records",
-  "*#usage-writers#records",
-];
-/** What it may look into: a bootstrap token does not say whose its cluster is. */
-const clusterApiReads = ["cluster#*#records"];
 
 /** The one table of an installation: clusters, their logs and the platform's records. It outlives its stack. */
 export class ClusterTable extends Construct {
@@ -70,15 +57,16 @@ export class ClusterTable extends Construct {
     );
   }
 
-  /** Everything the store does, in every partition. */
-  grantReadWrite(grantee: IGrantable): void {
-    this.#grant(grantee, storeActions);
+  /** What a program reaches in its own name, and no more. */
+  grantOwn(grantee: IGrantable, access: readonly PartitionAccess[]): void {
+    for (const { actions, partitions } of access) this.#grant(grantee, actions, partitions);
+    this.#grantKey(grantee);
   }
 
-  /** What whoever serves the cluster API needs in its own name, be it function or container. */
-  grantClusterApi(grantee: IGrantable): void {
-    this.#grant(grantee, storeActions, clusterApiPartitions);
-    this.#grant(grantee, readActions, clusterApiReads);
+  /** Everything the store does, in every partition: for a role that is taken on with a policy for one tenant. */
+  grantToSessions(grantee: IGrantable): void {
+    this.#grant(grantee, storeActions);
+    this.#grantKey(grantee);
   }
 
   grantStreamRead(grantee: IGrantable): void {
@@ -86,7 +74,6 @@ export class ClusterTable extends Construct {
     this.#grantKey(grantee);
   }
 
-  /** `partitions`: only in those whose keys are like one of them (`*`: any text). */
   #grant(grantee: IGrantable, actions: readonly string[], partitions?: readonly string[]): void {
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
@@ -101,7 +88,6 @@ export class ClusterTable extends Construct {
         }),
       }),
     );
-    this.#grantKey(grantee);
   }
 
   /** Through DynamoDB alone. */

@@ -29,7 +29,7 @@ export class TenantAccess extends Construct {
       // A role that takes on another may do so for an hour.
       maxSessionDuration: Duration.hours(1),
     });
-    clusters.grantReadWrite(role);
+    clusters.grantToSessions(role);
     for (const user of users) {
       role.grantAssumeRole(user.grantPrincipal);
       user.addEnvironment(variables.tenantRole, role.roleArn);

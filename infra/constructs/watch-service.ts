@@ -17,6 +17,7 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { containerVariables, variables } from "../../functions/names.ts";
 import { containerSize } from "../sizes.ts";
+import { ownAccess } from "../table-access.ts";
 import type { ClusterTable } from "./cluster-table.ts";
 import type { FunctionEnvironment } from "./coracle-function.ts";
 import type { InstallationSecret } from "./installation-secret.ts";
@@ -72,7 +73,7 @@ export class WatchService extends Construct {
       stopTimeout: Duration.seconds(stopSeconds),
     });
     secret.grantRead(task.taskRole);
-    clusters.grantClusterApi(task.taskRole);
+    clusters.grantOwn(task.taskRole, ownAccess.container);
     const user = { grantPrincipal: task.taskRole, addEnvironment: (name: string, value: string) => container.addEnvironment(name, value) };
     new TenantAccess(this, "TenantAccess", [user], { clusters });
     this.service = new FargateService(this, "Service", {

@@ -6,6 +6,7 @@ import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";
 import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { type FunctionSize, functionSizes } from "../sizes.ts";
+import { ownAccess } from "../table-access.ts";
 import type { DataStack } from "./data-stack.ts";
 
 export interface ApiStackProps extends StackProps {
@@ -54,9 +55,7 @@ export class ApiStack extends Stack {
     const functions = this.surfaces.map((surface) => surface.function);
     for (const each of functions) data.secret.grantRead(each);
     data.operatorSecret.grantRead(this.platformApi.function);
-    data.clusters.grantClusterApi(this.clusterApi.function);
-    // Keys, tokens and names are looked up before it is known whose they are, and change together with what they name.
-    for (const surface of [this.platformApi, this.agentApi]) data.clusters.grantReadWrite(surface.function);
+    for (const name of ["clusterApi", "platformApi", "agentApi"] as const) data.clusters.grantOwn(this[name].function, ownAccess[name]);
     new TenantAccess(this, "TenantAccess", functions, { clusters: data.clusters });
   }
 

@@ -9,6 +9,7 @@ import { Timer } from "../constructs/timer.ts";
 import { DeadLetterQueue } from "../constructs/work-queue.ts";
 import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { functionSizes } from "../sizes.ts";
+import { ownAccess } from "../table-access.ts";
 import type { ApiStack } from "./api-stack.ts";
 import type { DataStack } from "./data-stack.ts";
 
@@ -38,11 +39,15 @@ export class LoopsStack extends Stack {
       ...urls,
       ...functionVariables(settings),
     };
-    const loop = (id: string, name: keyof typeof entryPoints & keyof typeof functionSizes, description: string): CoracleFunction => {
+    const loop = (
+      id: string,
+      name: keyof typeof entryPoints & keyof typeof functionSizes & keyof typeof ownAccess,
+      description: string,
+    ): CoracleFunction => {
       const { memoryMb, timeoutSeconds } = functionSizes[name];
       const timeout = Duration.seconds(timeoutSeconds);
       const made = new CoracleFunction(this, id, { name: entryPoints[name], codeOf, description, memoryMb, timeout, environment });
-      clusters.grantReadWrite(made.function);
+      clusters.grantOwn(made.function, ownAccess[name]);
       secret.grantRead(made.function);
       return made;
     };

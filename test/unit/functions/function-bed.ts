@@ -8,10 +8,12 @@ import { createHandler as createOnChange } from "../../../functions/on-change.ts
 import { createHandler as createPlatformApi } from "../../../functions/platform-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
 import { createHandler as createReconcile } from "../../../functions/reconcile.ts";
+import { ownAccess } from "../../../infra/table-access.ts";
 import { operatorApiKey } from "../../../shared/auth/api-key.ts";
 import type { Clock } from "../../../shared/clock.ts";
 import { type Item, keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
 import { createJsonLog } from "../../../shared/telemetry/log.ts";
+import { confinedTable, sessionAccess } from "../infra/confined-table.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
 
 export interface StreamRecord {
@@ -67,10 +69,16 @@ class StreamedTable extends MemoryTable {
 export const operatorSecret = "abcdefghijklmnopqrstuvwxyz012345";
 const secrets: Record<string, string> = { root: "r".repeat(64), operator: operatorSecret };
 
+export type Program = keyof typeof ownAccess;
+
 export interface BedOptions {
   readonly clock?: Clock;
   readonly variables?: Record<string, string>;
   readonly tableOf?: (table: StreamedTable) => Table;
+  /** Each function reaches what the stacks let it reach, in its own name and in a tenant's; false: everything. */
+  readonly confined?: boolean;
+  /** Told of what the functions do in their own name. */
+  readonly onOwnUse?: (program: Program, action: string, partition: string) => void;
 }
 
 type UrlHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<BufferedAnswer>;
@@ -88,7 +96,8 @@ export function urlEventOf(method: string, path: string, token: string, body?: u
 }
 
 /** The functions over one table in memory, called as Lambda calls them. Each `instance` is a cold start. */
-export function createFunctionBed({ clock = functionClock, variables = {}, tableOf = (table) => table }: BedOptions = {}) {
+export function createFunctionBed(options: BedOptions = {}) {
+  const { clock = functionClock, variables = {}, tableOf = (table) => table, confined = true, onOwnUse } = options;
   const table = new StreamedTable();
   const logged: string[] = [];
   const log = createJsonLog((line) => logged.push(line), clock.now, "warn");
@@ -99,10 +108,19 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
     CORACLE_CLUSTER_API_URL: "https://clusters.example",
     ...variables,
   });
-  const ports = (its: Clock = clock): (() => FunctionPorts) => {
+  /** `program`: confined to what this one may reach. */
+  const ports = (its: Clock = clock, program?: Program): (() => FunctionPorts) => {
+    const all = tableOf(table);
+    const own = confined && program ? confinedTable(all, ownAccess[program], (...use) => onOwnUse?.(program, ...use)) : all;
+    const sessions = new Map<string, Table>();
+    const sessionOf = (tenant: string): Table => {
+      const session = sessions.get(tenant) ?? confinedTable(all, sessionAccess(tenant));
+      sessions.set(tenant, session);
+      return session;
+    };
     const made: FunctionPorts = {
       ...{ environment, log, clock: its, random: Math.random, randomBytes, uid: randomUUID },
-      ...{ table: tableOf(table), tableOf: () => made.table },
+      ...{ table: own, tableOf: own === all ? () => own : sessionOf },
       enqueue: () => Promise.reject(new Error("no queue")),
       resolve: () => Promise.reject(new Error("no names")),
       readSecret: async (id) => secrets[id] ?? "",
@@ -121,12 +139,12 @@ export function createFunctionBed({ clock = functionClock, variables = {}, table
   const caller = (handler: UrlHandler) => (method: string, path: string, token: string, body?: unknown) =>
     call(handler, urlEventOf(method, path, token, body));
   const instance = (its: Clock = clock) => {
-    const onChange = createOnChange(ports(its));
-    const reconcile = createReconcile(ports(its));
+    const onChange = createOnChange(ports(its, "onChange"));
+    const reconcile = createReconcile(ports(its, "reconcile"));
     return {
-      platform: caller(createPlatformApi(ports(its)) as UrlHandler),
-      cluster: caller(createClusterApi(ports(its)) as UrlHandler),
-      agent: caller(createAgentApi(ports(its)) as UrlHandler),
+      platform: caller(createPlatformApi(ports(its, "platformApi")) as UrlHandler),
+      cluster: caller(createClusterApi(ports(its, "clusterApi")) as UrlHandler),
+      agent: caller(createAgentApi(ports(its, "agentApi")) as UrlHandler),
       onChange: (records: readonly unknown[], milliseconds = 60_000) => onChange({ Records: records }, contextOf(milliseconds) as never),
       reconcile: (milliseconds = 60_000) => reconcile({ source: "aws.events" }, contextOf(milliseconds) as never),
     };

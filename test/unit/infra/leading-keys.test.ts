@@ -1,100 +1,117 @@
 import type { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { functionClock } from "../../../functions/clock.ts";
-import { createHandler } from "../../../functions/cluster-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
-import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
+import { ownAccess, storeActions } from "../../../infra/table-access.ts";
 import { startContainer } from "../../../server/container/host.ts";
 import { readContainerSettings } from "../../../server/container/settings.ts";
-import type { Table } from "../../../shared/store/dynamo/table.ts";
+import { logKey, logOf, logPartKey, objectKey, objectPartKey } from "../../../shared/store/dynamo/keys.ts";
 import { createHttp } from "../../e2e/http.ts";
-import { createCluster, createFunctionBed, urlEventOf } from "../functions/function-bed.ts";
-import { confinedTable } from "./confined-table.ts";
+import { createCluster, createFunctionBed, type Program } from "../functions/function-bed.ts";
+import { confinedTable, leadingKeys, likeness, sessionAccess } from "./confined-table.ts";
+import { bootstrapSecret, bootstrapToken, everythingOnce, review, reviews } from "./everything-once.ts";
 import { synthesise } from "./synthesised.ts";
-
-const leadingKeys = "dynamodb:LeadingKeys";
 
 interface Statement {
   readonly Action: string | string[];
-  readonly Condition?: Record<string, Record<string, string[]>>;
+  readonly Resource: unknown;
+  readonly Condition?: Record<string, Record<string, string[] | string>>;
 }
 
-/** What the synthesised policy of a function's own role says of the table: patterns of partitions, or undefined for all. */
-function ownPartitions(template: Template, role: string, readOnly = false): readonly string[] | undefined {
+/** What the synthesised policies of a role say of the table; `partitions` undefined: all. */
+function accessOf(template: Template, role: string) {
   const policies = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) => id.startsWith(role));
   const statements = policies.flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
-  const has = (action: string) => (statement: Statement) => [statement.Action].flat().includes(action);
-  const onTable = statements.filter(has("dynamodb:GetItem")).filter((statement) => has("dynamodb:PutItem")(statement) !== readOnly);
-  expect(onTable).toHaveLength(1);
-  return onTable[0]?.Condition?.["ForAllValues:StringLike"]?.[leadingKeys];
+  const ofItems = statements.filter(({ Action }) => [Action].flat().some((action) => /^dynamodb:.*(Item|Query|Scan)/.test(action)));
+  for (const { Resource, Condition } of ofItems) {
+    expect(JSON.stringify(Resource)).toMatch(/TableV?2?[0-9A-F]*Arn/i);
+    // Who names no key at all would pass the condition for all of them.
+    if (Condition) expect(Condition.Null).toEqual({ [leadingKeys]: "false" });
+  }
+  return ofItems.map(({ Action, Condition }) => ({
+    actions: [Action].flat().map((action) => action.replace("dynamodb:", "")),
+    partitions: Condition && [Condition["ForAllValues:StringLike"]?.[leadingKeys] ?? []].flat(),
+  }));
 }
 
-const sessionPartitions = (tenant: string): string[] =>
-  sessionPolicy(tenant).Statement.flatMap(({ Condition }) => Condition?.["ForAllValues:StringLike"][leadingKeys] ?? []);
-
-const bootstrapToken = "abcdef.0123456789abcdef";
-const bootstrapSecret = {
-  ...{ apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token", metadata: { name: "bootstrap-token-abcdef" } },
-  stringData: { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true" },
+const containerSettings = {
+  containerDomainName: "watch.example.com",
+  containerCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000001",
 };
-const reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
-describe("the partitions that functions may reach", () => {
-  const { api, loops } = synthesise();
+describe("the partitions that functions and containers may reach", () => {
+  const { api, loops, container } = synthesise(containerSettings);
+  if (!container) throw new Error("there are no containers");
 
-  it("are enough for the cluster API, in its own name and in the tenant's", async () => {
-    let shiftMs = 0;
-    const clock = { ...functionClock, now: () => Date.now() + shiftMs };
-    const bed = createFunctionBed({ clock });
-    const made = await createCluster(bed, bed.instance());
-    const reached = { own: new Set<string>(), tenant: new Set<string>() };
-    const readable = ownPartitions(api, "ClusterApi", true) ?? [];
-    const own = confinedTable(bed.table, ownPartitions(api, "ClusterApi") ?? [], (partition) => reached.own.add(partition), readable);
-    const tableOf = (tenant: string): Table =>
-      confinedTable(bed.table, sessionPartitions(tenant), (partition) => reached.tenant.add(partition));
-    const ports: FunctionPorts = { ...bed.ports(clock)(), table: own, tableOf };
-    const handler = createHandler(() => ports);
-    const send = (method: string, path: string, body?: unknown) =>
-      bed.call(handler, urlEventOf(method, `/clusters/${made.id}${path}`, made.credentials.token, body));
-    const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one" }, data: { a: "b" } };
-    expect((await send("POST", "/api/v1/namespaces/default/configmaps", configMap)).status).toBe(201);
-    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "one" }, spec: { ports: [{ port: 80 }] } };
-    expect((await send("POST", "/api/v1/namespaces/default/services", service)).status).toBe(201);
-    expect((await send("GET", "/api/v1/namespaces/default/configmaps")).status).toBe(200);
-    expect((await send("GET", "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1&resourceVersion=1")).status).toBe(200);
-    expect((await send("POST", "/api/v1/namespaces/kube-system/secrets", bootstrapSecret)).status).toBe(201);
-    const ask = (cluster: string, token: string) => bed.call(handler, urlEventOf("POST", `/clusters/${cluster}${reviews}`, token, review));
-    const known = await ask(made.id, bootstrapToken);
-    expect(known.json().status.userInfo.username).toBe("system:bootstrap:abcdef");
-    expect((await ask(made.id, "abcdef.ffffffffffffffff")).status).toBe(401);
-    expect((await ask("cl-nothing", bootstrapToken)).status).toBe(401);
-    // Long enough for what was counted to be written.
-    shiftMs = 16 * 60_000;
-    expect((await send("DELETE", "/api/v1/namespaces/default/configmaps/one")).status).toBe(200);
-    expect(bed.logged).toEqual([]);
-    expect([...reached.own].filter((partition) => partition.includes("usage")).length).toBeGreaterThan(1);
-    expect([...reached.tenant].length).toBeGreaterThan(3);
-    expect([...reached.tenant].every((partition) => partition.startsWith("acme#"))).toBe(true);
+  it("in their own name are each program's alone, action by action, and no policy says otherwise", () => {
+    const templates: Record<Program, readonly [Template, string]> = {
+      ...{ clusterApi: [api, "ClusterApi"], platformApi: [api, "PlatformApi"], agentApi: [api, "AgentApi"] },
+      ...{ onChange: [loops, "OnChange"], reconcile: [loops, "Reconcile"], deliver: [loops, "Deliver"], meter: [loops, "Meter"] },
+      container: [container, "WatchesTask"],
+    };
+    const found = Object.entries(templates).map(([name, [template, role]]) => [name, accessOf(template, role)]);
+    expect(Object.fromEntries(found)).toEqual(ownAccess);
   });
 
-  it("are enough for the containers, too, which have no others", async () => {
-    const { container } = synthesise({
-      containerDomainName: "watch.example.com",
-      containerCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000001",
+  it("hold nothing of what is in a cluster: no object, no part of one, no log", () => {
+    const scope = "acme#cl-1";
+    const object = objectKey(scope, { group: "", resource: "secrets", namespace: "default", name: "records" });
+    const contents = [object.pk, objectPartKey(object, 0).pk, logKey(logOf(scope, "i"), 7).pk, logPartKey(logOf(scope, "i"), 7, "0").pk];
+    for (const access of Object.values(ownAccess))
+      for (const pattern of access.flatMap(({ partitions }) => partitions))
+        expect(contents.filter((partition) => likeness(pattern).test(partition))).toEqual([]);
+  });
+
+  it("in a tenant's name are those of a role that nobody else takes on, under a policy for this tenant", () => {
+    for (const [template, users] of [
+      [api, 3],
+      [loops, 2],
+      [container, 1],
+    ] as const) {
+      expect(accessOf(template, "TenantAccess").concat(accessOf(template, "WatchesTenantAccess"))).toEqual([
+        { actions: storeActions, partitions: undefined },
+      ]);
+      const [role] = Object.values(template.findResources("AWS::IAM::Role", { Properties: { MaxSessionDuration: 3600 } }));
+      expect(role?.Properties.AssumeRolePolicyDocument.Statement).toHaveLength(users);
+    }
+    expect(sessionAccess("acme").map(({ partitions }) => partitions)).toEqual([["acme#*"]]);
+    expect(sessionAccess("acme")[0]?.actions.toSorted()).toEqual(storeActions.toSorted());
+    const table = confinedTable(createFunctionBed().table, sessionAccess("acme"));
+    return expect(table.get({ pk: "acme2#dev#head", sk: "head" })).rejects.toThrow("AccessDenied");
+  });
+
+  it("are enough for all that functions do, and none of their rights is for nothing", async () => {
+    const used = new Set<string>();
+    let shiftMs = 0;
+    const bed = createFunctionBed({
+      clock: { ...functionClock, now: () => Date.now() + shiftMs },
+      variables: { CORACLE_WEBHOOK_ADDRESSES: "any" },
+      onOwnUse: (program, action, partition) => used.add(`${program} ${action} ${partition}`),
     });
-    if (!container) throw new Error("there are none");
-    const patterns = ownPartitions(container, "WatchesTask") ?? [];
-    expect(patterns).toEqual(ownPartitions(api, "ClusterApi"));
-    const readable = ownPartitions(container, "WatchesTask", true) ?? [];
-    expect(readable).toEqual(ownPartitions(api, "ClusterApi", true));
+    await everythingOnce(bed, (ms) => {
+      shiftMs += ms;
+    });
+    expect(bed.logged.filter((line) => line.includes("AccessDenied"))).toEqual([]);
+    const unused = Object.entries(ownAccess)
+      .filter(([program]) => program !== "container")
+      .flatMap(([program, access]) =>
+        access.flatMap(({ actions, partitions }) => [
+          ...actions.map((action) => `${program} ${action} *`),
+          ...partitions.map((partition) => `${program} * ${partition}`),
+        ]),
+      )
+      .filter((right) => ![...used].some((use) => likeness(right).test(use)));
+    expect(unused).toEqual([]);
+  });
+
+  it("are enough for the containers, which have no others", async () => {
     const bed = createFunctionBed({ variables: { CORACLE_USAGE_SECONDS: "1" } });
     const made = await createCluster(bed, bed.instance());
     const reached = new Set<string>();
     const ports: FunctionPorts = {
       ...bed.ports()(),
-      table: confinedTable(bed.table, patterns, (partition) => reached.add(partition), readable),
-      tableOf: (tenant) => confinedTable(bed.table, sessionPartitions(tenant)),
+      table: confinedTable(bed.table, ownAccess.container, (_, partition) => reached.add(partition)),
+      tableOf: (tenant) => confinedTable(bed.table, sessionAccess(tenant)),
     };
     const server = await startContainer(
       readContainerSettings({ CORACLE_PORT: "0", CORACLE_SURFACES: "cluster", CORACLE_LOOPS: "off" }),
@@ -113,17 +130,5 @@ describe("the partitions that functions may reach", () => {
     await server.close();
     expect(bed.logged).toEqual([]);
     expect([...reached].some((partition) => partition.includes("usage"))).toBe(true);
-  });
-
-  it("are every tenant's for nobody but the loops, and for whoever looks up keys and tokens", () => {
-    expect(ownPartitions(api, "ClusterApi")).toEqual(expect.arrayContaining(["platform#installation#records"]));
-    for (const role of ["PlatformApi", "AgentApi"]) expect(ownPartitions(api, role)).toBeUndefined();
-    for (const role of ["OnChange", "Reconcile", "Deliver", "Meter"]) expect(ownPartitions(loops, role)).toBeUndefined();
-  });
-
-  it("are one tenant's in its session, whatever the role itself may reach", () => {
-    expect(sessionPartitions("acme")).toEqual(["acme#*"]);
-    const table = confinedTable(createFunctionBed().table, sessionPartitions("acme"));
-    return expect(table.get({ pk: "acme2#dev#head", sk: "head" })).rejects.toThrow("AccessDenied");
   });
 });
