@@ -18,7 +18,7 @@ const longestLogBytes = 5_000_000;
 export function podStreamsBy(
   dependencies: Dependencies,
   held: () => HeldClusters,
-  tunnels: Pick<NodeTunnels, "connect">,
+  tunnels: Pick<NodeTunnels, "connect"> | undefined,
 ): (ref: ClusterRef) => PodStreams {
   const streamsOf = createStreamsOf(dependencies);
   return (ref) => {
@@ -28,7 +28,7 @@ export function podStreamsBy(
 }
 
 /** The Kubernetes API from clusters held in memory; the first reads of others come from the table. */
-export function createHeldSurface(dependencies: Dependencies, held: HeldClusters, tunnels: Pick<NodeTunnels, "connect">) {
+export function createHeldSurface(dependencies: Dependencies, held: HeldClusters, tunnels: Pick<NodeTunnels, "connect"> | undefined) {
   const { environment, clock, log, tokens, meter, uid } = dependencies;
   const limiter = createRateLimiter(clock, environment.requests);
   const openPart = createPartialReads(

@@ -62,7 +62,10 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   });
   const { installation, runtimeOptions } = dependencies;
   const tunnels = createNodeTunnels({ broker: createStreamsOfAll(createStreamsOf(dependencies)), clock, attempts: tunnelAttempts });
-  const podStreams = podStreamsBy(dependencies, () => held, tunnels);
+  const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
+  // Where no agent calls none could ever come.
+  const ownTunnels = serves("agent") ? tunnels : undefined;
+  const podStreams = podStreamsBy(dependencies, () => held, ownTunnels);
   const held: HeldClusters = new HeldClusters({
     open(ref, onEnd) {
       const options = runtimeOptions(ref, podStreams(ref));
@@ -84,8 +87,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     clock,
     readTable: () => dependencies.store.getRecords([{ partition: "platform#installation", sort: "keys" }]),
   });
-  const clusterApi = createHeldSurface(dependencies, held, tunnels);
-  const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
+  const clusterApi = createHeldSurface(dependencies, held, ownTunnels);
   let url = "";
   let ending = false;
   const certificate = await issueServerCertificate({

@@ -31,7 +31,7 @@ export async function connect({ served }: Call, nodeName: string, target: Connec
   if (podStreams.connect === undefined)
     throw new StatusError(
       "MethodNotAllowed",
-      "this address is a function's, which cannot hold a connection to a node: exec, attach, portforward and proxy are served by a Coracle server (a container or a process), not by functions",
+      "this address holds no connections to nodes: exec, attach, portforward and proxy go through a Coracle server that the nodes joined (npm start with CORACLE_TABLE, beside the functions), logs through this one, too",
       {},
     );
   return podStreams.connect(nodeName, target);

@@ -112,5 +112,8 @@ describe("server processes beside the functions", () => {
     await untilTrue("the watch shows it", async () => seen.events.some(({ object }) => object.metadata.name === "by-function"));
     expect((await client.send("/v1/clusters", { token: made.key })).status).toBe(404);
     expect((await client.send("/agent/v1/sync", { method: "POST", body: {}, token: joined.credential })).status).toBe(404);
+    // No agent calls it, so it does not wait for one.
+    const refused = await client.send(`${pods}/p/exec?command=date&stdout=true`, { method: "POST" });
+    expect([refused.status, refused.json<{ message: string }>().message]).toEqual([405, expect.stringContaining("logs through this one")]);
   });
 });
