@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { entryPoints } from "../functions/names.ts";
+import { lateEntries, lateModules } from "./late-modules.ts";
 import { plainHttp } from "./plain-http.ts";
 import { seldomUsed } from "./seldom-used.ts";
 
@@ -21,7 +22,7 @@ export type FunctionName = (typeof entryPoints)[keyof typeof entryPoints];
 const zodByUse: Plugin = {
   name: "zod-by-use",
   setup({ onLoad }) {
-    onLoad({ filter: /\/(functions|server|shared)\/.*\.ts$/ }, ({ path }) => ({
+    onLoad({ filter: /\/(functions|server|shared)\/.*\.ts$/, namespace: "file" }, ({ path }) => ({
       contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
       loader: "ts",
     }));
@@ -38,7 +39,8 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
   const made = new Map<FunctionName, Metafile>();
   for (const name of Object.values(entryPoints)) {
     const folder = join(target, name);
-    const metafile = await bundle({ entryPoints: [join(root, "functions", `${name}.ts`)] }, folder, [zodByUse, seldomUsed, plainHttp]);
+    const entryPoints = [{ in: join(root, "functions", `${name}.ts`), out: "index" }, ...lateEntries];
+    const metafile = await bundle({ entryPoints }, folder, [zodByUse, seldomUsed, plainHttp, lateModules]);
     copyFacts(join(folder, "facts"));
     made.set(name, metafile);
   }
@@ -48,7 +50,9 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
 /** Bundles the server process over the table into `target`, with the Dockerfile of its image: the folder is all that an image is built of. */
 export async function bundleContainer(target: string): Promise<void> {
   const start = 'import { run } from "./run.ts";\nawait run(process.env);\n';
-  await bundle({ stdin: { contents: start, resolveDir: join(root, "server", "container"), loader: "ts" } }, target, [zodByUse]);
+  await bundle({ stdin: { contents: start, resolveDir: join(root, "server", "container"), loader: "ts" }, entryNames: "index" }, target, [
+    zodByUse,
+  ]);
   copyFacts(join(target, "facts"));
   cpSync(join(root, "infra", "container", "Dockerfile"), join(target, "Dockerfile"));
 }
@@ -57,7 +61,6 @@ async function bundle(entry: BuildOptions, folder: string, plugins: Plugin[]): P
   const { metafile } = await build({
     ...entry,
     outdir: folder,
-    entryNames: "index",
     outExtension: { ".js": ".mjs" },
     bundle: true,
     splitting: true,
