@@ -7,6 +7,8 @@ export interface CommandOptions {
   readonly mayFail?: boolean;
   /** Ends the command with SIGKILL; default 60. */
   readonly timeoutSeconds?: number;
+  /** Told of what it prints as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface CommandResult {
@@ -30,6 +32,7 @@ export function runCommand(file: string, args: CommandArguments, options: Comman
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (chunk: string) => {
         output[stream] += chunk;
+        if (stream === "stdout") options.onOutput?.(chunk);
       });
     }
     const timer = setTimeout(() => child.kill("SIGKILL"), (options.timeoutSeconds ?? 60) * 1000);

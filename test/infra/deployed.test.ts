@@ -12,6 +12,7 @@ import { describeWith, findProgram, needs } from "../e2e/needs.ts";
 import { countMessages, setVariable } from "./aws-calls.ts";
 import { type Cluster, type Deployed, say, startDeployed, type Tenant } from "./deployed.ts";
 import { stopEmulators } from "./emulator.ts";
+import { takeTour } from "./kubectl-tour.ts";
 
 const python = { name: "python3", missing: findProgram("python3") === undefined ? "no python3 on the PATH" : undefined };
 const replicationController = (name: string, replicas: number) => ({
@@ -102,6 +103,10 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
     await cluster.kubectl("scale rc web --replicas=2");
     await running("web", 2);
   });
+
+  it("takes kubectl through its day: objects, patches, applies, selectors, a deployment that is watched, scaled and rolled over", async () => {
+    await takeTour(cluster);
+  }, 480_000);
 
   it("shows a watch what happens, each change once and in order, over reconnects", async () => {
     const list = await cluster.api.send("/api/v1/namespaces/default/configmaps");
