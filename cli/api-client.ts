@@ -76,7 +76,7 @@ export async function createApiClient(context: CliContext, server: Server): Prom
         if (attempt === attempts || context.interrupted.aborted) throw unreachable(server.url, error);
         return undefined;
       });
-      const again = answer === undefined || answer.status === 429 || answer.status === 503;
+      const again = answer === undefined || answer.status === 429 || answer.status === 503 || isOwnAttempt(answer);
       if (answer && (!again || attempt === attempts)) return toResult<T>(answer);
       await new Promise<void>((resolve) => context.clock.after(retryMs * attempt, resolve));
     }
@@ -108,6 +108,12 @@ async function send(fetch: Fetch, url: string, init: Omit<Parameters<Fetch>[1], 
   return { status: response.status, text: await response.text() };
 }
 
+/** An attempt whose answer was lost is still being worked on. */
+const isOwnAttempt = ({ status, text }: { status: number; text: string }): boolean =>
+  status === 409 && problemOf(parseJson(text)).code === "request-in-progress";
+
+const problemOf = (body: unknown): Problem => (typeof body === "object" && body !== null ? body : {});
+
 function toResult<T>({ status, text }: { status: number; text: string }): T {
   const body: unknown = parseJson(text);
   if (status >= 200 && status < 300) return body as T;
@@ -116,7 +122,7 @@ function toResult<T>({ status, text }: { status: number; text: string }): T {
 
 /** A problem document in one line: what is wrong, where, and for failures of the server the id under which its log tells more. */
 function describe(status: number, body: unknown): string {
-  const problem: Problem = typeof body === "object" && body !== null ? body : {};
+  const problem = problemOf(body);
   const fields = (problem.errors ?? []).map(({ pointer, parameter, detail }) => `${pointer?.replace(/^#\/?/, "") || parameter}: ${detail}`);
   const text = fields.length > 0 ? fields.join("; ") : (problem.detail ?? problem.title ?? `the server answered ${status}`);
   return status >= 500 && problem.requestId ? `${text} (request ${problem.requestId})` : text;

@@ -299,6 +299,12 @@ describe("coracle", () => {
       expect([code, stderr]).toEqual([1, `coracle: ${serverUrl} cannot be reached: connect ECONNREFUSED\n`]);
     });
 
+    it("waits for its own former attempt, which the server is still at", async () => {
+      cli.busyNext(2);
+      await ok("cluster", "create", "slow");
+      expect(cli.requests.filter((request) => request === "POST /v1/clusters")).toHaveLength(3);
+    });
+
     it("of the server's own name the request", async () => {
       cli.bench.faults.queryRecords = new Error("disk on fire");
       const { code, stderr } = await cli.run("cluster", "list");

@@ -20,6 +20,7 @@ export async function openCli() {
   const interruption = new AbortController();
   let removeNode = () => {};
   let failures = 0;
+  let underWay = 0;
   let stdin = "";
 
   async function run(...args: string[]) {
@@ -52,6 +53,10 @@ export async function openCli() {
             failures--;
             throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
           }
+          if (underWay > 0) {
+            underWay--;
+            return Response.json({ code: "request-in-progress", detail: "The same request is being worked on." }, { status: 409 });
+          }
           return bench.platform.app.request(url, { method, headers, ...(body !== undefined && { body }) });
         };
       },
@@ -76,6 +81,10 @@ export async function openCli() {
     removeNode: () => removeNode(),
     failNext: (count: number) => {
       failures = count;
+    },
+    /** So many requests meet their own former attempt at the server. */
+    busyNext: (count: number) => {
+      underWay = count;
     },
     type: (text: string) => {
       stdin = text;
