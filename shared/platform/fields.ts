@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PlatformError } from "./problem.ts";
 
 /** Shapes that several resources and records share. Each describes itself in the OpenAPI document. */
 export const identifier = z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}$/, "an identifier");
@@ -14,13 +15,15 @@ const labelValuePattern = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const labelKey = z.string().max(317).regex(labelKeyPattern, "a label key as Kubernetes spells it");
 const labelValue = z.string().max(63).regex(labelValuePattern, "a label value as Kubernetes spells it");
 const maxLabels = 64;
+const tooMany = `at most ${maxLabels} labels`;
 const few = (labels: Readonly<Record<string, unknown>>) => Object.keys(labels).length <= maxLabels;
 
-export const labelMap = z.record(labelKey, labelValue).refine(few, `at most ${maxLabels} labels`);
+export const labelMap = z.record(labelKey, labelValue).refine(few, tooMany);
 
 /** RFC 7396: a label of null is taken away, others are set, those not named stay. */
-export const labelPatch = z.record(labelKey, labelValue.nullable()).refine(few, `at most ${maxLabels} labels`);
+export const labelPatch = z.record(labelKey, labelValue.nullable()).refine(few, tooMany);
 
+/** @throws PlatformError `invalid` where that makes too many */
 export function patchLabels(
   labels: Readonly<Record<string, string>>,
   patch: Readonly<Record<string, string | null>> | undefined,
@@ -30,6 +33,7 @@ export function patchLabels(
     if (value === null) delete next[key];
     else next[key] = value;
   }
+  if (!few(next)) throw new PlatformError("invalid", `#/labels: ${tooMany}`, { errors: [{ pointer: "#/labels", detail: tooMany }] });
   return next;
 }
 

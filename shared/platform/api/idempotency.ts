@@ -41,7 +41,7 @@ const hash = (text: string): string => createHash("sha256").update(text).digest(
 
 /**
  * Runs a request at most once for its Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), for a day: a repetition is given the
- * first answer. Answers of 5xx and 429 are not kept. After a crash in the middle the request may be tried again a minute later; whether the first
+ * first answer. A refusal, which `run` throws, had no effect and is not kept. After a crash in the middle the request may be tried again a minute later; whether the first
  * attempt had its effect shows then (a name that is taken).
  * @throws PlatformError `idempotency-key-reused`, `request-in-progress`
  */
@@ -59,13 +59,11 @@ export async function runOnce(
   try {
     answer = await run();
   } finally {
-    if (answer === undefined || answer.status >= 500 || answer.status === 429) await release(store, key, claim.version);
+    if (answer === undefined) await release(store, key, claim.version);
   }
-  if (answer.status < 500 && answer.status !== 429) {
-    const sealed = sealer.seal(Buffer.from(JSON.stringify(answer)), fingerprint).toString("base64");
-    const record: IdempotencyRecord = { fingerprint, state: "answered", atMs: clock.now(), answer: sealed };
-    await store.writeRecords([putRecord(key, undefined, record)]);
-  }
+  const sealed = sealer.seal(Buffer.from(JSON.stringify(answer)), fingerprint).toString("base64");
+  const record: IdempotencyRecord = { fingerprint, state: "answered", atMs: clock.now(), answer: sealed };
+  await store.writeRecords([putRecord(key, undefined, record)]);
   return { ...answer, replayed: false };
 }
 

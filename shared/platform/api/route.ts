@@ -78,7 +78,8 @@ export function defineRoute<P extends z.ZodType, Q extends z.ZodType, B extends 
 function invalid(error: z.ZodError, where: "query" | "body"): PlatformError {
   const errors = error.issues.flatMap((issue): FieldProblem[] => {
     const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    const detail = issue.code === "unrecognized_keys" ? "unknown field" : issue.message;
+    const [ofKey] = issue.code === "invalid_key" ? issue.issues : [];
+    const detail = issue.code === "unrecognized_keys" ? "unknown field" : (ofKey?.message ?? issue.message);
     return paths.map((path) => (where === "query" ? { parameter: path.join("."), detail } : { pointer: pointerOf(path), detail }));
   });
   const [first] = errors;

@@ -92,6 +92,16 @@ describe("clusters", () => {
     expect(await recordsOf(partitions.clusters("acme"))).toEqual([]);
   });
 
+  it("are told what is wrong with a label's key, and have 64 labels at the most, however they come", async () => {
+    const answer = await problem(422, bench.call("POST", "/v1/clusters", { name: "a", labels: { "a b": "c" } }));
+    expect(answer.errors).toEqual([{ pointer: "#/labels/a%20b", detail: "a label key as Kubernetes spells it" }]);
+    const many = (from: number) => Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`l${from + index}`, "x"]));
+    const { id } = await create({ name: "a", labels: many(0) });
+    const refused = await problem(422, bench.call("PATCH", `/v1/clusters/${id}`, { labels: many(30) }));
+    expect(refused.errors).toEqual([{ pointer: "#/labels", detail: "at most 64 labels" }]);
+    await bench.expectStatus(200, bench.call("PATCH", `/v1/clusters/${id}`, { labels: many(20) }));
+  });
+
   it("are listed a page at a time, each once, and found by name", async () => {
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names) {
