@@ -2,6 +2,7 @@ import type { Clock } from "../shared/clock.ts";
 import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
 import { OpenClusters } from "../shared/host/open-clusters.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
+import type { Log } from "../shared/telemetry/log.ts";
 import { type ActiveClusters, createActiveClusters } from "./active-clusters.ts";
 import { type HostedCluster, type HostedClusterOptions, openHostedCluster } from "./hosted-cluster.ts";
 
@@ -12,12 +13,14 @@ const sweepMs = 30_000;
 /** The clusters that this process holds and turns. */
 export class ClusterHost implements RuntimeDirectory<HostedCluster> {
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #active: ActiveClusters;
   readonly #clusters: OpenClusters<HostedCluster>;
   #cancelSweep: () => void;
 
   constructor(options: HostedClusterOptions) {
     this.#clock = options.clock;
+    this.#log = options.log;
     this.#active = createActiveClusters(options.store, options.log);
     this.#clusters = new OpenClusters(async (ref, onEnd) => {
       const cluster = await openHostedCluster(ref, options, onEnd);
@@ -45,9 +48,15 @@ export class ClusterHost implements RuntimeDirectory<HostedCluster> {
     this.#active.rested(ref);
   }
 
-  /** Opens what the last run held, one after another: it may have been killed in the middle of something. */
+  /** Opens what the last run held, one after another: it may have been killed in the middle of something. One that fails keeps none of the others. */
   async resume(): Promise<void> {
-    for (const ref of await this.#active.list()) if (!(await this.open(ref))) this.#active.rested(ref);
+    for (const ref of await this.#active.list()) {
+      try {
+        if (!(await this.open(ref))) this.#active.rested(ref);
+      } catch (error) {
+        this.#log.error("a cluster of the last run could not be opened", error, { cluster: ref.cluster });
+      }
+    }
   }
 
   onEvict(listener: (ref: ClusterRef) => void): () => void {

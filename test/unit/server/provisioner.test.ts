@@ -3,11 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createActiveClusters } from "../../../server/active-clusters.ts";
 import { ClusterHost } from "../../../server/cluster-host.ts";
 import { createLocalProvisioner } from "../../../server/provisioner.ts";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import { createHostBase } from "../../../shared/host/base.ts";
+import { overStore } from "../../../shared/host/over-store.ts";
 import { nodes, pods } from "../../../shared/kubernetes/known-resources.ts";
 import type { Node, Pod } from "../../../shared/kubernetes/types.ts";
 import { createMeter } from "../../../shared/metering/meter.ts";
@@ -45,7 +47,10 @@ const pod: Pod = {
   spec: { containers: [{ name: "main", image: "x", resources: { requests: { cpu: "3" } } }] },
 };
 
-describe("the deletion of a cluster of the embedded host", () => {
+/** One that cannot be read. */
+const broken = { tenant: "acme", cluster: "broken" };
+
+describe("the clusters of the embedded host", () => {
   let folder: string;
   let clock: FakeClock;
   let store: LmdbStore;
@@ -55,8 +60,11 @@ describe("the deletion of a cluster of the embedded host", () => {
     folder = await mkdtemp(join(tmpdir(), "coracle-provisioner-"));
     clock = createFakeClock();
     store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA", objectPath), now: clock.now });
+    const shown = overStore(store, {
+      snapshot: (its) => (its.cluster === broken.cluster ? Promise.reject(new Error("it cannot be read")) : store.snapshot(its)),
+    });
     host = new ClusterHost({
-      ...{ store, clock, log: silentLog, random: () => 0.5 },
+      ...{ store: shown, clock, log: silentLog, random: () => 0.5 },
       tokens: createTokenIssuer({ signingKey, clock, uid: randomUUID }),
       documents: new Documents("127.0.0.1"),
       meter: () => createMeter(clock),
@@ -83,7 +91,16 @@ describe("the deletion of a cluster of the embedded host", () => {
 
   const committed = async (): Promise<unknown> => (await store.queryRecords(partitions.commitments("acme", "shared")))[0]?.value;
 
-  it("waits for its pods, and after a minute takes what does not end, with what it holds of a shared machine", async () => {
+  it("of the last run are in memory again, though one of them cannot be read", async () => {
+    await store.createCluster(broken);
+    const active = createActiveClusters(store, silentLog);
+    for (const each of [broken, ref]) active.opened(each);
+    await host.resume();
+    expect(host.peek(ref)).toBeDefined();
+    expect(await active.list()).toContainEqual(broken);
+  });
+
+  it("that are deleted wait for their pods, and after a minute take what does not end, with what it holds of a shared machine", async () => {
     const provisioner = createLocalProvisioner({
       clock,
       host: () => host,
