@@ -1,3 +1,4 @@
+import { poolLabel } from "../api/agent/node-object.ts";
 import { createClusterAuthority } from "../auth/certificate-signing.ts";
 import type { Clock } from "../clock.ts";
 import { concurrencyOf, createControllers } from "../controllers/all-controllers.ts";
@@ -60,8 +61,6 @@ export interface LoopsOptions {
   /** Whether the cluster's scheduler is to rest; asked when the loops start. */
   readonly schedulingPaused: () => Promise<boolean>;
 }
-
-const poolLabel = "coracle.dev/pool";
 
 /** The controllers and the scheduler of one cluster, turned by this process. */
 export function createLoops({ ref, cluster, client, tokens, authorizer }: ClusterRuntime, options: LoopsOptions): Loops {

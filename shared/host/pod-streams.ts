@@ -1,3 +1,4 @@
+import { poolLabel } from "../api/agent/node-object.ts";
 import type { NodeTunnels } from "../api/agent/node-tunnels.ts";
 import type { NodeIdentity } from "../api/agent/ports.ts";
 import type { StreamBroker } from "../api/agent/stream-broker.ts";
@@ -6,7 +7,7 @@ import { nodes } from "../kubernetes/known-resources.ts";
 import { StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import type { Node } from "../kubernetes/types.ts";
 import type { ClusterRef } from "../store/store.ts";
-import type { ClusterView } from "../store/view.ts";
+import { type ClusterView, objectOf } from "../store/view.ts";
 
 /** Logs come from the node's agent over the connection that it opened itself; so does all else, where the host has tunnels. */
 export function createPodStreams(
@@ -16,8 +17,8 @@ export function createPodStreams(
   tunnels?: Pick<NodeTunnels, "connect">,
 ): PodStreams {
   const placeOf = (nodeName: string): NodeIdentity | undefined => {
-    const node = viewOf()?.get(nodes, "", nodeName)?.object as Node | undefined;
-    const pool = node?.metadata.labels?.["coracle.dev/pool"];
+    const node = viewOf()?.get(nodes, "", nodeName);
+    const pool = node && objectOf<Node>(node).metadata.labels?.[poolLabel];
     return pool === undefined ? undefined : { tenant: ref.tenant, pool, nodeName };
   };
   return {

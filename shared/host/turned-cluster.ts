@@ -1,4 +1,5 @@
 import { type ClusterFeed, createClusterFeed } from "../api/agent/cluster-feed.ts";
+import { poolLabel } from "../api/agent/node-object.ts";
 import { nodes } from "../kubernetes/known-resources.ts";
 import type { Node } from "../kubernetes/types.ts";
 import type { ClusterRef, Store } from "../store/store.ts";
@@ -31,7 +32,6 @@ export interface TurnedClusterOptions extends ClusterRuntimeOptions {
   readonly loopsOf: (runtime: ClusterRuntime) => Loops;
 }
 
-const poolLabel = "coracle.dev/pool";
 const providerId = /^coracle:\/\/([^/]+)\//;
 
 /** `doneRevision`: up to there nodes have been told. @throws StoreError `NoSuchCluster` */

@@ -2,6 +2,9 @@ import type { KubernetesObject } from "../../kubernetes/object.ts";
 import type { Node, NodeCondition, Taint } from "../../kubernetes/types.ts";
 import type { NodeDescription } from "./protocol.ts";
 
+/** The label of a Node that says which pool its machine is in. */
+export const poolLabel = "coracle.dev/pool";
+
 export interface NodeSource {
   readonly nodeName: string;
   readonly pool: string;
@@ -21,7 +24,7 @@ function labelsOf({ nodeName, pool, description, poolLabels }: NodeSource): Reco
     "kubernetes.io/arch": architecture,
     "kubernetes.io/hostname": nodeName,
     "kubernetes.io/os": operatingSystem,
-    "coracle.dev/pool": pool,
+    [poolLabel]: pool,
     "coracle.dev/runtime": description.runtime,
   };
 }
