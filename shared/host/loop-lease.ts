@@ -30,6 +30,8 @@ export interface LoopLease {
   renew(): Promise<"held" | "lost">;
   /** `woken`: somebody came in the meantime; the lease is still held, and there may be work. */
   release(doneRevision: number, notes: LeaseNotes): Promise<"released" | "woken" | "lost">;
+  /** There is no such cluster: whoever deleted it emptied its records before this lease was taken. Nothing of it is left. */
+  discard(): Promise<void>;
 }
 
 export interface LeaseNotes {
@@ -139,6 +141,10 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
         const notes = { pools: [...pools], ...(agenda !== undefined && { agenda }) };
         const outcome = await write({ ...rest, wakes: 0, free: 1, doneRevision, ...notes });
         return outcome === "written" ? "released" : outcome;
+      },
+      async discard() {
+        const all = [keyOf(ref), ...Array.from({ length: fences }, (_, index) => fenceKey(ref, index))];
+        await store.writeRecords(all.map((key) => ({ ...key, kind: "delete", expected: undefined })));
       },
     };
   }

@@ -72,6 +72,7 @@ export function createTurner(options: TurnerOptions): Turner {
     } catch (error) {
       if (isStoreError(error, "NoSuchCluster")) {
         await discard(ref);
+        await lease.discard();
         return "gone";
       }
       await letGo(lease, ref);

@@ -2,6 +2,9 @@ import { clusterCutsOf, cutCluster } from "./cluster/cluster-cuts.ts";
 import { type ClusterPlan, clusterPlanOf } from "./cluster/cluster-plan.ts";
 import { runCluster } from "./cluster/run-cluster.ts";
 import { cut, cutsOf } from "./cuts.ts";
+import { cutFunctions, functionsCutsOf } from "./functions/functions-cuts.ts";
+import { type FunctionsPlan, functionsPlanOf } from "./functions/functions-plan.ts";
+import { runFunctions } from "./functions/run-functions.ts";
 import type { Call } from "./history.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { runHistory } from "./run-history.ts";
@@ -10,7 +13,13 @@ import type { Playable } from "./shrink.ts";
 /** Every so many seeds a whole cluster plays; they take some thirty times as long as histories of the store. */
 const clusterEvery = 20;
 
-export const playableOf = (seed: number): Playable => (seed % clusterEvery === 0 ? ofCluster(clusterPlanOf(seed)) : ofStore(planOf(seed)));
+/** Every so many the whole serverless host. */
+const functionsEvery = 40;
+
+export function playableOf(seed: number): Playable {
+  if (seed % functionsEvery === 10) return ofFunctions(functionsPlanOf(seed));
+  return seed % clusterEvery === 0 ? ofCluster(clusterPlanOf(seed)) : ofStore(planOf(seed));
+}
 
 const ofStore = (plan: Plan): Playable => ({
   plan,
@@ -30,6 +39,13 @@ const ofCluster = (plan: ClusterPlan): Playable => ({
     const { changes, ...outcome } = await runCluster(plan);
     return { ...outcome, tell: () => changes.map((change) => JSON.stringify(change)) };
   },
+});
+
+const ofFunctions = (plan: FunctionsPlan): Playable => ({
+  plan,
+  cuts: () => functionsCutsOf(plan),
+  without: (name) => ofFunctions(cutFunctions(plan, name)),
+  play: () => runFunctions(plan),
 });
 
 function lineOf({ startMs, endMs, actor, paused, ...call }: Call, firstMs: number): string {

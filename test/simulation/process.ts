@@ -74,14 +74,21 @@ export class SimulatedProcess {
 
   pause(forMs: number): void {
     if (this.#state !== "running") return;
-    this.#state = "paused";
-    this.world.after(forMs, () => {
-      if (this.#state !== "paused") return;
-      this.#state = "running";
-      const held = this.#held;
-      this.#held = [];
-      for (const run of held) this.after(0, run);
-    });
+    this.freeze();
+    this.world.after(forMs, () => this.thaw());
+  }
+
+  /** As a function between two invocations. */
+  freeze(): void {
+    if (this.#state === "running") this.#state = "paused";
+  }
+
+  thaw(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    const held = this.#held;
+    this.#held = [];
+    for (const run of held) this.after(0, run);
   }
 
   /** As when a machine's time is set. */

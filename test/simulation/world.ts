@@ -8,7 +8,7 @@ interface Happening {
 }
 
 /** Lets everything run that was made possible: promise continuations, and what the product puts off with `setImmediate`. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What was put off may put something off itself. */
 const mostIdleTurns = 20;
@@ -19,12 +19,15 @@ const mostIdleTurns = 20;
  */
 export class World {
   readonly #random: Random;
+  readonly #settled: () => Promise<void>;
   readonly #heap: Happening[] = [];
   #nowMs: number;
   happenings = 0;
 
-  constructor(random: Random, startMs: number) {
+  /** `settled`: when all that one happening brought about is done. */
+  constructor(random: Random, startMs: number, settled = turn) {
     this.#random = random;
+    this.#settled = settled;
     this.#nowMs = startMs;
   }
 
@@ -62,7 +65,7 @@ export class World {
       if (++this.happenings > limit) throw new Error(`the history has no end: ${limit} happenings`);
       this.#nowMs = next.atMs;
       run();
-      await turn();
+      await this.#settled();
     }
   }
 }

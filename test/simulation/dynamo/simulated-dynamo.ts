@@ -50,6 +50,10 @@ export class SimulatedDynamo {
     return this.#shown.get(pk)?.range(from, to) ?? [];
   }
 
+  keys(): ItemKey[] {
+    return [...this.#decided].flatMap(([pk, partition]) => [...partition.all()].map(({ sk }) => ({ pk, sk })));
+  }
+
   /** @throws TableError */
   write(write: Write): Item | undefined {
     const key = keyOfWrite(write);

@@ -1,3 +1,4 @@
+import { functionsBugs } from "./functions-bugs.ts";
 import type { Patch } from "./patches.ts";
 
 /** A bug that somebody made once, or could make, as a change of the product's text. Tests alone load it. */
@@ -233,4 +234,10 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: "one-page-at-a-time",
+    story: "a reader begins to wait for the dead writers beyond its page when it is done with those on it (found by this suite)",
+    patches: [dynamo("log-reader.ts", "await this.#lookAhead(head, seenUntil, gaps)", "seenUntil")],
+  },
+  ...functionsBugs,
 ];

@@ -168,7 +168,12 @@ export async function drainStream({ table }: Bed, { onChange }: Pick<Instance, "
 }
 
 /** A tenant, an API key of its, a cluster and a token for it. */
-export async function createCluster({ operatorKey }: Bed, { platform }: Instance, tenant = "acme", name = "dev") {
+export async function createCluster(
+  { operatorKey }: Pick<Bed, "operatorKey">,
+  { platform }: Pick<Instance, "platform">,
+  tenant = "acme",
+  name = "dev",
+) {
   const made = await platform("POST", "/v1/tenants", operatorKey, { id: tenant, name: tenant });
   if (made.status !== 201) throw new Error(made.text);
   const key = (

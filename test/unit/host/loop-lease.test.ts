@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { createFencedStore } from "../../../shared/host/fenced-store.ts";
-import { createLoopLeases, type LoopLease, type LoopLeases } from "../../../shared/host/loop-lease.ts";
+import { createLoopLeases, fenceKey, type LoopLease, type LoopLeases } from "../../../shared/host/loop-lease.ts";
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
 import { isStoreError } from "../../../shared/store/store.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
@@ -42,6 +42,15 @@ describe("the lease of a cluster's loops", () => {
     await leases("b").acquire(ref, 5);
     expect(await lease.release(4, none)).toBe("woken");
     expect(await lease.release(5, none)).toBe("released");
+  });
+
+  test("leaves nothing behind of a cluster that is no more", async () => {
+    const lease = await held("a");
+    const { partition } = fenceKey(ref, 0);
+    expect(await store.queryRecords(partition)).not.toEqual([]);
+    await lease.discard();
+    expect(await store.queryRecords(partition)).toEqual([]);
+    expect(await lease.release(5, none)).toBe("lost");
   });
 
   test("says what is done, so that whoever comes for that does not take it", async () => {

@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import { operatorApiKey } from "../../../shared/auth/api-key.ts";
+import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
+import type { Pod } from "../../../shared/kubernetes/types.ts";
+import { createCluster, operatorSecret, urlEventOf } from "../../unit/functions/function-bed.ts";
+import { createLogWitness } from "../dynamo/log-witness.ts";
+import type { Tap } from "../dynamo/simulated-dynamo.ts";
+import type { SeenEntry, Violation } from "../history.ts";
+import { createRandom, type Random } from "../random.ts";
+import { staged } from "../staged.ts";
+import { Truth } from "../truth.ts";
+import { World } from "../world.ts";
+import { ApiWatcher } from "./api-watcher.ts";
+import { ask, caller, fetchOver, RequestCount, type Wire } from "./client.ts";
+import type { FunctionsPlan } from "./functions-plan.ts";
+import { FunctionsHost, installation, startMs } from "./host.ts";
+import { Machine } from "./machine.ts";
+import { PodStories } from "./pod-stories.ts";
+import { realWorkDone } from "./real-work.ts";
+import { checkUsage, leftovers } from "./usage-checks.ts";
+import { podNamed, setOf } from "./wanted.ts";
+
+const mostHappenings = 400_000;
+const tenant = "acme";
+/** What was not told, lost or cut short is found within this when all is well again. */
+const settleMs = 200_000;
+/** A cluster that goes has so long for its pods to end, and the schedule comes once a minute. */
+const deleteMs = 240_000;
+const lookMs = 2000;
+const scheduleMs = 60_000;
+
+interface Scene {
+  readonly plan: FunctionsPlan;
+  readonly world: World;
+  readonly host: FunctionsHost;
+  readonly wire: Wire;
+  readonly random: Random;
+  readonly machines: Machine[];
+  readonly watchers: ApiWatcher[];
+  readonly stories: PodStories;
+  readonly truth: Truth;
+  readonly count: RequestCount;
+  readonly violations: Violation[];
+  over: boolean;
+}
+
+/** Plays a history of the functions from the founding of a cluster to its end. */
+export async function runFunctions(plan: FunctionsPlan) {
+  const items = await installation();
+  const world = new World(createRandom(plan.seed, "world"), startMs, realWorkDone);
+  const truth = new Truth();
+  const stories = new PodStories(plan.room);
+  const onEntry = (entry: SeenEntry, object: KubernetesObject): void => {
+    if (entry.path.startsWith("pods\u0001")) stories.changed(entry, object as Pod);
+  };
+  let witness: Tap | undefined;
+  const host = new FunctionsHost(plan, world, items, (before, after) => {
+    const [scope] = after?.pk.match(new RegExp(`^${tenant}#[^#]+(?=#log#)`)) ?? [];
+    if (scope !== undefined) witness ??= createLogWitness(scope, truth, onEntry);
+    // From then on its log is nobody's.
+    if (after?.dropping === true) witness = () => {};
+    witness?.(before, after);
+  });
+  const random = createRandom(plan.seed, "people");
+  const wire: Wire = { world, random: createRandom(plan.seed, "wire"), lostCalls: () => (host.healthy ? 0 : plan.lostCalls) };
+  const scene: Scene = {
+    ...{ plan, world, host, wire, random, machines: [], watchers: [], stories, truth, count: new RequestCount() },
+    ...{ violations: [], over: false },
+  };
+  const crash = await staged(world, play(scene), mostHappenings);
+  const faults = truth.faults.map((story) => ({ rule: "a place of the log is written once", story }));
+  const watched = scene.watchers.flatMap((watcher) => [...watcher.check(truth)]);
+  const violations = [...(crash ? [crash] : []), ...faults, ...scene.violations, ...stories.violations, ...watched];
+  const digest = createHash("sha256").update(JSON.stringify(stories.told)).update(String(world.happenings)).digest("hex").slice(0, 16);
+  return { violations, happenings: world.happenings, digest, tell: () => stories.told.map((line) => JSON.stringify(line)) };
+}
+
+async function play(scene: Scene): Promise<void> {
+  const { plan, world, host, wire, random, watchers } = scene;
+  const platform = caller(wire, host.platform);
+  const made = await createCluster({ operatorKey: operatorApiKey(operatorSecret).token }, { platform }, tenant);
+  const api = apiOf(scene, `/clusters/${made.id}`, made.credentials.token);
+  void keepSchedule(scene);
+  for (let index = 0; index < plan.machines; index++) await addMachine(scene, index, made.join.token);
+  for (let index = 0; index < plan.watchers; index++)
+    watchers.push(new ApiWatcher(`w${index}`, (path) => api("GET", `/api/v1/namespaces/default${path}`)));
+  for (const watcher of watchers) void keepWatching(scene, watcher);
+  await world.sleep(3000);
+  host.healthy = false;
+  disturb(scene);
+  for (let step = 0; step < plan.steps; step++) {
+    await world.sleep(random.between(100, 4000));
+    await want(scene, api);
+  }
+  await world.sleep(random.between(100, 5000));
+  await calm(scene);
+  await eventually(scene, settleMs, "what is wanted comes to run", () => unsettled(scene, api));
+  host.healthy = false;
+  void want(scene, api);
+  await world.sleep(random.between(0, 60));
+  const remove = () => platform("DELETE", `/v1/clusters/${made.id}`, made.key).catch(() => undefined);
+  await remove();
+  await want(scene, api);
+  await world.sleep(random.between(0, 10_000));
+  await calm(scene);
+  await remove();
+  await eventually(scene, deleteMs, "what was deleted is gone", () => unfinished(scene, made.id));
+  scene.over = true;
+  await world.sleep(12_000);
+  await host.cluster.invokeAll(urlEventOf("GET", "/healthz", ""));
+  await world.sleep(4000);
+  scene.violations.push(...checkUsage(host, tenant, scene.count));
+}
+
+const apiOf =
+  ({ wire, host, count }: Scene, prefix: string, token: string) =>
+  (method: string, path: string, body?: unknown) =>
+    ask(wire, host.cluster, urlEventOf(method, `${prefix}${path}`, token, body), count);
+type Api = ReturnType<typeof apiOf>;
+
+async function addMachine({ plan, world, host, wire, machines, stories }: Scene, index: number, token: string): Promise<void> {
+  const name = `n${index}`;
+  const machine = new Machine({
+    ...{ seed: plan.seed, name, index, room: plan.room, world, fetchOf: fetchOver(wire, host.agents) },
+    onBegin: (podUid, container) => stories.began(name, podUid, container),
+  });
+  await machine.join(token);
+  machine.start();
+  machines.push(machine);
+}
+
+async function keepSchedule(scene: Scene): Promise<void> {
+  while (!scene.over) {
+    await scene.world.sleep(scheduleMs);
+    await scene.host.reconcile.invoke({ source: "aws.events" }).catch(() => {});
+  }
+}
+
+async function keepWatching(scene: Scene, watcher: ApiWatcher): Promise<void> {
+  while (!scene.over) {
+    await scene.world.sleep(scene.random.between(50, 1500));
+    await watcher.step();
+  }
+}
+
+/** Makes, scales and deletes. */
+async function want({ random, plan, stories }: Scene, api: Api): Promise<void> {
+  const sets = "/apis/apps/v1/namespaces/default/replicasets";
+  const pods = "/api/v1/namespaces/default/pods";
+  const room = plan.machines * plan.room;
+  const replicas = random.below(room);
+  const name = `s${random.below(2)}`;
+  if (random.chance(0.25)) return void (await api("POST", pods, podNamed(`j${stories.told.length}`, random.between(500, 8000))));
+  if (random.chance(0.2)) {
+    const victim = stories.someLive(random);
+    if (victim) await api("DELETE", `${pods}/${victim}`);
+    return;
+  }
+  const answer = await api("POST", sets, setOf(name, replicas));
+  if (answer?.status === 409) await api("PATCH", `${sets}/${name}`, { spec: { replicas } });
+}
+
+function disturb({ plan, world, machines, host }: Scene): void {
+  const at = (atMs: number, run: () => void): void => {
+    world.after(atMs, () => {
+      if (!host.healthy) run();
+    });
+  };
+  for (const { machine, atMs, downMs } of plan.agentCrashes) {
+    at(atMs, () => machines[machine]?.crash());
+    at(atMs + downMs, () => machines[machine]?.start());
+  }
+  for (const { machine, atMs, forMs } of plan.agentPauses) at(atMs, () => machines[machine]?.pause(forMs));
+}
+
+async function calm({ host, machines, world, plan }: Scene): Promise<void> {
+  host.healthy = true;
+  host.source.calm();
+  for (const machine of machines) machine.start();
+  await world.sleep(Math.max(0, ...plan.agentPauses.map(({ forMs }) => forMs)));
+}
+
+async function eventually(scene: Scene, withinMs: number, rule: string, problemOf: () => Promise<string | undefined>): Promise<void> {
+  const { world, violations } = scene;
+  const untilMs = world.nowMs + withinMs;
+  let problem = await problemOf();
+  for (; problem !== undefined && world.nowMs < untilMs; problem = await problemOf()) await world.sleep(lookMs);
+  if (problem !== undefined) violations.push({ rule, story: problem });
+}
+
+/** Every pod that is wanted runs on the machine that it is bound to, and nothing else runs there; and clients have been told of it. */
+async function unsettled({ machines, stories, watchers }: Scene, api: Api): Promise<string | undefined> {
+  const answer = await api("GET", "/apis/apps/v1/namespaces/default/replicasets");
+  if (answer?.status !== 200) return "the API does not answer";
+  const { items } = JSON.parse(answer.text) as { items: { spec: { replicas: number } }[] };
+  const wanted = items.reduce((sum, { spec }) => sum + spec.replicas, 0);
+  const { live, bound } = stories.state();
+  for (const machine of machines) {
+    const runs = (await machine.running()).sort().join();
+    const right = (bound.get(machine.name) ?? []).sort().join();
+    if (runs !== right) return `${machine.name} runs ${runs || "nothing"} and shall run ${right || "nothing"}`;
+  }
+  const running = live.filter(({ phase }) => phase === "Running").length;
+  const room = machines.length * stories.room;
+  if (running < Math.min(wanted, room)) return `${wanted} pods are wanted and ${running} run, of ${live.length}`;
+  const behind = watchers.find(({ revision }) => revision < stories.revision);
+  return behind && `${behind.name} has been told up to ${behind.revision} of ${stories.revision}`;
+}
+
+async function unfinished({ host, machines }: Scene, id: string): Promise<string | undefined> {
+  const left = leftovers(host, id);
+  if (left.length > 0) return `${left.length} items are left: ${left.slice(0, 3).join(", ")}`;
+  for (const machine of machines) {
+    const runs = await machine.running();
+    if (runs.length > 0) return `${machine.name} still runs ${runs.join()}`;
+  }
+  return undefined;
+}
