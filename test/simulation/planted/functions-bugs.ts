@@ -6,16 +6,9 @@ const one = (file: string, from: string, to: string): readonly Patch[] => [{ fil
 /** What the functions, the cluster API's watches, metering, agents and the deletion of clusters may get wrong. */
 export const functionsBugs: readonly PlantedBug[] = [
   {
-    name: "busy-holder-not-told",
-    story: "a wake-up that meets another holder of the loops' lease is lost: nobody looks again",
-    patches: [
-      ...one(
-        "shared/host/loop-lease.ts",
-        'await store.writeRecords([{ ...keyOf(ref), kind: "add", add: { wakes: 1 }, atMost: { free: 0, token: last.token } }]);',
-        "",
-      ),
-      ...one("shared/host/loop-lease.ts", "await lookAgain(ref, last.expiresAtMs);", ""),
-    ],
+    name: "poisoned-record-ends-a-batch",
+    story: "what comes after a record that nobody can read is not looked at",
+    patches: one("functions/stream-records.ts", "unreadable++;\n      continue;", "unreadable++;\n      break;"),
   },
   {
     name: "stream-batch-taken-as-state",
