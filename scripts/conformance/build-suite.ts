@@ -20,12 +20,15 @@ const publishedInstead: Readonly<Record<string, string>> = { "sample-apiserver":
 export interface Suite {
   readonly test: string;
   readonly ginkgo: string;
+  /** What most of the tests' pods run: servers, clients and checks, in one static program. */
+  readonly agnhost: string;
 }
 
 /** Builds Kubernetes' own end-to-end tests from the Go module proxy, once; some ten minutes of two processors and 1 GB of modules. @throws Error when Go fails */
 export function buildSuite(directory: string): Suite {
-  const suite = { test: join(directory, `e2e-${kubernetesRelease}.test`), ginkgo: join(directory, `ginkgo-${kubernetesRelease}`) };
-  if (existsSync(suite.test) && existsSync(suite.ginkgo)) return suite;
+  const built = (name: string): string => join(directory, `${name}-${kubernetesRelease}`);
+  const suite = { test: `${built("e2e")}.test`, ginkgo: built("ginkgo"), agnhost: built("agnhost") };
+  if (Object.values(suite).every((program) => existsSync(program))) return suite;
   const source = join(directory, "source");
   mkdirSync(source, { recursive: true });
   const replaced = staging.map((name) => `replace k8s.io/${name} => k8s.io/${name} ${publishedInstead[name] ?? stagingVersion}`);
@@ -35,16 +38,18 @@ export function buildSuite(directory: string): Suite {
   );
   writeFileSync(
     join(source, "tests.go"),
-    '//go:build tests\n\npackage conformance\n\nimport (\n\t_ "github.com/onsi/ginkgo/v2/ginkgo"\n\t_ "k8s.io/kubernetes/test/e2e"\n)\n',
+    '//go:build tests\n\npackage conformance\n\nimport (\n\t_ "github.com/onsi/ginkgo/v2/ginkgo"\n\t_ "k8s.io/kubernetes/test/e2e"\n\t_ "k8s.io/kubernetes/test/images/agnhost"\n)\n',
   );
   const go = (...args: string[]): void => {
     process.stderr.write(`go ${args.join(" ")}\n`);
-    execFileSync("go", args, { cwd: source, stdio: ["ignore", "inherit", "inherit"] });
+    execFileSync("go", args, { cwd: source, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CGO_ENABLED: "0" } });
   };
-  go("get", "-t", `k8s.io/kubernetes/test/e2e@v${kubernetesRelease}`);
+  go("get", "-t", ...["e2e", "images/agnhost"].map((tests) => `k8s.io/kubernetes/test/${tests}@v${kubernetesRelease}`));
   go("test", "-c", "-ldflags", "-s -w", "-o", "e2e.test", "k8s.io/kubernetes/test/e2e");
   go("build", "-o", "ginkgo", "github.com/onsi/ginkgo/v2/ginkgo");
+  go("build", "-ldflags", "-s -w", "-o", "agnhost", "k8s.io/kubernetes/test/images/agnhost");
   renameSync(join(source, "e2e.test"), suite.test);
   renameSync(join(source, "ginkgo"), suite.ginkgo);
+  renameSync(join(source, "agnhost"), suite.agnhost);
   return suite;
 }

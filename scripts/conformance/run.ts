@@ -1,13 +1,15 @@
 // Runs Kubernetes' own conformance tests against the embedded host with hollow nodes. Run: npm run conformance -- --help
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { buildSuite } from "./build-suite.ts";
+import { z } from "zod";
+import { type ServerFixture, startServer } from "../../test/e2e/server-fixture.ts";
+import { buildSuite, type Suite } from "./build-suite.ts";
+import { startContainerdHost } from "./containerd-host.ts";
 import { readReport, renderConformance } from "./report.ts";
 
 const { values } = parseArgs({
@@ -24,59 +26,34 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
   },
 });
+const runtime = z.enum(["hollow", "process", "containerd"]);
 const help = `npm run conformance -- [options]      needs Go; the first run builds the tests (some ten minutes)
   --sig LIST          special interest groups (api-machinery,apps,auth,cli,scheduling)
   --focus REGEXP      tests by name instead
   --skip REGEXP       but not these
   --procs N           tests at once (4)
-  --nodes N --runtime R   of the embedded host that is started (3, hollow)
+  --nodes N --runtime R   of the embedded host that is started (3, hollow); containerd gets one of its own with the images that the
+                      tests name, all of them agnhost, unless CONTAINER_RUNTIME_ENDPOINT names another
   --kubeconfig FILE   another cluster instead
   --cache DIRECTORY   where the built tests are kept (node_modules/.cache/conformance)
   --json FILE         ginkgo's own report
 `;
-const readyWithinMs = 60_000;
-const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-interface Server {
-  readonly kubeconfig: string;
-  stop(): Promise<void>;
-}
-
-/** The embedded host over a fresh data directory, ready with its nodes asked for. */
-async function startServer(): Promise<Server> {
-  const directory = mkdtempSync(join(tmpdir(), "coracle-conformance-"));
-  const environment = { CORACLE_DATA_DIR: directory, CORACLE_PORT: "0", CORACLE_NODES: values.nodes, CORACLE_RUNTIME: values.runtime };
-  const child = spawn("npm", ["start", "--silent"], {
-    cwd: repository,
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "inherit"],
-    detached: true,
-  });
-  await isReady(child);
-  return {
-    kubeconfig: join(directory, "kubeconfig"),
-    async stop() {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
-      await Promise.race([once(child, "exit"), delay(10_000)]);
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function isReady(child: ChildProcess): Promise<void> {
-  let output = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  for (const startedAt = Date.now(); !output.includes("is ready"); await delay(100)) {
-    if (child.exitCode !== null || Date.now() - startedAt > readyWithinMs) throw new Error(`the server did not get ready: ${output}`);
+/** The embedded host over a fresh data directory, and over a containerd with the tests' images where that is the runtime and no other is named. */
+async function startHost({ agnhost }: Suite): Promise<Pick<ServerFixture, "kubeconfig" | "stop">> {
+  const nodes = Number(values.nodes);
+  if (values.runtime !== "containerd" || process.env.CONTAINER_RUNTIME_ENDPOINT !== undefined) {
+    return await startServer({ nodes, runtime: runtime.parse(values.runtime) });
   }
+  const { server, stop } = await startContainerdHost(nodes, agnhost);
+  return { kubeconfig: server.kubeconfig, stop };
 }
 
 async function main(): Promise<boolean> {
   mkdirSync(values.cache, { recursive: true });
   const suite = buildSuite(resolve(values.cache));
-  const server = values.kubeconfig === undefined ? await startServer() : { kubeconfig: resolve(values.kubeconfig), stop: async () => {} };
+  const server =
+    values.kubeconfig === undefined ? await startHost(suite) : { kubeconfig: resolve(values.kubeconfig), stop: async () => {} };
   const output = mkdtempSync(join(tmpdir(), "coracle-conformance-report-"));
   const focus = values.focus ?? `\\[sig-(${values.sig.split(",").join("|")})\\].*\\[Conformance\\]`;
   try {

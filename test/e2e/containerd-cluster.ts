@@ -28,9 +28,15 @@ export interface ContainerdCluster {
   stop(): Promise<void>;
 }
 
-export async function startContainerdCluster({ nodes }: { readonly nodes: number }): Promise<ContainerdCluster> {
+interface ContainerdClusterOptions {
+  readonly nodes: number;
+  /** Of the server, besides what the fixture sets. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function startContainerdCluster({ nodes, environment: given = {} }: ContainerdClusterOptions): Promise<ContainerdCluster> {
   const containerd = await startContainerd();
-  const environment = { CONTAINER_RUNTIME_ENDPOINT: containerd.endpoint };
+  const environment = { ...given, CONTAINER_RUNTIME_ENDPOINT: containerd.endpoint };
   const server = await startServer({ nodes, runtime: "containerd", environment }).catch(async (error: unknown) => {
     await containerd.stop();
     throw error;

@@ -135,20 +135,23 @@ async function startDaemon(directory: string, socket: string, namespace: string 
 }
 
 async function importBusybox(directory: string, socket: string, name: string): Promise<void> {
-  const { stdout } = await run(busybox, ["--list"]);
-  const applets = stdout.split("\n").filter((line) => line !== "" && line !== "busybox");
   await importImage(socket, directory, {
     name,
     config: { Env: ["PATH=/bin"], Cmd: ["/bin/sleep", "2147483647"] },
-    async fill(root) {
-      for (const part of ["bin", "etc", "tmp", "root"]) await mkdir(join(root, part), { recursive: true });
-      await copyFile(busybox, join(root, "bin/busybox"));
-      for (const applet of applets) await symlink("busybox", join(root, "bin", applet));
-      await writeFile(join(root, "bin/fetch"), fetchScript, { mode: 0o755 });
-      await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
-      await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
-    },
+    fill: fillWithBusybox,
   });
+}
+
+/** A root directory with a shell and its applets. */
+export async function fillWithBusybox(root: string): Promise<void> {
+  const { stdout } = await run(busybox, ["--list"]);
+  const applets = stdout.split("\n").filter((line) => line !== "" && line !== "busybox");
+  for (const part of ["bin", "etc", "tmp", "root"]) await mkdir(join(root, part), { recursive: true });
+  await copyFile(busybox, join(root, "bin/busybox"));
+  for (const applet of applets) await symlink("busybox", join(root, "bin", applet));
+  await writeFile(join(root, "bin/fetch"), fetchScript, { mode: 0o755 });
+  await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
+  await writeFile(join(root, "etc/group"), "root:x:0:\nnobody:x:65534:\n");
 }
 
 /** The daemon answers some calls before its CRI part is ready for the others. */
