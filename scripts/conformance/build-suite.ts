@@ -45,7 +45,7 @@ export function buildSuite(directory: string): Suite {
     execFileSync("go", args, { cwd: source, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CGO_ENABLED: "0" } });
   };
   go("get", "-t", ...["e2e", "images/agnhost"].map((tests) => `k8s.io/kubernetes/test/${tests}@v${kubernetesRelease}`));
-  go("test", "-c", "-ldflags", "-s -w", "-o", "e2e.test", "k8s.io/kubernetes/test/e2e");
+  go("test", "-vet=off", "-c", "-ldflags", "-s -w", "-o", "e2e.test", "k8s.io/kubernetes/test/e2e");
   go("build", "-o", "ginkgo", "github.com/onsi/ginkgo/v2/ginkgo");
   go("build", "-ldflags", "-s -w", "-o", "agnhost", "k8s.io/kubernetes/test/images/agnhost");
   renameSync(join(source, "e2e.test"), suite.test);

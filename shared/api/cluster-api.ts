@@ -13,7 +13,7 @@ import { handleSubresource } from "./handlers/subresources.ts";
 import { handleVirtual, isVirtual } from "./handlers/virtual.ts";
 import { createOne, deleteMany, deleteOne, patchOne, updateOne } from "./handlers/write.ts";
 import type { Encoding } from "./negotiation.ts";
-import type { Documents } from "./non-resource.ts";
+import { Documents } from "./non-resource.ts";
 import type { PodStreams } from "./pod-streams.ts";
 import type { Registry } from "./registry.ts";
 import { failure } from "./rendering.ts";
@@ -78,7 +78,7 @@ async function route(
   authorize(served, request, info, user);
   if (!target) {
     if (isUnknownVersion(served, path)) throw noSuchResource();
-    if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();
+    if (request.method !== "GET" && Documents.isReadOnly(path)) throw methodNotAllowed();
     return served.documents.answer(path, request, served.cluster.resources) ?? text(404, "404 page not found\n");
   }
   const { resources } = served.cluster;
@@ -127,6 +127,7 @@ function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiRe
 
 function dispatch(call: Call): Promise<ApiResponse> {
   const { target, definition } = call;
+  if (target.rest !== "" && target.subresource !== "proxy") throw noSuchResource();
   if (isVirtual(definition)) return handleVirtual(call);
   if (target.subresource !== "") return handleSubresource(call);
   if (definition.namespaced && target.namespace === "" && target.name !== "") throw noSuchResource();

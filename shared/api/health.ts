@@ -9,12 +9,17 @@ const endpoints: Readonly<Record<string, readonly string[]>> = {
   readyz: [...checks, "informer-sync", "shutdown"],
 };
 
+export const healthPaths: readonly string[] = Object.entries(endpoints).flatMap(([name, all]) => [
+  `/${name}`,
+  ...all.map((check) => `/${name}/${check}`),
+]);
+
 /** `/healthz`, `/livez`, `/readyz` and the checks below them (k8s.io/apiserver/pkg/server/healthz). `undefined`: the path is none of them. */
 export function healthAnswer(path: string, url: string): ApiResponse | undefined {
   if (!"hlr".includes(path[1] ?? " ")) return undefined;
   const [, name = "", check = "", ...more] = path.split("/");
   const all = endpoints[name];
-  if (!all || more.length > 0) return undefined;
+  if (!all || more.length > 0 || path.endsWith("/")) return undefined;
   if (check !== "") return all.includes(check) ? text(200, "ok") : undefined;
   const query = parseQuery(url);
   if (!query.has("verbose")) return text(200, "ok");

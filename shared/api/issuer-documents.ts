@@ -1,4 +1,6 @@
 import type { TokenIssuer } from "../auth/token.ts";
+import { onlyJson, takesJson } from "./negotiation.ts";
+import { failure } from "./rendering.ts";
 import type { ApiRequest } from "./request-info.ts";
 import { type ApiResponse, json } from "./response.ts";
 
@@ -18,10 +20,11 @@ export async function issuerDocument(
   request: ApiRequest,
   tokens: Pick<TokenIssuer, "issuer" | "jwks">,
 ): Promise<ApiResponse | undefined> {
-  if (request.method !== "GET" && request.method !== "HEAD") return undefined;
+  if (request.method !== "GET") return undefined;
   if (path === keysPath) return published("application/jwk-set+json", await tokens.jwks());
   const host = request.header("host") ?? "";
   if (path !== configurationPath || !hostName.test(host)) return undefined;
+  if (!takesJson(request.header("accept"))) return failure(onlyJson(), request);
   return published("application/json", {
     issuer: tokens.issuer,
     jwks_uri: `https://${host}${base}${keysPath}`,

@@ -24,8 +24,8 @@ export interface Asking {
   readonly definition?: { readonly custom?: unknown };
 }
 
-/** What a route can answer with: a stream of events, questions (access reviews, bindings) never as a table, documents of discovery as they are. */
-export type Answers = "object" | "collection" | "stream" | "review" | "document";
+/** What a route can answer with: a stream of events, questions (access reviews, bindings) never as a table, documents of discovery as they are; those of groups have no route of their own. */
+export type Answers = "object" | "collection" | "stream" | "review" | "document" | "groups";
 
 export const mediaTypeOf: Readonly<Record<Encoding, string>> = {
   json: "application/json",
@@ -51,7 +51,7 @@ export function negotiate({ request, info: { query }, definition }: Asking, answ
   const pretty = isPretty(query, request.header("user-agent"));
   if (accept === undefined || accept === "" || accept === "*/*" || accept === "application/json") return pretty ? prettyPlain : plain;
   const custom = definition?.custom !== undefined;
-  if (!custom && !isRouted(accept)) {
+  if (!custom && answers !== "groups" && !isRouted(accept)) {
     const available = answers === "collection" || answers === "stream" ? `${mediaTypes}, ${streamTypes}` : mediaTypes;
     throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${available}`, {});
   }
@@ -71,6 +71,15 @@ const routed = new Set<string>([...Object.values(mediaTypeOf), "*/*"]);
 /** Routes of the built-in kinds are found by media types as they stand there, without their parameters (go-restful's `matchesAccept`). */
 const isRouted = (accept: string): boolean =>
   accept.split(",").some((part) => routed.has(part.split(";")[0]?.replace(/^ +| +$/g, "") ?? ""));
+
+/** Whether a route that knows JSON alone is found. */
+export function takesJson(accept: string | undefined): boolean {
+  if (accept === undefined || accept === "") return true;
+  return accept.split(",").some((part) => ["*/*", mediaTypeOf.json].includes(part.split(";")[0]?.replace(/^ +| +$/g, "") ?? ""));
+}
+
+export const onlyJson = (): StatusError =>
+  new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${mediaTypeOf.json}`, {});
 
 /** The form of an error: that of objects, never converted. `undefined`: none of those asked for is served. */
 export function negotiateError(request: Asking["request"], query: URLSearchParams): Omit<Negotiated, "form"> | undefined {
@@ -114,7 +123,7 @@ function formOf(
   if (!streams(parameters, encoding) || (parameters.get("sv") ?? "v1") !== "v1") return undefined;
   const as = parameters.get("as");
   if (as === undefined && !parameters.has("g") && !parameters.has("v")) return custom && encoding === "protobuf" ? undefined : plain.form;
-  if (answers === "document") return undefined;
+  if (answers === "document" || answers === "groups") return undefined;
   const version = parameters.get("v") ?? "";
   if (parameters.get("g") !== "meta.k8s.io" || (version !== "v1" && version !== "v1beta1")) return undefined;
   if (as === "Table" && answers !== "review" && encoding !== "protobuf")

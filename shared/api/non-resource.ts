@@ -6,15 +6,14 @@ import {
   apiGroupListDocument,
   apiResourceListDocument,
   apiVersionsDocument,
-  type DiscoveryVersion,
 } from "../kubernetes/discovery.ts";
 import { openApiIndex, openApiV2, openApiV2Bytes, openApiV2Protobuf, openApiV3 } from "../kubernetes/openapi.ts";
 import type { Typed } from "../kubernetes/protobuf/encode.ts";
 import { builtinResources, type ResourceDefinition } from "../kubernetes/resources.ts";
-import { parseAccept } from "./accept-header.ts";
+import { type AcceptClause, parseAccept } from "./accept-header.ts";
 import { CustomDocuments, type MadeDocument } from "./custom-documents.ts";
-import { healthAnswer } from "./health.ts";
-import { type Encoding, mediaTypeOf, negotiate } from "./negotiation.ts";
+import { healthAnswer, healthPaths } from "./health.ts";
+import { type Encoding, mediaTypeOf, negotiate, onlyJson, takesJson } from "./negotiation.ts";
 import { failure, rendered, respondWith } from "./rendering.ts";
 import { type ApiRequest, parseQuery } from "./request-info.ts";
 import type { ResourceCatalog } from "./resource-catalog.ts";
@@ -38,9 +37,11 @@ export const version = {
 
 const versionBody = Buffer.from(JSON.stringify(version, null, 2));
 const fixedPaths = [
-  ...["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3"],
-  ...["/openid/v1/jwks", "/readyz", "/version"],
+  ...["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
+  ...["/openid/v1/jwks", "/version", ...healthPaths],
 ];
+/** Routes that know GET alone; what answers the rest does not look at the method. */
+const onlyRead = /^\/(?:version|api|api\/v1|apis\/[^/]+\/[^/]+|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
 
 /**
  * Documents that depend on nothing but the served resources: made once, answered from memory. Clusters with custom resources have their
@@ -54,10 +55,15 @@ export class Documents {
     this.#serverAddress = serverAddress;
   }
 
-  /** Health needs no account and no cluster. */
-  static health(path: string, url: string): ApiResponse | undefined {
-    if (path === "/version" || path === "/version/") return json(200, versionBody);
-    return healthAnswer(path, url);
+  /** Health and version need no account and no cluster. */
+  static health(path: string, url: string, request: Pick<ApiRequest, "method" | "header" | "url">): ApiResponse | undefined {
+    if (path !== "/version" && path !== "/version/") return healthAnswer(path, url);
+    if (request.method !== "GET") return undefined;
+    return takesJson(request.header("accept")) ? json(200, versionBody) : failure(onlyJson(), request);
+  }
+
+  static isReadOnly(path: string): boolean {
+    return onlyRead.test(path);
   }
 
   /** `undefined`: no such document. */
@@ -69,14 +75,14 @@ export class Documents {
     if (path === "/" || path === "/index.html") return json(200, Buffer.from(JSON.stringify({ paths: pathsOf(custom) }, null, 2)));
     if (clean === "/api") return this.#discovery(clean, accept, { ...all, custom: [], made: this.#made });
     if (clean === "/apis") return this.#discovery(clean, accept, all);
-    if (clean === "/openapi/v3") return cached(all, clean, "application/json", () => openApiIndex(custom));
+    if (path === "/openapi/v3") return cached(all, clean, "application/json", () => openApiIndex(custom));
     if (clean === "/openapi/v2") return openApiV2Answer(accept, all);
     const parts = clean.split("/");
-    if (parts[1] === "openapi" && parts[2] === "v3") return this.#openApiV3(parts.slice(3), all);
+    if (parts[1] === "openapi" && parts[2] === "v3") return this.#openApiV3(parts.slice(3), all) ?? nothing(404);
     if (parts[1] === "api" && parts.length === 3) return this.#list("", parts[2] ?? "", all);
     if (parts[1] === "apis" && parts.length === 3) {
       const group = apiGroupDocument(servedResources(custom), parts[2] ?? "");
-      return group && discovered(request, group);
+      return group && discovered(request, group, "groups");
     }
     if (parts[1] === "apis" && parts.length === 4) return this.#list(parts[2] ?? "", parts[3] ?? "", all);
     return undefined;
@@ -87,12 +93,13 @@ export class Documents {
     const resources = servedResources(all.custom);
     const scope = path === "/api" ? "core" : "groups";
     const asked = accept.includes("APIGroupDiscoveryList") ? aggregatedAsked(accept) : undefined;
-    if (!asked)
-      return discovered(all.request, path === "/api" ? apiVersionsDocument(this.#serverAddress) : apiGroupListDocument(resources));
-    const { version, encoding } = asked;
-    const type = aggregatedMediaType(version).replace(mediaTypeOf.json, mediaTypeOf[encoding]);
-    const make = () => rendered(aggregatedDocument(resources, scope, version), encoding);
-    return cached(all, `${path} ${version} ${encoding}`, type, make, { vary: "Accept" });
+    if (asked) {
+      const type = aggregatedMediaType.replace(mediaTypeOf.json, mediaTypeOf[asked]);
+      const make = () => rendered(aggregatedDocument(resources, scope), asked);
+      return cached(all, `${path} ${asked}`, type, make, { vary: "Accept" });
+    }
+    if (path === "/api") return discovered(all.request, apiVersionsDocument(this.#serverAddress));
+    return discovered(all.request, apiGroupListDocument(resources), "groups");
   }
 
   #list(group: string, version: string, all: Answering): ApiResponse | undefined {
@@ -130,6 +137,7 @@ function servedResources(custom: readonly ResourceDefinition[]): readonly Resour
 
 function openApiV2Answer(accept: string, all: Answering): ApiResponse {
   const vary = { vary: "Accept" };
+  if (!takesJson(accept) && !parseAccept(accept).some(isOpenApiProtobuf)) return nothing(406);
   if (accept.includes(openApiV2Protobuf.accepted))
     return cached(all, "/openapi/v2 protobuf", openApiV2Protobuf.answered, () => openApiV2Bytes(all.custom), vary);
   return cached(all, "/openapi/v2", "application/json", () => openApiV2(all.custom), vary);
@@ -142,20 +150,25 @@ function pathsOf(custom: readonly ResourceDefinition[]): string[] {
   return [...new Set([...fixedPaths, ...own])].sort();
 }
 
-/** The first clause that asks for aggregated discovery in a version and a form that there is. */
-function aggregatedAsked(accept: string): { readonly version: DiscoveryVersion; readonly encoding: Encoding } | undefined {
+const isOpenApiProtobuf = ({ type, subtype }: AcceptClause): boolean =>
+  `${type}/${subtype}`.startsWith("application/com.github.proto-openapi.spec.v2");
+
+/** The handlers of OpenAPI say no without a word. */
+const nothing = (status: number): ApiResponse => ({ status, headers: {}, body: Buffer.alloc(0) });
+
+/** The form in which aggregated discovery is asked for, by the first clause whose form there is. */
+function aggregatedAsked(accept: string): Encoding | undefined {
   for (const { type, subtype, parameters } of parseAccept(accept)) {
-    const version = (["v2", "v2beta1"] as const).find((each) => each === parameters.get("v"));
     const encoding = (["json", "yaml", "protobuf"] as const).find((each) => mediaTypeOf[each] === `${type}/${subtype}`);
-    if (parameters.get("as") !== "APIGroupDiscoveryList" || parameters.get("g") !== "apidiscovery.k8s.io") continue;
-    if (version && encoding) return { version, encoding };
+    const asked = parameters.get("as") === "APIGroupDiscoveryList" && parameters.get("g") === "apidiscovery.k8s.io";
+    if (asked && parameters.get("v") === "v2" && encoding) return encoding;
   }
   return undefined;
 }
 
 /** A document that nobody may keep, in the form that was asked for. @throws StatusError `NotAcceptable` */
-function discovered(request: ApiRequest, value: Typed): ApiResponse {
-  return respondWith(200, value, negotiate({ request, info: { query: parseQuery(request.url) } }, "document"));
+function discovered(request: ApiRequest, value: Typed, answers: "document" | "groups" = "document"): ApiResponse {
+  return respondWith(200, value, negotiate({ request, info: { query: parseQuery(request.url) } }, answers));
 }
 
 function cached(

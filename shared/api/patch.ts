@@ -20,13 +20,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 export function parsePatch(body: Buffer, contentType: string | undefined, kind: string, strategic: boolean): Patch {
   const media = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
   const type = media in mediaTypes ? mediaTypes[media as keyof typeof mediaTypes] : undefined;
-  if (type === undefined || (type === "strategic" && !strategic)) throw unsupported(strategic);
+  if (type === undefined || (type === "strategic" && !strategic)) throw unsupported(strategic, body);
   const value = type === "json" ? parseJsonPatch(body) : parsePatchObject(body, kind, type === "merge" ? "error decoding patch: " : "");
   return type === "json" ? { type, body: value as unknown[] } : { type, body: value as Record<string, unknown> };
 }
 
 /** Built-in kinds have no route for another media type; custom resources a handler, which says what it takes. */
-function unsupported(strategic: boolean): StatusError {
+function unsupported(strategic: boolean, body: Buffer): StatusError {
+  // go-restful misses the type only where there is something of it; without a route it then finds no answer to accept either.
+  if (strategic && body.length === 0) return new StatusError("NotAcceptable", "406: Not Acceptable\n\nAvailable representations: ", {});
   if (strategic) return new StatusError("UnsupportedMediaType", "415: Unsupported Media Type\n\nAvailable representations: ", {});
   const known = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
   return new StatusError(

@@ -63,7 +63,8 @@ export function parseQuery(url: string): URLSearchParams {
 
 export function parseRequest(method: string, url: string): RequestInfo {
   const mark = url.indexOf("?");
-  const path = mark < 0 ? url : url.slice(0, mark);
+  // Read before it is taken apart, as Go's `URL.Path` is: an escaped slash parts like any other.
+  const path = decode(mark < 0 ? url : url.slice(0, mark));
   const query = parseQuery(url);
   return { path, query, resource: parseResource(method, path, query) };
 }
@@ -85,12 +86,11 @@ function parseResource(method: string, path: string, query: URLSearchParams): Re
   if (segments[0] === "namespaces" && segments.length > 1) {
     const third = segments[2];
     if (third !== undefined && third !== "status" && third !== "finalize") {
-      namespace = decode(segments[1] ?? "");
+      namespace = segments[1] ?? "";
       segments = segments.slice(2);
     }
   }
-  const [resource = "", rawName = "", subresource = "", ...rest] = segments;
-  const name = decode(rawName);
+  const [resource = "", name = "", subresource = "", ...rest] = segments;
   const verb = verbOf(method, name, watchPath || (name === "" && isTrue(query.get("watch"))), resource !== "" && subresource === "");
   return { verb, group, version, resource, subresource, namespace, name, rest: rest.join("/"), watchPath };
 }
@@ -108,11 +108,11 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }
 
-function decode(segment: string): string {
-  if (!segment.includes("%")) return segment;
+function decode(path: string): string {
+  if (!path.includes("%")) return path;
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(path);
   } catch {
-    return segment;
+    return path;
   }
 }

@@ -3,10 +3,16 @@ import { cloneJson } from "../kubernetes/clone.ts";
 import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
-import type { CustomResourceDefinition, Namespace, Node, ObjectMeta } from "../kubernetes/types.ts";
+import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, ServiceAccount } from "../kubernetes/types.ts";
 import type { UpdateSubresource } from "./registry.ts";
 import { certificateRequestStrategy } from "./strategies/certificate-request.ts";
-import { countAndDropSliceFields, dropSliceFields, dropTolerance } from "./strategies/disabled-fields.ts";
+import {
+  countAndDropSliceFields,
+  dropAttachmentErrorCodes,
+  dropDisabledClaimStatus,
+  dropSliceFields,
+  dropTolerance,
+} from "./strategies/disabled-fields.ts";
 import { podStrategy } from "./strategies/pod.ts";
 import { prepareServiceUpdate } from "./strategies/service.ts";
 import { dateVolumePhase, dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
@@ -129,6 +135,12 @@ const service: Strategy = {
   prepareUpdate: prepareServiceUpdate,
 };
 
+/** Of the Secrets of an account nothing but their names is kept (pkg/registry/core/serviceaccount `cleanSecretReferences`). */
+function nameSecretsOnly(object: KubernetesObject): void {
+  const account = object as ServiceAccount;
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => (name === undefined ? {} : { name }));
+}
+
 /** A LimitRange without a name gets one nobody will guess (pkg/registry/core/limitrange). */
 function nameLimitRange({ metadata }: Body): void {
   if ((metadata.name ?? "") === "") metadata.name = metadata.uid ?? "";
@@ -202,7 +214,9 @@ const customDefinition: Strategy = {
   prepareUpdate(next) {
     const definition = next as KubernetesObject as CustomResourceDefinition;
     const stored = definition.status?.storedVersions ?? [];
-    const missing = definition.spec.versions.filter(({ storage, name }) => storage && !stored.includes(name)).map(({ name }) => name);
+    const missing = (definition.spec.versions ?? [])
+      .filter(({ storage, name }) => storage && !stored.includes(name))
+      .map(({ name }) => name);
     if (missing.length > 0) next.status = { ...next.status, storedVersions: [...stored, ...missing] };
   },
   prepareDeletion(next, timeIso) {
@@ -253,7 +267,11 @@ const strategies = new Map<string, Strategy>([
     { ...plain, prepareCreate: (object) => dropTolerance(object, undefined), prepareUpdate: dropTolerance },
   ],
   ["batch/cronjobs", { ...counted, prepareCreate: (object) => dropTemplateFields(object), prepareUpdate: dropTemplateFields }],
-  ["persistentvolumeclaims", { ...returned, prepareCreate: prepareClaim, prepareUpdate: prepareClaimSpec }],
+  [
+    "persistentvolumeclaims",
+    { ...returned, prepareCreate: prepareClaim, prepareUpdate: prepareClaimSpec, prepareStatus: dropDisabledClaimStatus },
+  ],
+  ["serviceaccounts", { ...plain, prepareCreate: nameSecretsOnly, prepareUpdate: nameSecretsOnly }],
   ["persistentvolumes", { ...plain, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes, prepareStatus: dateVolumePhase }],
   ["limitranges", { ...plain, prepareCreate: nameLimitRange }],
   ["podtemplates", counted],
@@ -328,6 +346,14 @@ for (const name of [
   "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
 ])
   strategies.set(name, statusOnly(strategies.get(name) ?? plain));
+const attachment = strategies.get("storage.k8s.io/volumeattachments") ?? plain;
+strategies.set("storage.k8s.io/volumeattachments", {
+  ...attachment,
+  prepareStatus(next, live, preparing) {
+    attachment.prepareStatus?.(next, live, preparing);
+    dropAttachmentErrorCodes(next, live);
+  },
+});
 // Its reset fields are declared for a group of another name, so all it changes is owned.
 add({ ...statusOnly(plain), resetFields: { main: [], status: [] } }, ["networking.k8s.io/servicecidrs"]);
 

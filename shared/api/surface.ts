@@ -115,7 +115,7 @@ export function createClusterSurface({
     const below = id === undefined ? request : new RequestBelow(request, url);
     const mark = url.indexOf("?");
     const path = mark < 0 ? url : url.slice(0, mark);
-    const health = request.method === "GET" || request.method === "HEAD" ? Documents.health(path, url) : undefined;
+    const health = Documents.health(path, url, request);
     if (health) return health;
     try {
       const issuer = () => issuerDocument(path, request.url.slice(0, request.url.length - url.length), request, tokens);

@@ -54,21 +54,18 @@ export function apiResourceListDocument(
   };
 }
 
-export type DiscoveryVersion = "v2" | "v2beta1";
-
 /**
- * The aggregated form of `GET /api` (`scope` "core") and `GET /apis` ("groups"): KEP-3352, `apidiscovery.k8s.io`. Its media type is
- * that of `aggregatedMediaType`.
+ * The aggregated form of `GET /api` (`scope` "core") and `GET /apis` ("groups"): KEP-3352, `apidiscovery.k8s.io`. 1.33 has v2 alone: whoever
+ * asks for v2beta1 gets the plain documents.
  */
 export function aggregatedDocument(
   resources: readonly ResourceDefinition[],
   scope: "core" | "groups",
-  version: DiscoveryVersion,
 ): Typed & Readonly<Record<string, unknown>> {
   const groups = [...groupVersions(resources)].filter(([group]) => (group === "") === (scope === "core"));
   return {
     kind: "APIGroupDiscoveryList",
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: "apidiscovery.k8s.io/v2",
     metadata: {},
     items: groups.map(([group, versions]) => ({
       metadata: { ...(group !== "" && { name: group }), creationTimestamp: null },
@@ -78,9 +75,7 @@ export function aggregatedDocument(
 }
 
 /** The content type under which an aggregated document is answered. */
-export function aggregatedMediaType(version: DiscoveryVersion): string {
-  return `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-}
+export const aggregatedMediaType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /** An opaque name of the version in which objects are stored: clients see by it that the encoding changed (KEP-2339). */
 function storageVersionHash({ group, storageVersion, kind }: Pick<ResourceDefinition, "group" | "storageVersion" | "kind">): string {

@@ -65,7 +65,7 @@ function libraryOf(custom: readonly ResourceDefinition[]): Library {
   };
 }
 
-const info = { title: "Kubernetes", version: "v1.33.0" };
+const info = { title: "Kubernetes", version: "1.33" };
 const apiResourceList = "io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList";
 
 /** `GET /openapi/v3`: where each group version's document is, with a hash that changes when the document does. */

@@ -5,13 +5,14 @@ import { readRecording } from "./recording.ts";
 import { replay } from "./replay.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
-const recording = [...readRecording("recorded"), ...readRecording("validation"), ...readRecording("requests")];
+/** Documents first: what is served grows with the custom resources of other scenarios. */
+const recording = (["statuses", "recorded", "validation", "requests"] as const).flatMap((file) => readRecording(file));
 const known: Readonly<Record<string, number>> = baseline;
 const hasServer = existsSync(new URL("../../server/main.mjs", import.meta.url));
 
 it("replays every recorded exchange", () => {
-  expect(recording).toHaveLength(77);
-  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(2133);
+  expect(recording).toHaveLength(120);
+  expect(recording.flatMap(({ steps }) => steps)).toHaveLength(3087);
   expect(Object.keys(known).filter((name) => !recording.some((scenario) => scenario.name === name))).toEqual([]);
 });
 

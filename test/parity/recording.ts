@@ -25,9 +25,10 @@ export type Scenario = z.infer<typeof scenario>;
 
 /**
  * `recorded` is what requests of all sorts were answered, `validation` what objects of every kind were, good and bad, and patches of them,
- * `requests` what sequences of requests were, and the ways in which they can be wrong.
+ * `requests` what sequences of requests were, and the ways in which they can be wrong, `statuses` what statuses good and bad of every kind
+ * were, as objects, tables and metadata, and the documents that are no objects, by every method and in every form.
  */
-export function readRecording(file: "recorded" | "validation" | "requests" = "recorded"): readonly Scenario[] {
+export function readRecording(file: "recorded" | "validation" | "requests" | "statuses" = "recorded"): readonly Scenario[] {
   const text = readFileSync(new URL(`./recordings/${file}-1.33.json`, import.meta.url), "utf8");
   return z.array(scenario).parse(JSON.parse(text));
 }

@@ -167,6 +167,7 @@ const components = ["controller-manager", "scheduler", "etcd-0"];
 /** Deprecated since 1.19, still asked for by `kubectl get cs`: scheduler and controllers are part of this program. */
 function componentStatuses(call: Call): ApiResponse {
   const { target, definition } = call;
+  if (target.verb === "get" || target.verb === "list") call.warnings.push("v1 ComponentStatus is deprecated in v1.19+");
   const negotiated = negotiate(call);
   const encoder = encoderFor(call, negotiated);
   const stored = components.map((name) => {
@@ -179,7 +180,7 @@ function componentStatuses(call: Call): ApiResponse {
     return new LazyObject(
       { group: "", resource: definition.resource, namespace: "", name },
       0,
-      Buffer.from(JSON.stringify(object)),
+      Buffer.from(JSON.stringify({ ...object, metadata: { name, creationTimestamp: null } })),
       object,
     );
   });

@@ -2,7 +2,15 @@ import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { same } from "../../kubernetes/schema/validation/object-meta.ts";
 import { visitContainers } from "../../kubernetes/schema/validation/visit-containers.ts";
-import type { EndpointSlice, HorizontalPodAutoscaler, PersistentVolumeClaimSpec, PodSpec } from "../../kubernetes/types.ts";
+import type {
+  EndpointSlice,
+  HorizontalPodAutoscaler,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  Pod,
+  PodSpec,
+  VolumeAttachment,
+} from "../../kubernetes/types.ts";
 
 /**
  * Fields behind feature gates that Kubernetes 1.33 leaves off: a client's value vanishes without a word, unless the object has the field
@@ -15,6 +23,19 @@ export function dropDisabledPodFields(spec: PodSpec | undefined, live: PodSpec |
   dropResourceClaims(spec, live);
   if (spec.volumes !== undefined) dropVolumes(spec, live);
   if (!usesStopSignals(live)) dropStopSignals(spec);
+}
+
+/** In order: DynamicResourceAllocation, PodObservedGenerationTracking, ResourceHealthStatus (`dropDisabledPodStatusFields`). */
+export function dropDisabledPodStatusFields({ status }: Pod, live: Pod): void {
+  if (status === undefined) return;
+  if ((live.spec?.resourceClaims?.length ?? 0) === 0) delete status.resourceClaimStatuses;
+  const before = live.status;
+  if (!before?.observedGeneration && !before?.conditions?.some(({ observedGeneration }) => observedGeneration)) {
+    delete status.observedGeneration;
+    for (const condition of status.conditions ?? []) delete condition.observedGeneration;
+  }
+  for (const containers of [status.containerStatuses, status.initContainerStatuses, status.ephemeralContainerStatuses])
+    for (const container of containers ?? []) delete container.allocatedResourcesStatus;
 }
 
 const usesStopSignals = (spec: PodSpec | undefined): boolean =>
@@ -59,6 +80,22 @@ export function dropDisabledClaimFields(spec: PersistentVolumeClaimSpec | undefi
   if (spec === undefined) return;
   if (spec.volumeAttributesClassName !== undefined && live?.volumeAttributesClassName === undefined) delete spec.volumeAttributesClassName;
   if ((spec.dataSourceRef?.namespace ?? "") !== "" && live?.dataSourceRef?.namespace === undefined) delete spec.dataSourceRef;
+}
+
+/** VolumeAttributesClass again, in what a driver reports (`DropDisabledFieldsFromStatus`). */
+export function dropDisabledClaimStatus(next: KubernetesObject, live: KubernetesObject): void {
+  const { status } = next as PersistentVolumeClaim;
+  const before = (live as PersistentVolumeClaim).status;
+  for (const field of ["currentVolumeAttributesClassName", "modifyVolumeStatus"] as const)
+    if (before?.[field] === undefined) delete status?.[field];
+}
+
+/** MutableCSINodeAllocatableCount. */
+export function dropAttachmentErrorCodes(next: KubernetesObject, live: KubernetesObject): void {
+  const { status } = next as VolumeAttachment;
+  const before = (live as VolumeAttachment).status;
+  for (const field of ["attachError", "detachError"] as const)
+    if (before?.[field]?.errorCode === undefined) delete status?.[field]?.errorCode;
 }
 
 /** PreferSameTrafficDistribution; and `deprecatedTopology`, which v1 does not let anybody set. */

@@ -3,7 +3,7 @@ import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { qosClassOf } from "../../kubernetes/qos-class.ts";
 import type { Container, ObjectMeta, Pod } from "../../kubernetes/types.ts";
 import type { Strategy } from "../strategy.ts";
-import { dropDisabledPodFields } from "./disabled-fields.ts";
+import { dropDisabledPodFields, dropDisabledPodStatusFields } from "./disabled-fields.ts";
 import { applyMatchLabelKeys, syncAppArmor } from "./pod-preparation.ts";
 
 const asPod = (object: KubernetesObject): Pod => object as Pod;
@@ -34,6 +34,7 @@ export function podStrategy(plain: Strategy): Strategy {
     },
     prepareStatus(next, live) {
       keepObservedGenerations(asPod(next), asPod(live));
+      dropDisabledPodStatusFields(asPod(next), asPod(live));
       const qosClass = asPod(live).status?.qosClass;
       if (qosClass !== undefined && asPod(next).status?.qosClass === undefined) next.status = { ...next.status, qosClass };
       delete next.metadata.ownerReferences;

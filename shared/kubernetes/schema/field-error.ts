@@ -31,6 +31,11 @@ export function invalid(field: string, value: BadValue, detail: string): StatusC
   return cause("FieldValueInvalid", `Invalid value: ${printed(value)}`, field, detail);
 }
 
+/** Where the value would say nothing (`field.OmitValueType`). */
+export function invalidState(field: string, detail: string): StatusCause {
+  return cause("FieldValueInvalid", "Invalid value", field, detail);
+}
+
 /** `supported` in the order given: callers sort where Kubernetes does (it keeps declared lists, and sorts sets). */
 export function notSupported(field: string, value: BadValue, supported: readonly string[]): StatusCause {
   const detail = supported.length === 0 ? "" : `supported values: ${supported.map(goQuote).join(", ")}`;

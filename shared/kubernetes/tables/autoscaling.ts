@@ -2,6 +2,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, MetricTarget, M
 import { age, type Printer } from "./format.ts";
 
 const shown = 2;
+const none = "<nil>";
 
 /** The object is an autoscaler of version 2. */
 export const horizontalPodAutoscalerCells: Printer = (object, nowMs) => {
@@ -31,7 +32,7 @@ function target(spec: MetricSpec, status: MetricStatus | undefined): string {
     case "Object":
       return spec.object ? averageOrValue(spec.object.target, status?.object?.current) : "";
     case "Pods":
-      return `${average(status?.pods?.current)}/${spec.pods?.target.averageValue ?? "0"}`;
+      return `${average(status?.pods?.current)}/${spec.pods?.target.averageValue ?? none}`;
     case "Resource":
       return spec.resource ? `${spec.resource.name}: ${resource(spec.resource.target, status?.resource?.current)}` : "";
     case "ContainerResource":
@@ -45,11 +46,12 @@ function target(spec: MetricSpec, status: MetricStatus | undefined): string {
 
 function averageOrValue(wanted: MetricTarget, current: MetricValueStatus | undefined): string {
   if (isGiven(wanted.averageValue)) return `${current?.averageValue ?? "<unknown>"}/${wanted.averageValue} (avg)`;
-  return `${current ? (current.value ?? "0") : "<unknown>"}/${wanted.value ?? "0"}`;
+  return `${current ? (current.value ?? none) : "<unknown>"}/${wanted.value ?? none}`;
 }
 
+/** Where a status has another value than the one that is asked for, Go prints a nil pointer. */
 function average(current: MetricValueStatus | undefined): string | number {
-  return current ? (current.averageValue ?? "0") : "<unknown>";
+  return current ? (current.averageValue ?? none) : "<unknown>";
 }
 
 function resource(wanted: MetricTarget, current: MetricValueStatus | undefined): string {

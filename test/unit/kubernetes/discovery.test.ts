@@ -88,17 +88,17 @@ describe("discovery", () => {
   });
 
   it("aggregates the core group without a name, the others with theirs", () => {
-    const core = aggregatedDocument(resources, "core", "v2") as { apiVersion: string; items: { metadata: object; versions: object[] }[] };
+    const core = aggregatedDocument(resources, "core") as { apiVersion: string; items: { metadata: object; versions: object[] }[] };
     expect(core.apiVersion).toBe("apidiscovery.k8s.io/v2");
     expect(core.items.map(({ metadata }) => metadata)).toEqual([{ creationTimestamp: null }]);
-    const groups = aggregatedDocument(resources, "groups", "v2beta1") as { items: { metadata: object; versions: unknown[] }[] };
+    const groups = aggregatedDocument(resources, "groups") as { items: { metadata: object; versions: unknown[] }[] };
     expect(groups.items).toHaveLength(19);
     expect(groups.items[1]?.metadata).toEqual({ name: "apps", creationTimestamp: null });
     expect(groups.items[1]?.versions[0]).toMatchObject({ version: "v1", freshness: "Current" });
   });
 
   it("describes a resource in the aggregated form", () => {
-    const core = aggregatedDocument(resources, "core", "v2") as { items: { versions: { resources: { resource: string }[] }[] }[] };
+    const core = aggregatedDocument(resources, "core") as { items: { versions: { resources: { resource: string }[] }[] }[] };
     expect(core.items[0]?.versions[0]?.resources.find(({ resource }) => resource === "replicationcontrollers")).toEqual({
       resource: "replicationcontrollers",
       responseKind: { group: "", version: "", kind: "ReplicationController" },

@@ -18,7 +18,17 @@ import type {
 import { duplicate, forbidden, invalid, notSupported, required, tooMany } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
 import { checkQualifiedName, checkSupported, invalidEach } from "./checks.ts";
+import { checkConditions } from "./conditions.ts";
 import { checkRule } from "./server-objects.ts";
+
+/** What is wrong with the place of a warning is told by where it is missing alone: it is not read as a JSON path here. */
+export function validateAdmissionPolicyStatus({ status }: ValidatingAdmissionPolicy): StatusCause[] {
+  const warnings = (status?.typeChecking?.expressionWarnings ?? []).flatMap(({ warning = "", fieldRef = "" }, index) => {
+    const path = `status.typeChecking.expressionWarnings[${index}]`;
+    return [...(warning === "" ? [required(`${path}.warning`)] : []), ...(fieldRef.trim() === "" ? [required(`${path}.fieldRef`)] : [])];
+  });
+  return [...warnings, ...checkConditions(status?.conditions, "status.conditions")];
+}
 
 const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 /** Reserved by the language (cel-go `isCELIdentifier`). */

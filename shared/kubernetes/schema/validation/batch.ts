@@ -289,9 +289,3 @@ function checkSuccessRule({ succeededCount, succeededIndexes }: SuccessPolicyRul
   }
   return causes;
 }
-
-export function validateJobStatus({ status }: Job): StatusCause[] {
-  return (["active", "succeeded", "failed", "ready", "terminating"] as const).flatMap((field) =>
-    checkNonnegative(status?.[field], `status.${field}`),
-  );
-}

@@ -115,15 +115,27 @@ export function validateClaimUpdate(next: PersistentVolumeClaim, live: Persisten
   return [...causes, ...checkImmutable(next.spec?.volumeMode, live.spec?.volumeMode, "volumeMode")];
 }
 
-export function validateClaimStatus(next: PersistentVolumeClaim): StatusCause[] {
-  const causes: StatusCause[] = (next.spec?.accessModes?.length ?? 0) === 0 ? [required("Spec.accessModes")] : [];
-  for (const field of ["capacity", "allocatedResources"] as const) {
-    for (const [name, amount] of Object.entries(next.status?.[field] ?? {})) {
-      const value = wholeValue(parseQuantity(amount));
-      if (value < 0) causes.push(invalid(`status.${field}[${name}]`, value, "must be a valid resource quantity"));
-      if (field === "allocatedResources" && name !== "storage" && !name.includes("/"))
-        causes.push(notSupported(`status.${field}`, name, ["storage"]));
-    }
-  }
-  return causes;
+const isClaimed = (name: string): boolean => name === "storage" || name.includes("/");
+
+export function validateClaimStatus({ spec, status = {} }: PersistentVolumeClaim): StatusCause[] {
+  const missing = (spec?.accessModes?.length ?? 0) === 0 ? [required("Spec.accessModes")] : [];
+  const resizing = Object.keys(status.allocatedResourceStatuses ?? {}).filter((name) => !isClaimed(name));
+  return [
+    ...missing,
+    ...checkAmounts(status.capacity, "status.capacity", () => true),
+    ...resizing.map((name) => notSupported("status.allocatedResourceStatus", name, ["storage"])),
+    ...checkAmounts(status.allocatedResources, "status.allocatedResources", isClaimed),
+  ];
+}
+
+function checkAmounts(
+  amounts: Readonly<Record<string, string | number>> | undefined,
+  path: string,
+  isKnown: (name: string) => boolean,
+): StatusCause[] {
+  return Object.entries(amounts ?? {}).flatMap(([name, amount]) => {
+    if (!isKnown(name)) return [notSupported(path, name, ["storage"])];
+    const value = wholeValue(parseQuantity(amount));
+    return value < 0 ? [invalid(`${path}[${name}]`, value, "must be a valid resource quantity")] : [];
+  });
 }

@@ -1,7 +1,7 @@
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { FlowSchema, PriorityLevelConfiguration } from "../../types.ts";
-import { forbidden, invalid, notSupported, required } from "../field-error.ts";
+import { duplicate, forbidden, invalid, notSupported, required } from "../field-error.ts";
 import { goQuote, goStringList } from "../go-text.ts";
 import { checkDnsSubdomain, invalidEach } from "./checks.ts";
 
@@ -141,6 +141,15 @@ function urlProblem(url: string): string | undefined {
   const wildcards = url.split("*").length - 1;
   if (wildcards > 1 || (wildcards === 1 && !url.endsWith("/*"))) return "wildcard can only do suffix matching";
   return undefined;
+}
+
+/** Of both kinds of this group. */
+export function validateFlowControlStatus({ status }: FlowSchema | PriorityLevelConfiguration): StatusCause[] {
+  const types = (status?.conditions ?? []).map(({ type = "" }) => type);
+  return types.flatMap((type, index) => {
+    const path = `status.conditions[${index}].type`;
+    return [...(types.indexOf(type) < index ? [duplicate(path, type)] : []), ...(type === "" ? [required(path, "must not be empty")] : [])];
+  });
 }
 
 export function validatePriorityLevel({ metadata, spec }: PriorityLevelConfiguration): StatusCause[] {

@@ -32,3 +32,21 @@ function parseInterval(fragment: string, completions: number): readonly [first: 
   if (end === undefined) return [first, first];
   return first >= end ? `non-increasing order, previous: ${first}, current: ${end}` : [first, end];
 }
+
+/** The first index that both lists name; what cannot be read in either is passed over. */
+export function commonIndex(one: string, other: string, completions: number): number | undefined {
+  if (one === "" || other === "") return undefined;
+  const others = readable(other, completions);
+  for (const [first, end] of readable(one, completions)) {
+    const common = others.find((interval) => first <= interval[1] && interval[0] <= end);
+    if (common) return Math.max(first, common[0]);
+  }
+  return undefined;
+}
+
+function readable(text: string, completions: number): (readonly [first: number, end: number])[] {
+  return text
+    .split(",")
+    .map((fragment) => parseInterval(fragment, completions))
+    .filter((interval) => typeof interval !== "string");
+}

@@ -29,10 +29,11 @@ import {
   validateStatefulSetStatus,
   validateStatefulSetUpdate,
 } from "./apps.ts";
-import { validateJob, validateJobStatus, validateJobUpdate } from "./batch.ts";
+import { validateJob, validateJobUpdate } from "./batch.ts";
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from "./claims.ts";
 import { validateCronJob, validateCronJobUpdate } from "./cron-job.ts";
 import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints, validateEndpointsUpdate } from "./endpoints.ts";
+import { validateJobStatus } from "./job-status.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";
 import { validateEphemeralContainers } from "./pod-ephemeral.ts";

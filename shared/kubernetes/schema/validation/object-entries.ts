@@ -49,7 +49,7 @@ import {
   validateRoleBinding,
   validateRoleBindingUpdate,
 } from "./access.ts";
-import { validateAdmissionPolicy, validatePolicyBinding } from "./admission-policies.ts";
+import { validateAdmissionPolicy, validateAdmissionPolicyStatus, validatePolicyBinding } from "./admission-policies.ts";
 import { validateAutoscaler, validateAutoscalerStatus, validateScaling } from "./autoscaling.ts";
 import {
   checkQuotaStatus,
@@ -74,7 +74,7 @@ import {
 } from "./csi.ts";
 import { validateDefinition, validateDefinitionUpdate } from "./custom-resource-definition.ts";
 import { validateEvent, validateNewEvent, validateNewEventUpdate } from "./events.ts";
-import { validateFlowSchema, validatePriorityLevel } from "./flow-control.ts";
+import { validateFlowControlStatus, validateFlowSchema, validatePriorityLevel } from "./flow-control.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import {
   validateIngress,
@@ -243,10 +243,15 @@ export const objectEntries: readonly KindEntry[] = [
     update: validateSigningRequestUpdate,
     status: validateSigningRequestStatus,
   }),
-  rules<FlowSchema>("flowcontrol.apiserver.k8s.io/FlowSchema", { stages: ["meta", "create"], create: validateFlowSchema }),
+  rules<FlowSchema>("flowcontrol.apiserver.k8s.io/FlowSchema", {
+    stages: ["meta", "create"],
+    create: validateFlowSchema,
+    status: validateFlowControlStatus,
+  }),
   rules<PriorityLevelConfiguration>("flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration", {
     stages: ["meta", "create"],
     create: validatePriorityLevel,
+    status: validateFlowControlStatus,
   }),
   rules<ValidatingWebhookConfiguration>("admissionregistration.k8s.io/ValidatingWebhookConfiguration", {
     stages: ["meta", "update"],
@@ -262,6 +267,7 @@ export const objectEntries: readonly KindEntry[] = [
     stages: ["meta", "update"],
     create: (object) => validateAdmissionPolicy(object),
     update: validateAdmissionPolicy,
+    status: validateAdmissionPolicyStatus,
   }),
   rules<ValidatingAdmissionPolicyBinding>("admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding", {
     stages: ["meta", "create"],

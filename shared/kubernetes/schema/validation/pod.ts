@@ -9,6 +9,7 @@ import { checkImageText } from "./containers.ts";
 import { same } from "./object-meta.ts";
 import { checkOnlyForPods, checkPodAnnotations, checkPodSpec } from "./pod-spec.ts";
 import { checkProfilesAgree } from "./profiles.ts";
+import { checkId } from "./security-context.ts";
 import { checkTolerations } from "./selectors.ts";
 import { specDifference } from "./spec-difference.ts";
 
@@ -214,7 +215,20 @@ export function validatePodStatus(next: Pod, live: Pod): StatusCause[] {
   const ephemeral = [status.ephemeralContainerStatuses, live.status?.ephemeralContainerStatuses] as const;
   causes.push(...checkTransitions(...ephemeral, "Never", "status.ephemeralContainerStatuses"));
   causes.push(...checkIps(status.podIPs, status.podIP, "podIP"), ...checkIps(status.hostIPs, status.hostIP, "hostIP"));
+  if (next.spec?.os?.name !== "windows")
+    for (const field of ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] as const)
+      causes.push(...checkUsers(status[field], `status.${field}`));
   return causes;
+}
+
+function checkUsers(containers: readonly ContainerStatus[] | undefined, path: string): StatusCause[] {
+  return (containers ?? []).flatMap(({ user }, index) => {
+    if (user?.linux === undefined) return [];
+    const { uid = 0, gid = 0, supplementalGroups = [] } = user.linux;
+    const at = `${path}[${index}].user.linux`;
+    const groups = supplementalGroups.flatMap((group, position) => checkId(group, `${at}.supplementalGroups[${position}]`));
+    return [...checkId(uid, `${at}.uid`), ...checkId(gid, `${at}.gid`), ...groups];
+  });
 }
 
 function checkTransitions(

@@ -81,7 +81,7 @@ function goSecurityContext(context: SecurityContext): string {
   return `core.SecurityContext{${texts.join(", ")}}`;
 }
 
-function checkId(id: number | undefined, path: string): StatusCause[] {
+export function checkId(id: number | undefined, path: string): StatusCause[] {
   return id === undefined ? [] : invalidEach(path, id, rangeProblems(id, 0, maximumInt32));
 }
 

@@ -34,7 +34,9 @@ export function checkCollisionCount(
   live: { collisionCount?: number } | undefined,
 ): StatusCause[] {
   const count = next?.collisionCount ?? 0;
-  return count < (live?.collisionCount ?? 0) ? [invalid("status.collisionCount", count, "cannot be decremented")] : [];
+  return live?.collisionCount !== undefined && count < live.collisionCount
+    ? [invalid("status.collisionCount", count, "cannot be decremented")]
+    : [];
 }
 
 /** The selector and template of a workload whose pods run for ever. `kindName` is how Kubernetes' messages name the kind. */
