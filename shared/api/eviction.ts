@@ -11,10 +11,12 @@ import type { StoredObject } from "../store/store.ts";
 import { admitRequest } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
 import type { Call } from "./cluster-api.ts";
-import { bodyLimit, decodeObject, parseBody } from "./decode.ts";
+import { decodeObject } from "./decode.ts";
 import { deleteObject } from "./deletion.ts";
 import { checkPlace, writeContext } from "./handlers/write.ts";
 import { negotiate } from "./negotiation.ts";
+import { parseFieldValidation } from "./options.ts";
+import { bodyLimit, parseStrictly } from "./parse-body.ts";
 import type { Registry, WriteContext } from "./registry.ts";
 import { respondWith } from "./rendering.ts";
 import { type ApiResponse, ForeignStatusError, forbidden, notFound } from "./response.ts";
@@ -27,10 +29,16 @@ export async function evictPod(call: Call): Promise<ApiResponse> {
   const negotiated = negotiate(call);
   const given = writeContext(call, "CreateOptions");
   const expected = { kind: "Eviction", apiVersion: "policy/v1", schema: kindSchema("policy", "v1", "Eviction") };
-  const body = parseBody(await request.body(bodyLimit), request.header("content-type"), "Eviction");
+  const validation = parseFieldValidation("CreateOptions", call.info.query);
+  const { value: body, strictProblems } = parseStrictly(
+    await request.body(bodyLimit),
+    request.header("content-type"),
+    "Eviction",
+    validation,
+  );
   // The older version has the same fields, and is still read here.
   if (isJsonObject(body) && body.apiVersion === "policy/v1beta1") Object.assign(body, { apiVersion: expected.apiVersion });
-  const eviction = decodeObject(body, expected, "Warn", given.warn) as Eviction;
+  const eviction = decodeObject(body, expected, validation, given.warn, strictProblems) as Eviction;
   checkPlace(eviction, target.namespace, "");
   if (target.name !== eviction.metadata.name) throw new StatusError("BadRequest", "name in URL does not match name in Eviction object");
   const context = { ...given, dryRun: given.dryRun || (eviction.deleteOptions?.dryRun?.length ?? 0) > 0 };

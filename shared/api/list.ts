@@ -7,6 +7,7 @@ import { lowerBound } from "../store/lower-bound.ts";
 import type { StoredObject } from "../store/store.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 import { needsWebhook } from "./conversion/converted-objects.ts";
+import { parseInt64 } from "./request-info.ts";
 import { ExpiredListError } from "./response.ts";
 import { namespaceOf, type Selection } from "./selection.ts";
 
@@ -80,13 +81,6 @@ const forbidMatch = (why: string): StatusCause => forbidden("resourceVersionMatc
 
 function refuseProblems(problems: readonly StatusCause[]): void {
   if (problems.length > 0) throw invalidStatus("ListOptions", "meta.k8s.io", "", problems);
-}
-
-/** A number of a query, as Go's `strconv.ParseInt` reads it. @throws StatusError `BadRequest` */
-export function parseInt64(text: string): number {
-  const problem = !/^[-+]?\d+$/.test(text) ? "invalid syntax" : Math.abs(Number(text)) >= 2 ** 63 ? "value out of range" : undefined;
-  if (problem !== undefined) throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${problem}`);
-  return Number(text);
 }
 
 /** Kubernetes' resource versions are whole numbers; only of a list is another one called the client's mistake. @throws StatusError */

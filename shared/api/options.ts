@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
-import { goQuote } from "../kubernetes/schema/go-text.ts";
+import { goQuote, jsonTypeOf } from "../kubernetes/schema/go-text.ts";
 import { invalidStatus } from "../kubernetes/schema/invalid.ts";
-import { isStatus, type StatusCause, StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
-import { type FieldValidation, parseBody } from "./decode.ts";
+import { isStatus, type StatusCause, type StatusError, UnexplainedError } from "../kubernetes/status-error.ts";
 import type { DeleteOptions } from "./object-client.ts";
-import { type ApiRequest, isTrue } from "./request-info.ts";
+import { type FieldValidation, parseBody } from "./parse-body.ts";
+import { type ApiRequest, isTrue, parseInt64 } from "./request-info.ts";
 
 type OptionsKind = "CreateOptions" | "UpdateOptions" | "PatchOptions" | "DeleteOptions";
 
@@ -34,6 +34,7 @@ export function parseFieldValidation(kind: OptionsKind, query: URLSearchParams):
 
 /** What Go does not print: everything but letters, marks, numbers, punctuation, symbols and the ASCII space. */
 const notPrinted = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+const notPrintedOnes = new RegExp(notPrinted, "gu");
 
 function* unprinted(manager: string): Iterable<StatusCause> {
   let at = 0;
@@ -55,7 +56,7 @@ export function refuseForce(query: URLSearchParams): void {
     throw invalid("PatchOptions", "force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch");
 }
 
-/** The manager named in the query, else the user agent up to its first slash. @throws StatusError `Invalid` */
+/** The manager named in the query, else the user agent up to its first slash, as far as it is printed (`prefixFromUserAgent`). @throws StatusError `Invalid` */
 export function parseFieldManager(kind: OptionsKind, query: URLSearchParams, userAgent: string | undefined): string {
   const named = query.get("fieldManager") ?? "";
   const problems: StatusCause[] = [];
@@ -68,7 +69,8 @@ export function parseFieldManager(kind: OptionsKind, query: URLSearchParams, use
   if (notPrinted.test(named)) problems.push(...unprinted(named));
   if (problems.length > 0) throw invalidStatus(kind, "meta.k8s.io", "", problems);
   if (named !== "") return named;
-  return (userAgent ?? "").split("/")[0]?.slice(0, managerLimit) ?? "";
+  const agent = (userAgent ?? "").split("/")[0]?.replaceAll(notPrintedOnes, "") ?? "";
+  return agent === "" ? "unknown" : agent.slice(0, managerLimit);
 }
 
 const policies = ["Orphan", "Background", "Foreground"] as const;
@@ -96,8 +98,9 @@ function unreadable(given: unknown, path: readonly PropertyKey[]): StatusError {
   const fields = path.filter((step) => typeof step === "string");
   const owner = fields.length > 1 ? "Preconditions" : "DeleteOptions";
   const type = (fields.length === path.length ? deleteTypes[fields.join(".")] : undefined) ?? "string";
-  const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-  return new UnexplainedError(`json: cannot unmarshal ${found} into Go struct field ${owner}.${fields.join(".")} of type ${type}`);
+  return new UnexplainedError(
+    `json: cannot unmarshal ${jsonTypeOf(value)} into Go struct field ${owner}.${fields.join(".")} of type ${type}`,
+  );
 }
 
 export interface ParsedDelete {
@@ -160,10 +163,8 @@ function parseDeleteBody(body: Buffer, contentType: string | undefined): unknown
 function fromQuery(query: URLSearchParams): object {
   const grace = query.get("gracePeriodSeconds");
   const orphan = query.get("orphanDependents");
-  if (grace !== null && !/^-?\d+$/.test(grace))
-    throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
   return {
-    ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
+    ...(grace !== null && { gracePeriodSeconds: parseInt64(grace) }),
     ...(query.get("propagationPolicy") !== null && { propagationPolicy: query.get("propagationPolicy") }),
     ...(orphan !== null && { orphanDependents: isTrue(orphan) }),
   };

@@ -2,19 +2,19 @@ import { cloneJson } from "../kubernetes/clone.ts";
 import { applyJsonPatch } from "../kubernetes/json-patch.ts";
 import { jsonSyntaxProblem } from "../kubernetes/json-syntax.ts";
 import { applyMergePatch } from "../kubernetes/merge-patch.ts";
+import { jsonTypeOf } from "../kubernetes/schema/go-text.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
+import { isJsonObject } from "../kubernetes/schema/schema-node.ts";
 import { isStatus, StatusError } from "../kubernetes/status-error.ts";
 import { applyStrategicMergePatch } from "../kubernetes/strategic-merge-patch.ts";
-import { parseJson } from "./decode.ts";
 import type { Patch } from "./object-client.ts";
+import { parseJson } from "./parse-body.ts";
 
 const mediaTypes = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",
 } as const;
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A PATCH body by its media type. `strategic` says whether the kind supports it (custom resources do not). */
 export function parsePatch(body: Buffer, contentType: string | undefined, kind: string, strategic: boolean): Patch {
@@ -58,10 +58,9 @@ function parsePatchObject(body: Buffer, kind: string, where: string): unknown {
     if (isStatus(error) && !error.message.includes("json parse error")) throw error;
     throw new StatusError("BadRequest", `${where}${jsonSyntaxProblem(text)}`);
   }
-  if (isRecord(value)) return value;
+  if (isJsonObject(value)) return value;
   if (value === null) return {};
-  const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-  throw new StatusError("BadRequest", `${where}json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
+  throw new StatusError("BadRequest", `${where}json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`);
 }
 
 /** The patched document; `live` stays as it is. @throws StatusError `BadRequest`, `Invalid` */

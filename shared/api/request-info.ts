@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { StatusError } from "../kubernetes/status-error.ts";
 
 /** What the host hands in: one HTTP request, whatever carried it. Header names are lower case. */
 export interface ApiRequest {
@@ -106,6 +107,13 @@ function verbOf(method: string, name: string, watch: boolean, plain: boolean): V
 /** Go's `strconv.ParseBool` as the query converter uses it: present without a value counts as true. */
 export function isTrue(value: string | null): boolean {
   return value !== null && value !== "0" && value.toLowerCase() !== "false";
+}
+
+/** A number of a query, as Go's `strconv.ParseInt` reads it. @throws StatusError `BadRequest` */
+export function parseInt64(text: string): number {
+  const problem = !/^[-+]?\d+$/.test(text) ? "invalid syntax" : Math.abs(Number(text)) >= 2 ** 63 ? "value out of range" : undefined;
+  if (problem !== undefined) throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${problem}`);
+  return Number(text);
 }
 
 function decode(path: string): string {

@@ -8,8 +8,8 @@ import type { ApiCluster } from "./api-cluster.ts";
 import { needsWebhook } from "./conversion/converted-objects.ts";
 import { Turns } from "./conversion/turns.ts";
 import type { Encoder } from "./encoder.ts";
-import { catchUp, checkWatchOptions, parseInt64, parseResourceVersion, reach } from "./list.ts";
-import { isTrue } from "./request-info.ts";
+import { catchUp, checkWatchOptions, parseResourceVersion, reach } from "./list.ts";
+import { isTrue, parseInt64 } from "./request-info.ts";
 import { type Sink, type StreamBody, statusBody } from "./response.ts";
 import { namespaceOf, type Selection } from "./selection.ts";
 

@@ -1,4 +1,5 @@
 import { deepEqual } from "./deep-equal.ts";
+import { jsonTypeOf } from "./schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
 import { StatusError } from "./status-error.ts";
 
@@ -200,6 +201,5 @@ function parseOperations(patch: unknown): readonly PatchOperation[] {
 }
 
 function undecodable(value: unknown, target: string): StatusError {
-  const type = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
-  return new StatusError("BadRequest", `error decoding patch: json: cannot unmarshal ${type} into Go ${target}`);
+  return new StatusError("BadRequest", `error decoding patch: json: cannot unmarshal ${jsonTypeOf(value)} into Go ${target}`);
 }

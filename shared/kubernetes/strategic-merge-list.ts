@@ -1,7 +1,8 @@
 import type { PatchSchema } from "./patch-schema.ts";
+import { goText } from "./schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
 import { StatusError, UnexplainedError } from "./status-error.ts";
-import { goText, plainObject, unknownPatchType } from "./strategic-merge-value.ts";
+import { plainObject, unknownPatchType } from "./strategic-merge-value.ts";
 
 type MergeObjects = (original: JsonObject, patch: JsonObject, schema: PatchSchema | undefined) => JsonObject;
 

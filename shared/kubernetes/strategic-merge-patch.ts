@@ -1,4 +1,5 @@
 import type { PatchSchema } from "./patch-schema.ts";
+import { goTypeOf } from "./schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
 import { StatusError, UnexplainedError } from "./status-error.ts";
 import { checkElementOrder, deleteScalars, mergeLists, orderElements } from "./strategic-merge-list.ts";
@@ -103,12 +104,6 @@ function deleteFromList(merged: JsonObject, name: string, deleted: unknown): voi
   const held = merged[name];
   if (Array.isArray(held) && Array.isArray(deleted)) merged[name] = deleteScalars(held, deleted);
 }
-
-const goTypeOf = (value: unknown): string => {
-  if (isJsonObject(value)) return "map[string]interface {}";
-  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
-  return typeof value === "boolean" ? "bool" : "string";
-};
 
 function listNameOf(directive: string, prefix: string, value: unknown): string {
   if (directive === orderPrefix && !Array.isArray(value))

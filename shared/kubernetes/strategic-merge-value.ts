@@ -1,3 +1,4 @@
+import { goText } from "./schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
 import { StatusError, UnexplainedError } from "./status-error.ts";
 
@@ -25,12 +26,4 @@ export function plainElements(list: readonly unknown[]): unknown[] {
 
 export function unknownPatchType(directive: unknown, element: unknown): StatusError {
   return new UnexplainedError(`unknown patch type: ${goText(directive)} in map: ${goText(element)}`);
-}
-
-/** A value as Go's `%v` prints it. */
-export function goText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
-  if (!isJsonObject(value)) return value === null || value === undefined ? "<nil>" : String(value);
-  const entries = Object.keys(value).sort();
-  return `map[${entries.map((name) => `${name}:${goText(value[name])}`).join(" ")}]`;
 }

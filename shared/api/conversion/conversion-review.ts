@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jsonSyntaxProblem } from "../../kubernetes/json-syntax.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { goQuote } from "../../kubernetes/schema/go-text.ts";
+import { goQuote, goTypeOf } from "../../kubernetes/schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { validateAnnotations, validateLabels } from "../../kubernetes/schema/validation/object-meta.ts";
 
@@ -116,7 +116,7 @@ const identity = [
 /** The original's metadata with the labels and annotations of the answer (`restoreObjectMeta`). */
 function restoreMetadata({ metadata: original }: KubernetesObject, given: unknown): KubernetesObject["metadata"] | string {
   if (given === undefined) return "missing metadata in converted object";
-  if (!isJsonObject(given)) return `invalid metadata of type ${goType(given)} in converted object`;
+  if (!isJsonObject(given)) return `invalid metadata of type ${goTypeOf(given)} in converted object`;
   const restored = { ...original };
   for (const field of ["labels", "annotations"] as const) {
     const value = given[field];
@@ -124,10 +124,10 @@ function restoreMetadata({ metadata: original }: KubernetesObject, given: unknow
       delete restored[field];
       continue;
     }
-    if (!isJsonObject(value)) return `invalid metadata.${field} of type ${goType(value)} in converted object`;
+    if (!isJsonObject(value)) return `invalid metadata.${field} of type ${goTypeOf(value)} in converted object`;
     const texts: Record<string, string> = {};
     for (const [key, text] of Object.entries(value)) {
-      if (typeof text !== "string") return `metadata.${field}[${key}] must be a string, but is ${goType(text)} in converted object`;
+      if (typeof text !== "string") return `metadata.${field}[${key}] must be a string, but is ${goTypeOf(text)} in converted object`;
       texts[key] = text;
     }
     const problem = isSame(original[field] ?? {}, texts) ? undefined : problemsOf(field, texts);
@@ -147,13 +147,4 @@ function problemsOf(field: "labels" | "annotations", texts: Readonly<Record<stri
 function isSame(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(after);
   return keys.length === Object.keys(before).length && keys.every((key) => before[key] === after[key]);
-}
-
-/** What Go calls the type of a value of JSON. */
-function goType(value: unknown): string {
-  if (value === null) return "<nil>";
-  if (Array.isArray(value)) return "[]interface {}";
-  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
-  if (typeof value === "boolean") return "bool";
-  return typeof value === "object" ? "map[string]interface {}" : "string";
 }

@@ -1,6 +1,7 @@
 import { cloneJson } from "../../kubernetes/clone.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../kubernetes/resources.ts";
+import { jsonTypeOf } from "../../kubernetes/schema/go-text.ts";
 import { invalidStatus } from "../../kubernetes/schema/invalid.ts";
 import { isJsonObject, type JsonObject } from "../../kubernetes/schema/schema-node.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
@@ -8,18 +9,11 @@ import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
 import { needsWebhook } from "../conversion/converted-objects.ts";
 import { viewsForManagers } from "../conversion/manager-views.ts";
-import {
-  bodyLimit,
-  decodeObject,
-  expectedOf,
-  type FieldValidation,
-  type ParsedBody,
-  parseStrictly,
-  type StrictProblems,
-} from "../decode.ts";
+import { decodeObject, expectedOf } from "../decode.ts";
 import { applyManaged, type ManagerViews } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { parseFieldValidation } from "../options.ts";
+import { bodyLimit, type FieldValidation, type ParsedBody, parseStrictly, type StrictProblems } from "../parse-body.ts";
 import { ManagedObject, type UpdateSubresource } from "../registry.ts";
 import { isTrue } from "../request-info.ts";
 import { type ApiResponse, conflict } from "../response.ts";
@@ -87,10 +81,9 @@ export function parseConfiguration(
   }
   const value = parsed.value ?? {};
   if (!isJsonObject(value)) {
-    const found = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
     throw new StatusError(
       "BadRequest",
-      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`,
     );
   }
   if (value.kind !== expected.kind || value.apiVersion !== expected.apiVersion) {

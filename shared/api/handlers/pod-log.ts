@@ -1,25 +1,25 @@
 import { StatusError } from "../../kubernetes/status-error.ts";
 import type { Pod } from "../../kubernetes/types.ts";
 import type { Call } from "../cluster-api.ts";
-import { isTrue } from "../request-info.ts";
+import { isTrue, parseInt64 } from "../request-info.ts";
 import type { ApiResponse, Sink } from "../response.ts";
 import { chooseContainer } from "./connect/container.ts";
-import { findLive } from "./read.ts";
+import { findNewest } from "./read.ts";
 
 /** `GET pods/{name}/log`: plain text from the node, as long as it goes. */
 export async function readPodLog(call: Call): Promise<ApiResponse> {
   const { served, info, target } = call;
   const { query } = info;
-  const pod = (await findLive({ ...call, info: { ...info, query: new URLSearchParams() } })).object as Pod;
+  const pod = (await findNewest(call)).object as Pod;
   const container = chooseContainer(pod, query.get("container") ?? "", target.name);
   if ((pod.spec?.nodeName ?? "") === "") return textResponse(emptyStream());
   const number = (field: string, least: number): number | undefined => {
     const value = query.get(field);
     if (value === null || value === "") return undefined;
-    if (!/^-?\d+$/.test(value)) throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-    if (Number(value) < least)
+    const given = parseInt64(value);
+    if (given < least)
       throw invalidOption(target.name, field, `Invalid value: ${value}: must be greater than ${least === 0 ? "or equal to 0" : "0"}`);
-    return Number(value);
+    return given;
   };
   const sinceTime = query.get("sinceTime") ?? undefined;
   const sinceSeconds = number("sinceSeconds", 1);

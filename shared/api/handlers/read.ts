@@ -26,11 +26,22 @@ export async function readObject(call: Call): Promise<ApiResponse> {
 }
 
 /** The object that the path names, at least as new as the query asks. @throws StatusError `NotFound` */
-export async function findLive({ served: { cluster }, definition, info, target }: Call): Promise<StoredObject> {
+export async function findLive(call: Call): Promise<StoredObject> {
+  const { served, info } = call;
   const resourceVersion = info.query.get("resourceVersion") ?? "";
   const wanted = parseResourceVersion(resourceVersion);
-  if (resourceVersion === "") await catchUp(cluster);
-  else if (wanted > 0) await reach(cluster, wanted);
+  if (resourceVersion === "") return findNewest(call);
+  if (wanted > 0) await reach(served.cluster, wanted);
+  return find(call);
+}
+
+/** The same in its newest state: what the query says is about something else. @throws StatusError `NotFound` */
+export async function findNewest(call: Call): Promise<StoredObject> {
+  await catchUp(call.served.cluster);
+  return find(call);
+}
+
+async function find({ served: { cluster }, definition, target }: Call): Promise<StoredObject> {
   const stored = storedAs(definition);
   const found = cluster.mirror.get(stored, keyOf(stored, target.namespace, "").namespace, target.name);
   if (!found) throw notFound(definition.group, definition.resource, target.name);

@@ -8,12 +8,12 @@ import type { AuthenticationV1TokenRequest, ObjectMeta, Pod } from "../../kubern
 import { admitRequest } from "../admission.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, parseBody } from "../decode.ts";
 import { recordManagers } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
 import { respondWith } from "../rendering.ts";
 import { type ApiResponse, conflict, notFound } from "../response.ts";
-import { findLive } from "./read.ts";
+import { decodeBody } from "./decode-body.ts";
+import { findNewest } from "./read.ts";
 import { writeContext } from "./write.ts";
 
 const minSeconds = 600;
@@ -32,7 +32,7 @@ type Bound = Pick<ServiceAccountTokenRequest, "pod" | "node" | "secret">;
 
 /** `serviceaccounts/token` (KEP-1205, bound service account tokens). */
 export async function requestToken(call: Call): Promise<ApiResponse> {
-  const { served, request, target, definition } = call;
+  const { served, target, definition } = call;
   const negotiated = negotiate(call);
   const context = writeContext(call, "CreateOptions");
   const expected = {
@@ -40,19 +40,13 @@ export async function requestToken(call: Call): Promise<ApiResponse> {
     apiVersion: "authentication.k8s.io/v1",
     schema: kindSchema("authentication.k8s.io", "v1", "TokenRequest"),
   };
-  const body = await request.body(bodyLimit);
-  const given = decodeObject(
-    parseBody(body, request.header("content-type"), "TokenRequest"),
-    expected,
-    "Warn",
-    context.warn,
-  ) as AuthenticationV1TokenRequest;
+  const given = (await decodeBody(call, "CreateOptions", expected)) as AuthenticationV1TokenRequest;
   checkWhose(given.metadata ?? {}, target);
   await admitRequest(served.cluster, {
     ...{ served: definition, definition, schema: expected.schema, namespace: target.namespace, name: target.name, context },
     ...{ subresource: "token", operation: "CREATE", object: given },
   });
-  const account = await findLive({ ...call, info: { ...call.info, query: new URLSearchParams() } });
+  const account = await findNewest(call);
   const spec = specShape.parse(given.spec ?? {});
   const expirationSeconds = spec.expirationSeconds ?? defaultSeconds;
   if (expirationSeconds < minSeconds) throw invalidSeconds(expirationSeconds, "may not specify a duration less than 10 minutes");
@@ -60,7 +54,7 @@ export async function requestToken(call: Call): Promise<ApiResponse> {
   given.spec = { ...given.spec, expirationSeconds };
   const kind = Object.assign({}, definition, tokenRequests);
   const write = { definition: kind, schema: expected.schema, manager: context.fieldManager, subresource: "token" };
-  if (context.fieldManager !== "") recordManagers({ ...write, timeIso: timestamp(served.cluster.clock.now()) }, undefined, given);
+  recordManagers({ ...write, timeIso: timestamp(served.cluster.clock.now()) }, undefined, given);
   const audiences = spec.audiences && spec.audiences.length > 0 ? spec.audiences : [...served.tokens.audiences];
   const bound = spec.boundObjectRef ? findBound(call, spec.boundObjectRef) : {};
   const { uid = "" } = account.object.metadata;

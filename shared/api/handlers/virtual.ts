@@ -15,14 +15,14 @@ import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SubjectAccessRe
 import { LazyObject } from "../../store/stored-entry.ts";
 import { timestamp } from "../api-cluster.ts";
 import type { Call } from "../cluster-api.ts";
-import { bodyLimit, decodeObject, expectedOf, parseBody } from "../decode.ts";
+import { expectedOf } from "../decode.ts";
 import { recordManagers } from "../field-managers.ts";
 import { negotiate } from "../negotiation.ts";
-import { parseFieldManager } from "../options.ts";
 import { respond } from "../rendering.ts";
 import { type ApiResponse, methodNotAllowed, noSuchResource, notFound } from "../response.ts";
+import { bindOne } from "./bind.ts";
+import { decodeBody } from "./decode-body.ts";
 import { encoderFor } from "./read.ts";
-import { bindOne } from "./subresources.ts";
 import { checkPlace, writeContext } from "./write.ts";
 
 /** Resources that are never stored: a question with its answer. */
@@ -60,16 +60,19 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
   if (target.verb !== "create") throw methodNotAllowed();
   const negotiated = negotiate(call, "review");
   if (definition.resource === "bindings") return bindOne(call);
-  const { object, spec } = await readSpec(call);
+  const { object, spec, fieldManager } = await readSpec(call);
   const answer = (review: Review): ApiResponse => {
     const bytes = Buffer.from(JSON.stringify(review));
     const key = { group: definition.group, resource: definition.resource, namespace: target.namespace, name: "" };
     return respond(201, encoderFor(call, negotiated).object(new LazyObject(key, 0, bytes, review)), negotiated);
   };
   if (definition.resource.endsWith("accessreviews") || definition.resource === "tokenreviews") {
-    const manager = parseFieldManager("CreateOptions", call.info.query, call.request.header("user-agent"));
     const schema = served.registry.schemaOf(definition);
-    recordManagers({ definition, schema, manager, subresource: "", timeIso: timestamp(served.cluster.clock.now()) }, undefined, object);
+    recordManagers(
+      { definition, schema, manager: fieldManager, subresource: "", timeIso: timestamp(served.cluster.clock.now()) },
+      undefined,
+      object,
+    );
   }
   const base = {
     ...object,
@@ -101,19 +104,13 @@ export async function handleVirtual(call: Call): Promise<ApiResponse> {
 }
 
 async function readSpec(call: Call) {
-  const { definition, request, served, target } = call;
-  const context = writeContext(call, "CreateOptions");
-  const expected = expectedOf(definition, served.registry.schemaOf(definition));
-  const object = decodeObject(
-    parseBody(await request.body(bodyLimit), request.header("content-type"), definition.kind),
-    expected,
-    "Warn",
-    context.warn,
-  );
+  const { definition, served, target } = call;
+  const { fieldManager } = writeContext(call, "CreateOptions");
+  const object = await decodeBody(call, "CreateOptions", expectedOf(definition, served.registry.schemaOf(definition)));
   checkPlace(object, definition.namespaced ? target.namespace : "", "");
   const parsed = accessSpec.safeParse("spec" in object && object.spec !== undefined && object.spec !== null ? object.spec : {});
   if (!parsed.success) throw new StatusError("BadRequest", `${definition.kind} cannot be read: ${parsed.error.issues[0]?.message ?? ""}`);
-  return { object, spec: parsed.data };
+  return { object, spec: parsed.data, fieldManager };
 }
 
 function reviewAccess(call: Call, spec: Spec, object: KubernetesObject): object {

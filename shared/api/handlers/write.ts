@@ -10,12 +10,14 @@ import type { StoredObject } from "../../store/store.ts";
 import type { AdmissionContext } from "../admission/attributes.ts";
 import type { Call } from "../cluster-api.ts";
 import { needsWebhook } from "../conversion/converted-objects.ts";
-import { bodyLimit, decodeObject, decodePatched, expectedOf, parseStrictly } from "../decode.ts";
+import { expectedOf } from "../decode.ts";
+import { decodePatched } from "../decode-patched.ts";
 import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
 import type { DeleteOptions } from "../object-client.ts";
 import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
+import { bodyLimit } from "../parse-body.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource, WriteContext } from "../registry.ts";
 import { respond, respondWith } from "../rendering.ts";
@@ -23,6 +25,7 @@ import { type ApiResponse, conflict, methodNotAllowed, noVersion } from "../resp
 import { parseSelection } from "../selection.ts";
 import { strategyOf } from "../strategy.ts";
 import { applyMediaType, applyOne } from "./apply.ts";
+import { decodeBody } from "./decode-body.ts";
 import { encoderFor } from "./read.ts";
 
 const deleteConcurrency = 50;
@@ -45,12 +48,8 @@ export function writeContext(
 
 /** The body as an object of the definition's kind in the request's namespace and under its name. @throws StatusError `BadRequest` */
 async function readBody(call: Call, kind: "CreateOptions" | "UpdateOptions"): Promise<KubernetesObject> {
-  const { definition, served, request, info, target, warnings } = call;
-  const validation = parseFieldValidation(kind, info.query);
-  const body = await request.body(bodyLimit);
-  const { value, strictProblems } = parseStrictly(body, request.header("content-type"), definition.kind, validation);
-  const expected = expectedOf(definition, served.registry.schemaOf(definition));
-  const object = decodeObject(value, expected, validation, (text) => warnings.push(text), strictProblems);
+  const { definition, served, target, warnings } = call;
+  const object = await decodeBody(call, kind, expectedOf(definition, served.registry.schemaOf(definition)));
   if (target.name !== "" && (object.metadata.name ?? "") === "") throw nameMissing(target.name);
   checkPlace(object, definition.namespaced ? target.namespace : "", target.name);
   dropRepeatedOwners(object.metadata, "", (text) => warnings.push(text));

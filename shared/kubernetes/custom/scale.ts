@@ -1,9 +1,9 @@
 import { cloneJson } from "../clone.ts";
 import type { KubernetesObject } from "../object.ts";
 import { invalid } from "../schema/field-error.ts";
+import { goText, goTypeOf } from "../schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "../schema/schema-node.ts";
 import { type StatusCause, StatusError } from "../status-error.ts";
-import { goText } from "../strategic-merge-value.ts";
 import type { CustomResourceSubresourceScale, Scale } from "../types.ts";
 
 const maximumInt32 = 2 ** 31 - 1;
@@ -44,13 +44,6 @@ function blockerOf(object: unknown, path: string): unknown {
 
 const accessorError = (path: string, value: unknown, expected: string): string =>
   `${path} accessor error: ${goText(value)} is of the type ${goTypeOf(value)}, expected ${expected}`;
-
-function goTypeOf(value: unknown): string {
-  if (value === null) return "<nil>";
-  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
-  if (Array.isArray(value)) return "[]interface {}";
-  return typeof value === "boolean" ? "bool" : typeof value === "string" ? "string" : "map[string]interface {}";
-}
 
 /** The `Scale` of a custom object. @throws StatusError when it does not say how many it wants */
 export function customScaleOf(scale: CustomResourceSubresourceScale, object: KubernetesObject): Scale {

@@ -1,4 +1,4 @@
-import { goQuote, goSyntax } from "../schema/go-text.ts";
+import { goQuote, goSyntax, goTypeOf } from "../schema/go-text.ts";
 import { isJsonObject, type JsonObject, type SchemaNode } from "../schema/schema-node.ts";
 import { describeElement } from "./field-element.ts";
 
@@ -108,7 +108,7 @@ function scalarProblem({ shape }: SchemaNode, value: unknown): string | undefine
   switch (shape) {
     case "integer":
     case "number":
-      return type === "number" ? undefined : `expected numeric (int or float), got ${typeName(value)}`;
+      return type === "number" ? undefined : `expected numeric (int or float), got ${goTypeOf(value)}`;
     case "boolean":
       return type === "boolean" ? undefined : `expected boolean, got &{${plain(value)}}`;
     case "quantity":
@@ -117,12 +117,6 @@ function scalarProblem({ shape }: SchemaNode, value: unknown): string | undefine
     default:
       return type === "string" ? undefined : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`;
   }
-}
-
-function typeName(value: unknown): string {
-  if (Array.isArray(value)) return "[]interface {}";
-  if (typeof value === "object") return "map[string]interface {}";
-  return typeof value === "boolean" ? "bool" : typeof value;
 }
 
 const sorted = (object: object): [string, unknown][] =>

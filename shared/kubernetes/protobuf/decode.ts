@@ -1,4 +1,5 @@
 import protobuf from "protobufjs/minimal.js";
+import { isJsonObject } from "../schema/schema-node.ts";
 import { magic, messageOf, messages } from "./messages.ts";
 import { readSpecial } from "./special-types.ts";
 
@@ -13,7 +14,7 @@ export function decodeProtobuf(body: Buffer): Record<string, unknown> | undefine
   try {
     const envelope = readMessage(protobuf.Reader.create(body.subarray(magic.length)), "k8s.io.apimachinery.pkg.runtime.Unknown", 0);
     const { typeMeta, raw } = envelope;
-    const { apiVersion, kind } = isRecord(typeMeta) ? typeMeta : {};
+    const { apiVersion, kind } = isJsonObject(typeMeta) ? typeMeta : {};
     if (typeof apiVersion !== "string" || typeof kind !== "string") return undefined;
     const message = messageOf(apiVersion, kind);
     if (message === undefined) return undefined;
@@ -23,8 +24,6 @@ export function decodeProtobuf(body: Buffer): Record<string, unknown> | undefine
     return undefined;
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function readMessage(reader: protobuf.Reader, type: string, depth: number): Record<string, unknown> {
   if (depth > maxDepth) throw new Error("too deep");
@@ -39,7 +38,8 @@ function readMessage(reader: protobuf.Reader, type: string, depth: number): Reco
     }
     if (field.mapOf !== undefined) {
       const [key, entry] = readEntry(reader, field.mapOf, depth);
-      const map = isRecord(value[field.name]) ? (value[field.name] as Record<string, unknown>) : {};
+      const known = value[field.name];
+      const map = isJsonObject(known) ? known : {};
       map[key] = entry;
       value[field.name] = map;
     } else if (field.repeated) {
@@ -48,7 +48,7 @@ function readMessage(reader: protobuf.Reader, type: string, depth: number): Reco
       value[field.name] = list;
     } else {
       const read = readValue(reader, field.type, depth);
-      if (field.inline && isRecord(read)) Object.assign(value, read);
+      if (field.inline && isJsonObject(read)) Object.assign(value, read);
       else if (!isEmpty(read) || field.keepsEmpty) value[field.name] = read;
     }
   }

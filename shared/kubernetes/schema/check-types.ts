@@ -1,4 +1,5 @@
 import { parseQuantity } from "../quantity.ts";
+import { jsonTypeOf } from "./go-text.ts";
 import { isJsonObject, type SchemaNode } from "./schema-node.ts";
 import { timeProblem } from "./time-text.ts";
 
@@ -57,7 +58,7 @@ function visit(walk: Walk, node: SchemaNode, value: unknown): void {
       return;
     case "intOrString":
       if (typeof value === "string") return;
-      if (typeof value !== "number") walk.refused = mismatchText(walk, describe(value), "int32");
+      if (typeof value !== "number") walk.refused = mismatchText(walk, jsonTypeOf(value), "int32");
       else if (!isInt32(value)) walk.refused = mismatchText(walk, `number ${value}`, "int32");
       return;
     case "quantity":
@@ -65,7 +66,7 @@ function visit(walk: Walk, node: SchemaNode, value: unknown): void {
       return;
     case "time":
     case "microTime":
-      if (typeof value !== "string") walk.refused = mismatchText(walk, describe(value), "string");
+      if (typeof value !== "string") walk.refused = mismatchText(walk, jsonTypeOf(value), "string");
       else walk.refused = timeProblem(value, node.shape === "microTime");
       return;
     default:
@@ -95,19 +96,13 @@ function checkInteger(walk: Walk, node: SchemaNode, value: unknown): void {
 }
 
 function mismatch(walk: Walk, value: unknown, goType: string): void {
-  walk.mismatch ??= mismatchText(walk, describe(value), goType);
+  walk.mismatch ??= mismatchText(walk, jsonTypeOf(value), goType);
 }
 
 function mismatchText(walk: Walk, found: string, goType: string): string {
   if (walk.path.length === 0) return `json: cannot unmarshal ${found} into Go value of type ${goType}`;
   const struct = walk.struct.slice(walk.struct.indexOf(".") + 1);
   return `json: cannot unmarshal ${found} into Go struct field ${struct}.${walk.path.join(".")} of type ${goType}`;
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "boolean") return "bool";
-  return typeof value;
 }
 
 function isInt32(value: number): boolean {

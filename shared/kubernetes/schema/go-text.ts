@@ -1,3 +1,5 @@
+import { isJsonObject } from "./schema-node.ts";
+
 const shortEscapes: Readonly<Record<string, string>> = {
   "\x07": "\\a",
   "\b": "\\b",
@@ -91,4 +93,27 @@ export function goSyntax(value: unknown): string {
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(", ")}}`;
   const entries = Object.entries(value as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1));
   return `map[string]interface {}{${entries.map(([key, inner]) => `${goQuote(key)}:${goSyntax(inner)}`).join(", ")}}`;
+}
+
+/** A value as Go's `%v` prints it. */
+export function goText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
+  if (!isJsonObject(value)) return value === null || value === undefined ? "<nil>" : String(value);
+  const entries = Object.keys(value).sort();
+  return `map[${entries.map((name) => `${name}:${goText(value[name])}`).join(" ")}]`;
+}
+
+/** What `encoding/json` calls the kind of a JSON value that it cannot put where it should go. */
+export function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return "array";
+  return typeof value === "boolean" ? "bool" : typeof value;
+}
+
+/** The Go type of a decoded JSON value, as `%T` prints it. */
+export function goTypeOf(value: unknown): string {
+  if (value === null) return "<nil>";
+  if (Array.isArray(value)) return "[]interface {}";
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
+  if (typeof value === "boolean") return "bool";
+  return typeof value === "object" ? "map[string]interface {}" : "string";
 }

@@ -232,6 +232,54 @@ describe("one object without a namespace, chosen by its name", () => {
   });
 });
 
+describe("a body of another kind than the resource's", () => {
+  const replica = {
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: { name: "scaled" },
+    spec: { replicas: 0, selector: { matchLabels: { a: "b" } } },
+  };
+  const scale = "/apis/apps/v1/namespaces/default/replicasets/scaled/scale";
+  const review = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+  beforeAll(async () => {
+    const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } };
+    const { status } = await api.call("POST", "/apis/apps/v1/namespaces/default/replicasets", {
+      ...replica,
+      spec: { ...replica.spec, template },
+    });
+    expect(status).toBe(201);
+  });
+
+  it.each<[string, string, string, object, Record<string, string>]>([
+    [
+      "a Scale",
+      "PUT",
+      scale,
+      { kind: "Scale", apiVersion: "autoscaling/v1", metadata: { name: "scaled" }, spec: { replicas: 1, more: 1 } },
+      {},
+    ],
+    ["a patched Scale", "PATCH", scale, { spec: { more: 1 } }, { "content-type": "application/merge-patch+json" }],
+    ["a review", "POST", review, { spec: { more: 1, nonResourceAttributes: { path: "/", verb: "get" } } }, {}],
+    ["a token request", "POST", "/api/v1/namespaces/default/serviceaccounts/default/token", { spec: { audiences: [], more: 1 } }, {}],
+    ["a binding", "POST", "/api/v1/namespaces/default/bindings", { metadata: { name: "p" }, target: { name: "n", more: 1 } }, {}],
+    ["an eviction", "POST", "/api/v1/namespaces/default/pods/p/eviction", { metadata: { name: "p" }, more: 1 }, {}],
+  ])("is read as strictly as the request asks: %s", async (_what, method, path, body, headers) => {
+    const { body: answer } = await api.call(method, `${path}?fieldValidation=Strict`, body, headers);
+    expect(answer.message).toMatch(/strict decoding error: unknown field "(spec\.|target\.)?more"/);
+  });
+});
+
+describe("the manager of fields", () => {
+  const managerOf = async (userAgent: string) => {
+    const { body } = await api.call("POST", `${maps}?dryRun=All`, configMap("managed"), { "user-agent": userAgent });
+    return body.metadata.managedFields[0].manager;
+  };
+
+  it("is what the client calls itself", async () => expect(await managerOf("kub\u0001ectl/v1.33.0 (linux)")).toBe("kubectl"));
+
+  it("is unknown where it says nothing", async () => expect(await managerOf("")).toBe("unknown"));
+});
+
 describe("fields that stand twice", () => {
   const repeated = (name: string) =>
     `{"kind":"ConfigMap","apiVersion":"v1","extra":1,"metadata":{"name":"${name}","labels":{"a":"1","a":"2"}},"data":{"k":"v","k":"w"}}`;

@@ -103,3 +103,14 @@ it("warns once, however often a write is made anew", async () => {
   const { headers } = await api.call("PATCH", `${maps}/raced`, { data: { a: "2" }, unknown: 1 }, mergePatch);
   expect(headers.warning).toBe('299 - "unknown field \\"unknown\\""');
 });
+
+it("a binding is made of a pod that others change meanwhile", async () => {
+  const pods = "/api/v1/namespaces/default/pods";
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  expect((await api.call("POST", pods, { metadata: { name: "raced" }, spec })).status).toBe(201);
+  const label = (value: number) => api.call("PATCH", `${pods}/raced`, { metadata: { labels: { value: `${value}` } } }, mergePatch);
+  const labels = [1, 2, 3, 4, 5].map(label);
+  const bound = await api.call("POST", `${pods}/raced/binding`, { metadata: { name: "raced" }, target: { name: "n" } });
+  await Promise.all(labels);
+  expect([bound.status, bound.body.message]).toEqual([201, undefined]);
+});

@@ -2,9 +2,9 @@ import { nodes } from "../../../kubernetes/known-resources.ts";
 import { StatusError } from "../../../kubernetes/status-error.ts";
 import type { Pod } from "../../../kubernetes/types.ts";
 import type { Call } from "../../cluster-api.ts";
-import { isTrue } from "../../request-info.ts";
+import { isTrue, parseInt64 } from "../../request-info.ts";
 import { type ApiResponse, methodNotAllowed, notFound } from "../../response.ts";
-import { findLive } from "../read.ts";
+import { findNewest } from "../read.ts";
 import { admitOptions, connect, dialing } from "./connection.ts";
 import { chooseContainer } from "./container.ts";
 import { forwardedHeaders, sendUpgrade } from "./forward-http.ts";
@@ -18,9 +18,9 @@ export async function streamToPod(call: Call): Promise<ApiResponse> {
   if (request.method !== "GET" && request.method !== "POST") throw methodNotAllowed();
   const { query } = info;
   const forwarding = target.subresource === "portforward";
-  const options = forwarding ? { ports: numbersOf(query.getAll("ports")) } : streamOptions(query, target.subresource === "exec");
+  const options = forwarding ? { ports: query.getAll("ports").map(parseInt64) } : streamOptions(query, target.subresource === "exec");
   await admitOptions(call, nonEmpty(options));
-  const pod = (await findLive({ ...call, info: { ...info, query: new URLSearchParams() } })).object as Pod;
+  const pod = (await findNewest(call)).object as Pod;
   const { namespace = "", name = "", uid = "" } = pod.metadata;
   const container = forwarding ? "" : `/${chooseContainer(pod, query.get("container") ?? "", name)}`;
   const nodeName = pod.spec?.nodeName ?? "";
@@ -53,14 +53,6 @@ const streamOptions = (query: URLSearchParams, runs: boolean): StreamOptions => 
   container: query.get("container") ?? "",
   ...(runs && { command: query.getAll("command") }),
 });
-
-function numbersOf(values: readonly string[]): number[] {
-  return values.map((value) => {
-    if (!/^[+-]?\d+$/.test(value))
-      throw new StatusError("BadRequest", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-    return Number(value);
-  });
-}
 
 /** As Go marshals them: what is empty is left out. */
 const nonEmpty = (options: object): Record<string, unknown> =>

@@ -5,6 +5,7 @@ import type { StatusCause } from "../../status-error.ts";
 import type { ConfigMap, Secret } from "../../types.ts";
 import { base64Length } from "../base64.ts";
 import { forbidden, invalid, required, tooLong } from "../field-error.ts";
+import { jsonTypeOf } from "../go-text.ts";
 import { checkImmutable, invalidEach } from "./checks.ts";
 
 /** What a ConfigMap or Secret may hold, in bytes (`core.MaxSecretSize`). */
@@ -84,15 +85,10 @@ function checkJson(data: Readonly<Record<string, string>>, key: string): StatusC
     const parsed: unknown = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
     return typeof parsed === "object" && !Array.isArray(parsed)
       ? []
-      : refuse(`json: cannot unmarshal ${describeJson(parsed)} into Go value of type map[string]interface {}`);
+      : refuse(`json: cannot unmarshal ${jsonTypeOf(parsed)} into Go value of type map[string]interface {}`);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     // Go's scanner reads bytes.
     return refuse(jsonSyntaxProblem(Buffer.from(text, "base64").toString("latin1")));
   }
-}
-
-function describeJson(value: unknown): string {
-  if (Array.isArray(value)) return "array";
-  return typeof value === "boolean" ? "bool" : typeof value;
 }

@@ -3,7 +3,7 @@ import { dnsSubdomainProblems, rangeProblems, searchDomainProblems } from "../..
 import type { StatusCause } from "../../status-error.ts";
 import type { ObjectMeta, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec } from "../../types.ts";
 import { duplicate, forbidden, invalid, required } from "../field-error.ts";
-import { goStringList } from "../go-text.ts";
+import { goStringList, jsonTypeOf } from "../go-text.ts";
 import {
   checkDnsLabel,
   checkDnsSubdomain,
@@ -125,8 +125,7 @@ function checkTolerationsAnnotation(text: string, path: string): StatusCause[] {
     const value: unknown = JSON.parse(text);
     if (Array.isArray(value)) return checkTolerations(value, `${path}.${key}`);
     if (value === null) return [];
-    const found = typeof value === "boolean" ? "bool" : typeof value;
-    return [invalid(path, key, `json: cannot unmarshal ${found} into Go value of type []core.Toleration`)];
+    return [invalid(path, key, `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type []core.Toleration`)];
   } catch {
     return [invalid(path, key, jsonSyntaxProblem(text))];
   }
