@@ -1,16 +1,14 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
-import { z } from "zod";
+import type { KeyObject } from "node:crypto";
+import { type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../clock.ts";
 import type { ClusterRef } from "../store/store.ts";
-import type { SigningKeySource, SigningKeys, VerifyingKey } from "./signing-keys.ts";
+import { type KeyRing, onlyKey, ringOf } from "./key-ring.ts";
+import type { SigningKeySource, SigningKeys } from "./signing-keys.ts";
+import { boundClaims, claimOfCluster, claimsOfKept, issuerOf, keptIssuer, toKept, toVerified } from "./token-claims.ts";
 import type { UserInfo } from "./user.ts";
 
 /** What a kube-apiserver of kubeadm's names itself: `iss`, and the audience of a token that asks for none. */
 export const defaultIssuer = "https://kubernetes.default.svc.cluster.local";
-/** `iss` of tokens that Secrets keep (kubernetes/pkg/serviceaccount `LegacyIssuer`). */
-const keptIssuer = "kubernetes/serviceaccount";
-
 interface Named {
   readonly name: string;
   readonly uid: string;
@@ -98,49 +96,11 @@ export interface TokenIssuerOptions {
   readonly cacheSize?: number;
 }
 
-const named = z.object({ name: z.string(), uid: z.string() });
-const serviceAccountClaim = z.object({
-  namespace: z.string(),
-  serviceaccount: named,
-  pod: named.optional(),
-  node: z.object({ name: z.string(), uid: z.string().optional() }).optional(),
-  secret: named.optional(),
-});
-const claimsSchema = z.object({
-  sub: z.string(),
-  aud: z.union([z.string(), z.array(z.string())]),
-  iat: z.number(),
-  exp: z.number(),
-  jti: z.string(),
-  "coracle.dev": z.object({ tenant: z.string(), cluster: z.string() }),
-  "kubernetes.io": serviceAccountClaim.optional(),
-  groups: z.array(z.string()).optional(),
-});
-type Claims = z.infer<typeof claimsSchema>;
-const keptClaims = {
-  namespace: "kubernetes.io/serviceaccount/namespace",
-  account: "kubernetes.io/serviceaccount/service-account.name",
-  uid: "kubernetes.io/serviceaccount/service-account.uid",
-  secret: "kubernetes.io/serviceaccount/secret.name",
-} as const;
-const keptClaimsSchema = z.object({
-  sub: z.string(),
-  "coracle.dev": z.object({ tenant: z.string(), cluster: z.string() }),
-  [keptClaims.namespace]: z.string().min(1),
-  [keptClaims.account]: z.string().min(1),
-  [keptClaims.uid]: z.string().min(1),
-  [keptClaims.secret]: z.string().min(1),
-});
-
 const maxTokenLength = 16_384;
 
 /** Whether a token may be used where one of `accepted` is expected. */
 export function isForAudience(token: VerifiedToken, accepted: readonly string[]): boolean {
   return token.audiences.some((audience) => accepted.includes(audience));
-}
-
-export function serviceAccountUsername(namespace: string, name: string): string {
-  return `system:serviceaccount:${namespace}:${name}`;
 }
 
 /** Signs and verifies the tokens of every cluster of one installation with ES256. A cluster's name in a claim keeps them apart. */
@@ -187,7 +147,7 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
         nbf: issuedAt,
         exp: expires,
         jti: uid(),
-        "coracle.dev": { tenant: request.cluster.tenant, cluster: request.cluster.cluster },
+        ...claimOfCluster(request.cluster),
       }),
     );
     return { token, expiresAtMs: expires * 1000 };
@@ -210,33 +170,8 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
 
   return {
     cachedToken,
-    issueServiceAccountToken: (request) =>
-      sign(
-        {
-          aud: request.audiences?.length ? [...request.audiences] : [issuer],
-          sub: serviceAccountUsername(request.namespace, request.serviceAccount.name),
-          "kubernetes.io": {
-            namespace: request.namespace,
-            ...(request.node && { node: request.node }),
-            ...(request.pod && { pod: request.pod }),
-            ...(request.secret && { secret: request.secret }),
-            serviceaccount: request.serviceAccount,
-          },
-        },
-        request,
-      ),
-    async issueKeptToken({ cluster, namespace, serviceAccount, secretName }) {
-      const claims = {
-        iss: keptIssuer,
-        sub: serviceAccountUsername(namespace, serviceAccount.name),
-        [keptClaims.namespace]: namespace,
-        [keptClaims.account]: serviceAccount.name,
-        [keptClaims.uid]: serviceAccount.uid,
-        [keptClaims.secret]: secretName,
-        "coracle.dev": { tenant: cluster.tenant, cluster: cluster.cluster },
-      };
-      return signed(new SignJWT(claims));
-    },
+    issueServiceAccountToken: (request) => sign(boundClaims(request, issuer), request),
+    issueKeptToken: (request) => signed(new SignJWT(claimsOfKept(request))),
     issueClusterToken: (request) => sign({ aud: [issuer], sub: request.username, groups: [...request.groups] }, request),
     async verifyToken(token) {
       const known = cachedToken(token);
@@ -262,115 +197,3 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
     }),
   };
 }
-
-interface RingKey {
-  readonly key: KeyObject;
-  readonly jwk: JWK;
-  readonly verifies: VerifyingKey["verifies"];
-}
-
-interface KeyRing {
-  readonly privateKey: KeyObject;
-  /** Of the key that signs. */
-  readonly kid: string;
-  readonly byId: ReadonlyMap<string, RingKey>;
-}
-
-function onlyKey(signing: string): SigningKeySource {
-  const keys: SigningKeys = { signing, others: [] };
-  return { current: () => keys, refresh: () => Promise.resolve() };
-}
-
-async function ringOf({ signing, others }: SigningKeys): Promise<KeyRing> {
-  const privateKey = createPrivateKey(signing);
-  const withId = async (key: KeyObject, verifies: VerifyingKey["verifies"]): Promise<[string, RingKey]> => {
-    const jwk = await exportJWK(key);
-    const kid = await calculateJwkThumbprint(jwk);
-    return [kid, { key, jwk: { use: "sig", ...jwk, kid, alg: "ES256" }, verifies }];
-  };
-  const own = await withId(createPublicKey(privateKey), "all");
-  const rest = await Promise.all(others.map(({ pem, verifies }) => withId(createPublicKey(pem), verifies)));
-  return { privateKey, kid: own[0], byId: new Map([own, ...rest]) };
-}
-
-/** What an unverified payload says: it decides which keys are tried, and is verified with the rest. */
-function issuerOf(payload: string | Uint8Array): unknown {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(String(payload), "base64url").toString("utf8"));
-    return typeof claims === "object" && claims !== null && "iss" in claims ? claims.iss : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function toVerified(payload: JWTPayload): VerifiedToken | undefined {
-  const { data: claims } = claimsSchema.safeParse(payload);
-  if (!claims) return undefined;
-  const account = claims["kubernetes.io"];
-  return {
-    cluster: claims["coracle.dev"],
-    audiences: typeof claims.aud === "string" ? [claims.aud] : claims.aud,
-    expiresAtMs: claims.exp * 1000,
-    user: account ? serviceAccountUser(claims, account) : namedUser(claims),
-    binding: account && {
-      namespace: account.namespace,
-      serviceAccount: account.serviceaccount,
-      pod: account.pod,
-      node: account.node && { name: account.node.name, uid: account.node.uid },
-      secret: account.secret,
-    },
-  };
-}
-
-/** kubernetes/pkg/serviceaccount `legacyValidator`, as far as the token alone tells. It names no audience: the API server is meant. */
-function toKept(token: string, payload: JWTPayload, issuer: string): VerifiedToken | undefined {
-  const { data: claims } = keptClaimsSchema.safeParse(payload);
-  if (!claims) return undefined;
-  const namespace = claims[keptClaims.namespace];
-  const serviceAccount = { name: claims[keptClaims.account], uid: claims[keptClaims.uid] };
-  const username = serviceAccountUsername(namespace, serviceAccount.name);
-  if (claims.sub !== username) return undefined;
-  return {
-    cluster: claims["coracle.dev"],
-    audiences: [issuer],
-    expiresAtMs: Number.POSITIVE_INFINITY,
-    user: { username, uid: serviceAccount.uid, groups: serviceAccountGroups(namespace) },
-    binding: {
-      namespace,
-      serviceAccount,
-      ...{ pod: undefined, node: undefined, secret: undefined },
-      keptIn: { name: claims[keptClaims.secret], token },
-    },
-  };
-}
-
-const serviceAccountGroups = (namespace: string): string[] => [
-  "system:serviceaccounts",
-  `system:serviceaccounts:${namespace}`,
-  "system:authenticated",
-];
-
-function namedUser(claims: Claims): UserInfo {
-  const uid = createHash("sha256").update(claims.sub).digest("hex").slice(0, 32);
-  return { username: claims.sub, uid, groups: [...(claims.groups ?? []), "system:authenticated"], extra: credentialId(claims) };
-}
-
-/** Groups and extra as k8s.io/apiserver/pkg/authentication/serviceaccount `UserInfo` gives them. */
-function serviceAccountUser(claims: Claims, account: z.infer<typeof serviceAccountClaim>): UserInfo {
-  return {
-    username: claims.sub,
-    uid: account.serviceaccount.uid,
-    groups: serviceAccountGroups(account.namespace),
-    extra: {
-      ...credentialId(claims),
-      ...(account.node && { "authentication.kubernetes.io/node-name": [account.node.name] }),
-      ...(account.node?.uid !== undefined && { "authentication.kubernetes.io/node-uid": [account.node.uid] }),
-      ...(account.pod && {
-        "authentication.kubernetes.io/pod-name": [account.pod.name],
-        "authentication.kubernetes.io/pod-uid": [account.pod.uid],
-      }),
-    },
-  };
-}
-
-const credentialId = (claims: Claims) => ({ "authentication.kubernetes.io/credential-id": [`JTI=${claims.jti}`] });
