@@ -1,11 +1,11 @@
 import type { UserInfo } from "../auth/user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
-import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { collectionOf } from "../kubernetes/object.ts";
-import type { CustomResourceDefinition, Namespace, Node, ObjectMeta, ServiceAccount } from "../kubernetes/types.ts";
+import type { ServiceAccount } from "../kubernetes/types.ts";
 import type { UpdateSubresource } from "./registry.ts";
 import { certificateRequestStrategy } from "./strategies/certificate-request.ts";
+import { definitionStrategy } from "./strategies/custom-resource-definition.ts";
 import {
   countAndDropSliceFields,
   dropAttachmentErrorCodes,
@@ -13,6 +13,9 @@ import {
   dropSliceFields,
   dropTolerance,
 } from "./strategies/disabled-fields.ts";
+import { keepMetadata } from "./strategies/keep-metadata.ts";
+import { namespaceStrategy } from "./strategies/namespace.ts";
+import { nodeStrategy } from "./strategies/node.ts";
 import { podStrategy } from "./strategies/pod.ts";
 import { prepareServiceUpdate } from "./strategies/service.ts";
 import { dateVolumePhase, dropVolumeAttributes, prepareClaim, prepareClaimSpec, prepareVolume } from "./strategies/storage.ts";
@@ -93,42 +96,6 @@ const initialStatus =
     object.status = { ...status };
   };
 
-const namespace: Strategy = {
-  ...plain,
-  prepareCreate(object) {
-    const spec = (object as Namespace).spec;
-    const finalizers = spec?.finalizers ?? [];
-    object.spec = { ...object.spec, finalizers: finalizers.includes("kubernetes") ? finalizers : [...finalizers, "kubernetes"] };
-    object.status = { phase: "Active" };
-  },
-  prepareUpdate(next, live) {
-    // Only the finalize subresource changes them.
-    if (live.spec?.finalizers !== undefined) next.spec = { ...next.spec, finalizers: live.spec.finalizers };
-  },
-};
-
-/** DynamicKubeletConfig is gone. */
-function dropConfigSource(next: Body, live: Body | undefined): void {
-  if (next.spec !== undefined && live?.spec?.configSource === undefined) delete next.spec.configSource;
-}
-
-const node: Strategy = {
-  ...plain,
-  keepsStatusOnCreate: true,
-  prepareUpdate: dropConfigSource,
-  prepareStatus(next, live) {
-    if (live.status?.config === undefined && next.status !== undefined) delete next.status.config;
-  },
-  prepareCreate(object) {
-    dropConfigSource(object, undefined);
-    // TaintNodesByCondition: no pod lands here before the node said that it is ready.
-    const taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" as const };
-    const taints = (object as Node).spec?.taints ?? [];
-    if (!taints.some(({ key, effect }) => key === taint.key && effect === taint.effect))
-      object.spec = { ...object.spec, taints: [...taints, taint] };
-  },
-};
-
 const service: Strategy = {
   ...returned,
   prepareCreate: initialStatus({ loadBalancer: {} }),
@@ -190,57 +157,11 @@ const job: Strategy = {
   prepareUpdate: dropTemplateFields,
 };
 
-function keepMetadata(
-  next: ObjectMeta,
-  live: ObjectMeta,
-  fields: readonly ("labels" | "annotations" | "finalizers" | "ownerReferences")[],
-): void {
-  for (const field of fields) {
-    delete next[field];
-    if (live[field] !== undefined) Object.assign(next, { [field]: live[field] });
-  }
-}
-
-const customDefinition: Strategy = {
-  ...counted,
-  prepareCreate(object) {
-    // What is stored is stored in the storage version; names and conditions are a controller's to set.
-    const definition: KubernetesObject = object;
-    const storedVersions = ((definition as CustomResourceDefinition).spec?.versions ?? [])
-      .filter(({ storage }) => storage)
-      .map(({ name }) => name);
-    object.status = { ...object.status, storedVersions };
-  },
-  prepareUpdate(next) {
-    const definition = next as KubernetesObject as CustomResourceDefinition;
-    const stored = definition.status?.storedVersions ?? [];
-    const missing = (definition.spec.versions ?? [])
-      .filter(({ storage, name }) => storage && !stored.includes(name))
-      .map(({ name }) => name);
-    if (missing.length > 0) next.status = { ...next.status, storedVersions: [...stored, ...missing] };
-  },
-  prepareDeletion(next, timeIso) {
-    const { metadata } = next;
-    if (metadata.finalizers?.includes(cleanupFinalizer)) return;
-    metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
-    const condition = {
-      type: "Terminating",
-      status: "True",
-      lastTransitionTime: timeIso,
-      reason: "InstanceDeletionPending",
-      message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
-    };
-    const conditions = (next as KubernetesObject as CustomResourceDefinition).status?.conditions ?? [];
-    next.status = { ...next.status, conditions: [...conditions.filter(({ type }) => type !== condition.type), condition] };
-  },
-  resetFields: { status: [["metadata"], ["spec"]] },
-};
-
 /** Through its status nothing but the status changes (apimachinery `ResetObjectMetaForStatus`). */
 const statusOnly = (strategy: Strategy): Strategy => ({
   ...strategy,
   resetFields: { status: [["metadata"], ["spec"]] },
-  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata, ["labels", "annotations", "finalizers", "ownerReferences"]),
+  prepareStatus: (next, live) => keepMetadata(next.metadata, live.metadata),
 });
 
 /** Through its status nothing but the status of a custom object changes. */
@@ -256,8 +177,8 @@ const customObject: Strategy = {
 
 const strategies = new Map<string, Strategy>([
   ["pods", podStrategy(plain)],
-  ["namespaces", namespace],
-  ["nodes", node],
+  ["namespaces", namespaceStrategy(plain)],
+  ["nodes", nodeStrategy(plain)],
   ["services", service],
   ["replicationcontrollers", { ...workload, defaultPropagation: "Orphan" }],
   ["batch/jobs", job],
@@ -275,13 +196,13 @@ const strategies = new Map<string, Strategy>([
   ["persistentvolumes", { ...plain, prepareCreate: prepareVolume, prepareUpdate: dropVolumeAttributes, prepareStatus: dateVolumePhase }],
   ["limitranges", { ...plain, prepareCreate: nameLimitRange }],
   ["podtemplates", counted],
-  ["apiextensions.k8s.io/customresourcedefinitions", customDefinition],
+  ["apiextensions.k8s.io/customresourcedefinitions", definitionStrategy(counted)],
   ["certificates.k8s.io/certificatesigningrequests", certificateRequestStrategy(plain)],
+  ["apps/deployments", deployment],
+  ["apps/replicasets", workload],
+  ["apps/daemonsets", daemonSet],
+  ["apps/statefulsets", statefulSet],
 ]);
-strategies.set("apps/deployments", deployment);
-strategies.set("apps/replicasets", workload);
-strategies.set("apps/daemonsets", daemonSet);
-strategies.set("apps/statefulsets", statefulSet);
 
 const add = (change: Partial<Strategy>, names: readonly string[]): void => {
   for (const name of names) strategies.set(name, { ...(strategies.get(name) ?? plain), ...change });

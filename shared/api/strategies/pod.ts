@@ -1,9 +1,10 @@
 import { cloneJson } from "../../kubernetes/clone.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import { qosClassOf } from "../../kubernetes/qos-class.ts";
-import type { Container, ObjectMeta, Pod } from "../../kubernetes/types.ts";
+import type { Container, Pod } from "../../kubernetes/types.ts";
 import type { Strategy } from "../strategy.ts";
 import { dropDisabledPodFields, dropDisabledPodStatusFields } from "./disabled-fields.ts";
+import { keepMetadata } from "./keep-metadata.ts";
 import { applyMatchLabelKeys, syncAppArmor } from "./pod-preparation.ts";
 
 const asPod = (object: KubernetesObject): Pod => object as Pod;
@@ -76,14 +77,6 @@ function withResources(next: readonly Container[], live: readonly Container[]): 
     const { resources, resizePolicy } = next[index] ?? {};
     return { ...kept, ...(resources && { resources }), ...(resizePolicy && { resizePolicy }) };
   });
-}
-
-/** `ResetObjectMetaForStatus` */
-function keepMetadata(next: ObjectMeta, live: ObjectMeta): void {
-  for (const field of ["labels", "annotations", "finalizers", "ownerReferences"] as const) {
-    delete next[field];
-    if (live[field] !== undefined) Object.assign(next, { [field]: live[field] });
-  }
 }
 
 /** What a client of an older kind clears it did not mean to clear (`preserveOldObservedGeneration`). */
