@@ -2,7 +2,6 @@ import type { RbacAuthorizer } from "../auth/rbac.ts";
 import type { UserInfo } from "../auth/user.ts";
 import { cloneJson } from "../kubernetes/clone.ts";
 import { convert } from "../kubernetes/conversion.ts";
-import { deepEqual } from "../kubernetes/deep-equal.ts";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import { generateName } from "../kubernetes/random-suffix.ts";
 import { type ResourceDefinition, storedAs } from "../kubernetes/resources.ts";
@@ -10,7 +9,6 @@ import { invalidStatus } from "../kubernetes/schema/invalid.ts";
 import type { KindSchema } from "../kubernetes/schema/kind-schema.ts";
 import type { JsonObject } from "../kubernetes/schema/schema-node.ts";
 import { isJudgedApart } from "../kubernetes/schema/validation/kind-rules.ts";
-import { same } from "../kubernetes/schema/validation/object-meta.ts";
 import { selectableChanged } from "../kubernetes/selectable-fields.ts";
 import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
@@ -26,7 +24,8 @@ import { readCustom } from "./custom-reading.ts";
 import { asRecord, emptyObject, isUnchanged, type ManagedWrite, recordManagers, setManagers } from "./field-managers.ts";
 import { checkPreconditions, type UpdatePreconditions, uidMismatch } from "./preconditions.ts";
 import { alreadyExists, conflict, notFound } from "./response.ts";
-import { type Body, type Preparing, type Strategy, strategyOf } from "./strategy.ts";
+import { type Body, type Preparing, strategyOf } from "./strategy.ts";
+import { countsAsChange, hasStatus, isFinished, keepOtherPart, keptMetadata, newMetadata, restoreStatus } from "./update-rules.ts";
 
 /** Who writes, and how. */
 export interface WriteContext {
@@ -105,9 +104,9 @@ export class Registry {
     if (context.fieldManager !== "" && !managers)
       recordManagers(this.#managedWrite(served, definition, schema, context, undefined), undefined, body);
     const { managedFields } = body.metadata;
-    body.metadata = this.#newMetadata(body.metadata, definition, namespace, strategy.generation);
+    body.metadata = this.#newMetadata(body.metadata, definition, namespace);
     if (managers ?? managedFields) setManagers(body, managers ?? managedFields ?? []);
-    if (hasStatus(definition) && !strategy.keepsStatusOnCreate) resetStatus(body, emptyObject(schema, definition));
+    if (hasStatus(definition) && !strategy.keepsStatusOnCreate) restoreStatus(body, emptyObject(schema, definition));
     for (let attempt = 0; ; attempt++) {
       // What is chosen for one attempt (a name, an address) must not look asked for in the next.
       const next = generated || definition.collection === "services" ? cloneJson(body) : body;
@@ -280,14 +279,7 @@ export class Registry {
     next.metadata = keptMetadata(next.metadata, before.metadata);
     schema?.applyDefaults(asRecord(next));
     strategy.normalize?.(next);
-    if (subresource === "status") {
-      const { kind: _kind, apiVersion: _version, metadata: _metadata, ...desired } = cloneJson(before);
-      const status = next.status;
-      for (const field of Object.keys(next)) if (!(field in before) && field !== "status") Reflect.deleteProperty(next, field);
-      Object.assign(next, desired);
-      if (status === undefined) delete next.status;
-      else next.status = status;
-    } else if (subresource !== "approval" && hasStatus(definition) && subresource !== "binding") restoreStatus(next, before);
+    keepOtherPart(definition, subresource, next, before);
     if (subresource !== undefined) strategy.prepareSubresource?.(subresource, next, before);
     if (managers) setManagers(next, managers);
     else if (context.fieldManager !== "") {
@@ -303,8 +295,7 @@ export class Registry {
     if (subresource === "status") strategy.prepareStatus?.(next, before, this.#preparing(context));
     else if (subresource === "approval") strategy.prepareApproval?.(next, before, this.#preparing(context));
     if (subresource !== "status" && subresource !== "finalize") strategy.prepareUpdate?.(next, before);
-    const withStatus = definition.custom !== undefined && !hasStatus(definition);
-    if (counts(strategy) && subresource !== "status" && desiredChanged(next, before, strategy.countedMetadata, withStatus))
+    if (subresource !== "status" && countsAsChange(definition, next, before))
       next.metadata.generation = (before.metadata.generation ?? 0) + 1;
     context.guard?.(next, before);
     const [after, prior] = [next, before].map((object) => asRecord(judged(definition, served, object))) as [JsonObject, JsonObject];
@@ -332,26 +323,9 @@ export class Registry {
     return { served, definition, schema, manager: context.fieldManager, subresource: subresource ?? "", timeIso };
   }
 
-  #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string, generation: Strategy["generation"]): ObjectMeta {
-    const {
-      uid,
-      creationTimestamp,
-      deletionTimestamp,
-      deletionGracePeriodSeconds,
-      resourceVersion,
-      selfLink,
-      generation: asked,
-      managedFields,
-      namespace: _n,
-      ...kept
-    } = given;
-    return {
-      ...kept,
-      ...(definition.namespaced && { namespace }),
-      uid: this.cluster.uid(),
-      creationTimestamp: timestamp(this.cluster.clock.now()),
-      ...(generation === true || generation === "first" ? { generation: 1 } : (asked ?? 0) !== 0 && { generation: asked }),
-    };
+  #newMetadata(given: ObjectMeta, definition: ResourceDefinition, namespace: string): ObjectMeta {
+    const born = { uid: this.cluster.uid(), creationTimestamp: timestamp(this.cluster.clock.now()) };
+    return newMetadata(given, definition, namespace, born);
   }
 
   #preparing({ user, warn }: WriteContext): Preparing {
@@ -378,8 +352,6 @@ export const keyOf = (definition: ResourceDefinition, namespace: string, name: s
 const isStoredInAnother = ({ custom }: ResourceDefinition, { object }: StoredObject): boolean =>
   custom !== undefined && object.apiVersion !== custom.storedApiVersion;
 
-export const hasStatus = (definition: ResourceDefinition): boolean => definition.subresources.some(({ name }) => name === "status");
-
 /** Written through one served version, kept in another. */
 function toStorage(from: ResourceDefinition, to: ResourceDefinition, object: KubernetesObject): KubernetesObject {
   if (from.group === to.group && from.version === to.version) return object;
@@ -391,65 +363,3 @@ const eventsGroup = "events.k8s.io";
 
 const judged = (definition: ResourceDefinition, served: ResourceDefinition, object: KubernetesObject): KubernetesObject =>
   served.group === eventsGroup ? toStorage(definition, served, object) : object;
-
-function resetStatus(object: Body, empty: Body): void {
-  if (empty.status === undefined) delete object.status;
-  else object.status = empty.status;
-}
-
-function restoreStatus(next: Body, before: Body): void {
-  if (before.status === undefined) delete next.status;
-  else next.status = before.status;
-}
-
-const serverOwned = ["creationTimestamp", "generation", "namespace", "resourceVersion"] as const;
-const onceSet = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] as const;
-
-/**
- * What the server owns in metadata stays as it is, whatever the client sent; what it gives once, a client may repeat or leave out, and
- * validation refuses anything else (`rest.BeforeUpdate`). Nothing is deleted here: V8 turns such an object into a slow one for good.
- */
-function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
-  const {
-    uid,
-    creationTimestamp,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    generation,
-    namespace,
-    resourceVersion,
-    selfLink,
-    ...kept
-  }: ObjectMeta = next;
-  const owned: Record<string, unknown> = asRecord(kept);
-  for (const field of serverOwned) if (live[field] !== undefined) owned[field] = live[field];
-  const given = {
-    uid: uid === "" ? undefined : uid,
-    deletionTimestamp: live.deletionTimestamp ?? deletionTimestamp,
-    deletionGracePeriodSeconds,
-  };
-  for (const field of onceSet) {
-    const value = given[field] ?? live[field];
-    if (value !== undefined) owned[field] = value;
-  }
-  kept.name ??= live.name ?? "";
-  return kept;
-}
-
-const counts = ({ generation }: Strategy): boolean => generation === true || generation === "later";
-
-/** `withStatus`: a custom object without a status of its own has no other field apart. */
-function desiredChanged(next: Body, live: Body, counted: Strategy["countedMetadata"], withStatus: boolean): boolean {
-  const { metadata, status, ...desired } = next;
-  const { metadata: liveMetadata, status: liveStatus, ...before } = live;
-  if (counted !== undefined && !same(metadata[counted], liveMetadata[counted])) return true;
-  return !deepEqual(desired, before) || (withStatus && !deepEqual(status, liveStatus));
-}
-
-/** The last finalizer has gone, or the node has confirmed that the pod ended: nothing holds the object any more. */
-function isFinished(next: Body, live: KubernetesObject): boolean {
-  if (live.metadata.deletionTimestamp === undefined || (next.metadata.finalizers?.length ?? 0) > 0) return false;
-  const specFinalizers = next.kind === "Namespace" ? next.spec?.finalizers : undefined;
-  if (Array.isArray(specFinalizers) && specFinalizers.length > 0) return false;
-  return (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;
-}
