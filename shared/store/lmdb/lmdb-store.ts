@@ -1,6 +1,6 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
-import { type Database, open, type RootDatabase } from "lmdb";
+import { open, type RootDatabase } from "lmdb";
 import type { ObjectKey } from "../../kubernetes/object.ts";
 import { type ClusterBase, emptyBase, firstRevision } from "../cluster-base.ts";
 import type { Sealer } from "../sealer.ts";
@@ -20,7 +20,9 @@ import {
 } from "../store.ts";
 import { LazyEntry, LazyObject, serialize } from "../stored-entry.ts";
 import { Chain } from "./chain.ts";
-import { createEncoding, type Encoding, endOfPrefix, joinKey, keyOfPath, objectPath, scopeOf } from "./encoding.ts";
+import { type ClusterState, type Follower, isDeleted, toState } from "./cluster-state.ts";
+import { ClusterTables, type Placed } from "./cluster-tables.ts";
+import { createEncoding, objectPath, scopeOf } from "./encoding.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { RecordTable, type RecordWrite } from "./record-table.ts";
 import { diskFull, explainRefusal, hasRoom } from "./refusal.ts";
@@ -42,15 +44,6 @@ const groupedWrites = { eventTurnBatching: false, txnStartThreshold: 1 } as cons
 const catchUpEntries = 1000;
 const dropChunk = 5000;
 
-interface HeadRow extends Head {
-  readonly createdAtMs: number;
-}
-
-interface Follower {
-  readonly onEntries: (entries: readonly LogEntry[], through: number) => void;
-  readonly onEnd: (error: StoreError) => void;
-}
-
 function toEntry(operation: Operation, revision: number): LazyEntry {
   const { key, object } = operation;
   object.metadata.resourceVersion = String(revision);
@@ -58,44 +51,6 @@ function toEntry(operation: Operation, revision: number): LazyEntry {
   if (bytes.length > limits.objectBytes) throw new StoreError("TooLarge", `${bytes.length} bytes: the limit is ${limits.objectBytes}`);
   if (operation.kind === "delete") return new LazyEntry("DELETED", undefined, key, revision, bytes, object);
   return new LazyEntry(operation.expected === 0 ? "ADDED" : "MODIFIED", operation.previous, key, revision, bytes, object);
-}
-
-function toState(cluster: ClusterRef, head: HeadRow): ClusterState {
-  const { revision, floor, createdAtMs } = head;
-  const known = { scope: scopeOf(cluster), cluster, createdAtMs, base: undefined, floor, dropped: false };
-  return { ...known, assigned: revision, written: revision, durable: revision, pending: new Map(), followers: new Set() };
-}
-
-/** Newest state of an object whose commit is not on disk yet; `undefined`: deleted. */
-interface Pending {
-  readonly revision: number;
-  readonly stored: StoredObject | undefined;
-}
-
-const isDeleted = (pending: Pending | undefined): boolean => pending !== undefined && pending.stored === undefined;
-
-/** What this process knows of a cluster beyond the files: the revisions it handed out and what is on its way to the disk. */
-interface ClusterState {
-  readonly scope: string;
-  readonly cluster: ClusterRef;
-  readonly createdAtMs: number;
-  base: ReadonlyMap<string, StoredObject> | undefined;
-  /** The last revision handed out. One that was not written is not handed out again: somebody may have built upon it. */
-  assigned: number;
-  /** The last revision given to LMDB. */
-  written: number;
-  /** The last revision on disk; readers see no further. */
-  durable: number;
-  floor: number;
-  dropped: boolean;
-  readonly pending: Map<string, Pending>;
-  readonly followers: Set<Follower>;
-}
-
-/** An entry and the path of its object in the cluster. */
-interface Placed {
-  readonly path: string;
-  readonly entry: LazyEntry;
 }
 
 /** What one commit changes. */
@@ -121,12 +76,8 @@ export class LmdbStore implements Store {
   readonly limits = limits;
   readonly #path: string;
   readonly #root: RootDatabase<Buffer, string>;
-  readonly #heads: Database<HeadRow, string>;
-  readonly #objects: Database<Buffer, string>;
-  readonly #log: Database<Buffer, [string, number]>;
+  readonly #tables: ClusterTables;
   readonly #records: RecordTable;
-  readonly #encoding: Encoding;
-  readonly #clusterBase: ClusterBase;
   readonly #now: () => number;
   readonly #clusters = new Map<string, ClusterState>();
   readonly #group: GroupCommit<Flight>;
@@ -136,12 +87,8 @@ export class LmdbStore implements Store {
     this.#root = open<Buffer, string>({ path: options.path, maxDbs: 8, encoding: "binary", compression: false, ...groupedWrites });
     // LMDB makes its files readable by everyone.
     for (const file of ["data.mdb", "lock.mdb"]) chmodSync(join(options.path, file), 0o600);
-    this.#heads = this.#root.openDB<HeadRow, string>({ name: "heads", encoding: "json" });
-    this.#objects = this.#root.openDB<Buffer, string>({ name: "objects", encoding: "binary" });
-    this.#log = this.#root.openDB<Buffer, [string, number]>({ name: "log", encoding: "binary" });
+    this.#tables = new ClusterTables(this.#root, createEncoding(options.sealer), options.base ?? emptyBase);
     this.#records = new RecordTable(this.#root);
-    this.#encoding = createEncoding(options.sealer);
-    this.#clusterBase = options.base ?? emptyBase;
     this.#now = options.now;
     this.#group = new GroupCommit({
       root: this.#root,
@@ -186,8 +133,7 @@ export class LmdbStore implements Store {
       if (pending) return pending.stored;
       const copy = known?.(key);
       if (copy && this.#revision(state, path) === copy.revision) return copy;
-      const value = this.#objects.getBinary(joinKey(state.scope, path));
-      return value ? this.#encoding.decodeObject(state.scope, key, value) : this.#base(state, path);
+      return this.#tables.object(state, path, key);
     });
   }
 
@@ -199,22 +145,14 @@ export class LmdbStore implements Store {
   async snapshot(cluster: ClusterRef, collection?: string): Promise<Snapshot> {
     const state = this.#cluster(cluster);
     // What LMDB shows may be committed but not yet synced: it is handed out only after a barrier.
-    const prefix = collection === undefined ? state.scope : joinKey(state.scope, collection);
-    const found = new Map(this.#baseUnder(state, collection));
-    for (const { key, value } of this.#objects.getRange({ start: joinKey(prefix, ""), end: endOfPrefix(prefix) })) {
-      const path = key.slice(state.scope.length + 1);
-      const stored = this.#encoding.decodeObject(state.scope, keyOfPath(path), value);
-      if (stored) found.set(path, stored);
-      else found.delete(path);
-    }
-    const objects = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
-    const revision = this.#heads.get(state.scope)?.revision ?? state.durable;
+    const objects = this.#tables.objects(state, collection);
+    const revision = this.#tables.head(state.scope)?.revision ?? state.durable;
     await this.#settled();
     return { revision, objects };
   }
 
   async readLog(cluster: ClusterRef, after: number, limit: number): Promise<{ entries: LogEntry[]; through: number }> {
-    return this.#read(this.#cluster(cluster), after, limit);
+    return this.#tables.readLog(this.#cluster(cluster), after, limit);
   }
 
   follow(cluster: ClusterRef, after: number, onEntries: Follower["onEntries"], onEnd: Follower["onEnd"]): () => void {
@@ -230,7 +168,7 @@ export class LmdbStore implements Store {
           state.followers.add(follower);
           return;
         }
-        const { entries, through } = this.#read(state, position, catchUpEntries);
+        const { entries, through } = this.#tables.readLog(state, position, catchUpEntries);
         onEntries(entries, through);
         setImmediate(() => catchUp(through));
       } catch (error) {
@@ -252,10 +190,7 @@ export class LmdbStore implements Store {
     state.floor = target;
     try {
       await this.#launch(state, [], []);
-      await this.#removeKeys(
-        () => this.#log.getKeys({ start: [state.scope, 0], end: [state.scope, target + 1], limit: dropChunk }),
-        this.#log,
-      );
+      await this.#removeAll(() => this.#tables.removalOfLog(state.scope, target, dropChunk));
     } catch (cause) {
       if (isStoreError(cause)) throw cause;
       throw new StoreError("Unavailable", "the log was not shortened", { cause });
@@ -267,7 +202,7 @@ export class LmdbStore implements Store {
     try {
       this.#refuseIfFailed();
       const known = this.#clusters.get(scope);
-      if ((known && !known.dropped) || this.#heads.get(scope) !== undefined)
+      if ((known && !known.dropped) || this.#tables.head(scope) !== undefined)
         throw new StoreError("RevisionConflict", "the cluster exists", { index: 0 });
       this.#records.check(records, 0);
       const state = toState(cluster, { revision: firstRevision, floor: 0, createdAtMs: this.#now() });
@@ -286,15 +221,9 @@ export class LmdbStore implements Store {
     const ended = new StoreError("NoSuchCluster", "the cluster was dropped");
     for (const follower of state?.followers ?? []) follower.onEnd(ended);
     state?.followers.clear();
-    await this.#removeKeys(
-      () => this.#objects.getKeys({ start: joinKey(scope, ""), end: endOfPrefix(scope), limit: dropChunk }),
-      this.#objects,
-    );
-    await this.#removeKeys(
-      () => this.#log.getKeys({ start: [scope, 0], end: [scope, Number.MAX_SAFE_INTEGER], limit: dropChunk }),
-      this.#log,
-    );
-    await this.#lasting(this.#heads.remove(scope));
+    await this.#removeAll(() => this.#tables.removalOfObjects(scope, dropChunk));
+    await this.#removeAll(() => this.#tables.removalOfLog(scope, Number.MAX_SAFE_INTEGER - 1, dropChunk));
+    await this.#lasting(this.#tables.removeHead(scope));
     await this.#root.flushed;
     this.#clusters.delete(scope);
   }
@@ -328,7 +257,7 @@ export class LmdbStore implements Store {
     const scope = scopeOf(cluster);
     let state = this.#clusters.get(scope);
     if (!state) {
-      const head = this.#heads.get(scope);
+      const head = this.#tables.head(scope);
       if (!head) throw new StoreError("NoSuchCluster", `no cluster ${scope}`);
       state = toState(cluster, head);
       this.#clusters.set(scope, state);
@@ -352,19 +281,7 @@ export class LmdbStore implements Store {
   #revision(state: ClusterState, path: string): number {
     const pending = state.pending.get(path);
     if (pending) return pending.stored ? pending.revision : 0;
-    const value = this.#objects.getBinaryFast(joinKey(state.scope, path));
-    return value ? this.#encoding.liveRevisionOf(value) : (this.#base(state, path)?.revision ?? 0);
-  }
-
-  #base(state: ClusterState, path: string): StoredObject | undefined {
-    if (!this.#clusterBase.has(path)) return undefined;
-    state.base ??= this.#clusterBase.of(state.cluster, state.createdAtMs);
-    return state.base.get(path);
-  }
-
-  #baseUnder(state: ClusterState, collection: string | undefined): [string, StoredObject][] {
-    state.base ??= this.#clusterBase.of(state.cluster, state.createdAtMs);
-    return [...state.base].filter(([path]) => collection === undefined || path.startsWith(joinKey(collection, "")));
+    return this.#tables.revision(state, path);
   }
 
   #assign(state: ClusterState, path: string, entry: LazyEntry): void {
@@ -384,22 +301,15 @@ export class LmdbStore implements Store {
     for (const { state, entries, records } of flights) {
       if (state) {
         heads.add(state);
-        for (const placed of entries) this.#writeEntry(state, placed);
+        for (const placed of entries) {
+          const { path, entry } = placed;
+          state.written = entry.revision;
+          this.#tables.writeEntry(state.scope, placed, state.pending.get(path)?.revision === entry.revision);
+        }
       }
       this.#records.write(records);
     }
-    for (const { scope, written, floor, createdAtMs } of heads) void this.#heads.put(scope, { revision: written, floor, createdAtMs });
-  }
-
-  #writeEntry(state: ClusterState, { path, entry }: Placed): void {
-    const key = joinKey(state.scope, path);
-    state.written = entry.revision;
-    void this.#log.put([state.scope, entry.revision], this.#encoding.encodeEntry(key, path, entry));
-    // A newer state of the object goes into the same transaction.
-    if (state.pending.get(path)?.revision !== entry.revision) return;
-    if (entry.type !== "DELETED") void this.#objects.put(key, this.#encoding.encodeObject(key, entry));
-    else if (this.#clusterBase.has(path)) void this.#objects.put(key, this.#encoding.encodeTombstone(entry.revision));
-    else void this.#objects.remove(key);
+    for (const state of heads) this.#tables.writeHead(state);
   }
 
   #landed(flights: readonly Flight[]): void {
@@ -426,7 +336,7 @@ export class LmdbStore implements Store {
     for (const [scope, state] of this.#clusters) {
       state.pending.clear();
       state.written = state.durable;
-      if (!state.dropped && this.#heads.get(scope) === undefined) this.#clusters.delete(scope);
+      if (!state.dropped && this.#tables.head(scope) === undefined) this.#clusters.delete(scope);
     }
   }
 
@@ -466,15 +376,6 @@ export class LmdbStore implements Store {
     return written;
   }
 
-  #read(state: ClusterState, after: number, limit: number): { entries: LogEntry[]; through: number } {
-    if (after < state.floor) throw new StoreError("Compacted", `revision ${after} is below the floor ${state.floor}`);
-    const entries: LogEntry[] = [];
-    for (const { key, value } of this.#log.getRange({ start: [state.scope, after + 1], end: [state.scope, state.durable + 1], limit })) {
-      entries.push(this.#encoding.decodeEntry(state.scope, key[1], value));
-    }
-    return { entries, through: entries.length < limit ? Math.max(after, state.durable) : (entries.at(-1)?.revision ?? after) };
-  }
-
   /** A write beside the groups. */
   async #lasting(write: Promise<boolean>): Promise<void> {
     try {
@@ -484,15 +385,8 @@ export class LmdbStore implements Store {
     }
   }
 
-  async #removeKeys<K extends string | [string, number]>(next: () => Iterable<K>, database: Database<Buffer, K>): Promise<void> {
-    for (;;) {
-      const keys = [...next()];
-      if (keys.length === 0) return;
-      await this.#lasting(
-        this.#root.batch(() => {
-          for (const key of keys) void database.remove(key);
-        }),
-      );
-    }
+  /** In transactions of their own, one after another. */
+  async #removeAll(next: () => (() => void) | undefined): Promise<void> {
+    for (let remove = next(); remove !== undefined; remove = next()) await this.#lasting(this.#root.batch(remove));
   }
 }

@@ -190,7 +190,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     story: "a follower that catches up from the disk does not get the newest entry",
     patches: [
       {
-        file: "shared/store/lmdb/lmdb-store.ts",
+        file: "shared/store/lmdb/cluster-tables.ts",
         from: "end: [state.scope, state.durable + 1], limit",
         to: "end: [state.scope, state.durable], limit",
       },
