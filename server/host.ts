@@ -44,8 +44,8 @@ export interface Host {
   close(): Promise<void>;
 }
 
-/** Short beside the start of a container, long beside a request. */
-const graceMs = 50;
+/** Some requests long, also on a busy machine; pods of controllers do not wait. */
+const graceMs = 250;
 /** What is under way when the process ends gets so long: somebody waits at the terminal. */
 const endingMs = 5000;
 

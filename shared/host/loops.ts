@@ -56,7 +56,7 @@ export interface LoopsOptions {
   readonly listeningSinceMs?: number;
   /** How long a node may be silent; absent: as kube-controller-manager has it. */
   readonly nodeGraceMs?: number;
-  /** How long the scheduler leaves a new pod alone, in milliseconds; absent: not at all. */
+  /** How long the scheduler leaves a new pod alone that no controller made, in milliseconds; absent: not at all. */
   readonly graceMs?: number;
   /** Whether the cluster's scheduler is to rest; asked when the loops start. */
   readonly schedulingPaused: () => Promise<boolean>;

@@ -9,6 +9,7 @@ import { type ClusterSnapshot, createSnapshot } from "../../scheduler/snapshot.t
 import { type Change, objectOf } from "../../store/view.ts";
 import type { ControllerContext } from "../controller.ts";
 import { createEventRecorder } from "../event-recorder.ts";
+import { controllerOf } from "../owners.ts";
 import { createBoundedTasks } from "./bounded-tasks.ts";
 import { follow, isPodChange, load } from "./cluster-changes.ts";
 import { createPodStatusWriter } from "./pod-status.ts";
@@ -31,8 +32,9 @@ export interface SchedulerLoop {
 
 export interface SchedulerOptions {
   /**
-   * How long a new pod is left alone, in milliseconds; default not at all. Whoever makes a pod in order to bind it, or changes it right away,
-   * is quicker than a kube-scheduler, which hears of the pod by a watch; here the scheduler stands beside the store and would always win.
+   * How long a new pod that no controller made is left alone, in milliseconds; default not at all. Whoever makes a pod in order to bind it, or
+   * changes it right away, is quicker than a kube-scheduler, which hears of the pod by a watch; here the scheduler stands beside the store and
+   * would always win.
    */
   readonly graceMs?: number;
 }
@@ -84,7 +86,7 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
         if (isPodChange(change)) {
           const pod = objectOf<Pod>(change);
           if (change.type === "DELETED") queue.remove(uidOf(pod));
-          else put(pod, graceMs);
+          else put(pod, controllerOf(pod) ? 0 : graceMs);
         }
         const hint = follow(snapshot, change);
         if (hint !== undefined) queue.hint(hint, clock.now());

@@ -249,6 +249,19 @@ describe("the scheduler loop", () => {
     expect([nodeNameOf(cluster, "mine"), nodeNameOf(cluster, "other")]).toEqual(["n2", "n1"]);
   });
 
+  it("does not let pods wait that a controller made: nobody else binds them", async () => {
+    const cluster = createFakeCluster();
+    await cluster.client.create(nodes, nodeOf("n1"));
+    loop = createSchedulerLoop(contextOf(cluster), { graceMs: 50 });
+    loop.start();
+    await loop.idle();
+    const owned = podOf("owned");
+    const ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "set", uid: "1", controller: true }];
+    await cluster.client.create(pods, { ...owned, metadata: { ...owned.metadata, ownerReferences } });
+    await loop.idle();
+    expect(nodeNameOf(cluster, "owned")).toBe("n1");
+  });
+
   it("clears a nomination that nothing came of", async () => {
     const cluster = createFakeCluster();
     await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
