@@ -117,7 +117,7 @@ export class Documents {
     const own = all.custom.some((one) => `apis/${one.group}/${one.version}` === path);
     const made = own ? all.made : this.#made;
     const document = made.has(`openapi ${path}`) ? "" : openApiV3(path, own ? all.custom : []);
-    return document === undefined ? undefined : cached({ ...all, made }, `openapi ${path}`, "application/json", () => document);
+    return document === undefined ? undefined : hashed({ ...all, made }, `openapi ${path}`, () => document);
   }
 }
 
@@ -171,6 +171,18 @@ function discovered(request: ApiRequest, value: Typed, answers: "document" | "gr
   return respondWith(200, value, negotiate({ request, info: { query: parseQuery(request.url) } }, answers));
 }
 
+/** Under the hash that the index names a document never changes; another hash leads to the one that it has (kube-openapi's handler3). */
+function hashed(all: Answering, key: string, make: () => string): ApiResponse {
+  const { request } = all;
+  const answer = cached(all, key, "application/json", make, { vary: "Accept", "cache-control": "no-cache, private" });
+  const hash = parseQuery(request.url).get("hash");
+  if (hash === null || hash === "") return answer;
+  const known = (answer.headers.etag ?? "").replaceAll('"', "");
+  if (hash === known) return { ...answer, headers: { ...answer.headers, "cache-control": "public, immutable" } };
+  const location = `${request.root ?? ""}${request.url.split("?")[0]}?hash=${known}`;
+  return { status: 301, headers: { ...answer.headers, location }, body: Buffer.alloc(0) };
+}
+
 function cached(
   { request, made }: Answering,
   key: string,
@@ -185,7 +197,7 @@ function cached(
     known = { body, etag: `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"` };
     made.set(key, known);
   }
-  const all = { ...headers, etag: known.etag, "cache-control": "public", "content-type": type };
+  const all = { "cache-control": "public", ...headers, etag: known.etag, "content-type": type };
   if (request.header("if-none-match") === known.etag) return { status: 304, headers: all, body: Buffer.alloc(0) };
   return json(200, known.body, all);
 }

@@ -32,13 +32,13 @@ export type ComponentOf = (group: string, version: string, kind: string) => stri
 type Action = "list" | "post" | "deletecollection" | "get" | "put" | "patch" | "delete" | "watch" | "watchlist";
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1";
-const objectTypes = ["application/json", "application/yaml"] as const;
-const streamTypes = [...objectTypes, "application/json;stream=watch"] as const;
+const customTypes = ["application/json", "application/yaml"];
+export const objectTypes = [...customTypes, "application/vnd.kubernetes.protobuf"];
 const patchTypes = [
-  "application/apply-patch+yaml",
   "application/json-patch+json",
   "application/merge-patch+json",
   "application/strategic-merge-patch+json",
+  "application/apply-patch+yaml",
 ] as const;
 
 /** kubectl reads here which kinds take strategic merge patches. */
@@ -127,10 +127,16 @@ function subresourcePaths(
 
 type Made = { readonly method: Method; readonly operation: Operation };
 
+/** What all operations take stands with their path (kube-openapi `findCommonParameters`). */
 function pathItem(path: string, shared: readonly Parameter[], made: readonly (Made | undefined)[]): PathItem {
+  const present = made.filter((entry) => entry !== undefined);
+  const common = (present[0]?.operation.parameters ?? []).filter((parameter) =>
+    present.every(({ operation }) => operation.parameters.includes(parameter)),
+  );
   const operations: Partial<Record<Method, Operation>> = {};
-  for (const entry of made) if (entry) operations[entry.method] = entry.operation;
-  return { path, parameters: shared, operations };
+  for (const { method, operation } of present)
+    operations[method] = { ...operation, parameters: operation.parameters.filter((parameter) => !common.includes(parameter)) };
+  return { path, parameters: [...shared, ...common], operations };
 }
 
 interface Variant {
@@ -185,6 +191,8 @@ function content(
   const body = (schema: SchemaUse, types: readonly string[], required: boolean) => ({ body: { schema, types, required } });
   const options = body({ component: `${meta}.DeleteOptions` }, ["*/*"], false);
   const status: SchemaUse = { component: `${meta}.Status` };
+  const types = resource.custom ? customTypes : objectTypes;
+  const streamTypes = [...types, ...types.filter((type) => type !== "application/yaml").map((type) => `${type};stream=watch`)];
   switch (action) {
     case "list":
       return { answers: answers(use(componentOf(group, version, `${kind}List`)), 200), answerTypes: streamTypes };
@@ -192,25 +200,25 @@ function content(
     case "watchlist":
       return { answers: answers({ component: `${meta}.WatchEvent` }, 200), answerTypes: streamTypes };
     case "get":
-      return { answers: answers(object, 200), answerTypes: object === "string" ? ["text/plain", ...objectTypes] : objectTypes };
+      return { answers: answers(object, 200), answerTypes: object === "string" ? ["text/plain", ...types] : types };
     case "post":
-      return { ...body(object, ["*/*"], true), answers: answers(object, 200, 201, 202), answerTypes: objectTypes };
+      return { ...body(object, ["*/*"], true), answers: answers(object, 200, 201, 202), answerTypes: types };
     case "put":
-      return { ...body(object, ["*/*"], true), answers: answers(object, 200, 201), answerTypes: objectTypes };
+      return { ...body(object, ["*/*"], true), answers: answers(object, 200, 201), answerTypes: types };
     case "patch":
       return {
         ...body({ component: `${meta}.Patch` }, resource.custom ? customPatchTypes : patchTypes, true),
         answers: answers(object, 200, 201),
-        answerTypes: objectTypes,
+        answerTypes: types,
       };
     case "delete":
       return {
         ...options,
         answers: answers(answersDeleted.has(resource.collection) ? object : status, 200, 202),
-        answerTypes: objectTypes,
+        answerTypes: types,
       };
     case "deletecollection":
-      return { ...options, answers: answers(status, 200), answerTypes: objectTypes };
+      return { ...options, answers: answers(status, 200), answerTypes: types };
     default:
       return action satisfies never;
   }

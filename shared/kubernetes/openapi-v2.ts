@@ -1,7 +1,7 @@
 import type { Parameter } from "./openapi-parameters.ts";
 import type { Method, Operation, PathItem, SchemaUse } from "./openapi-paths.ts";
 
-/** OpenAPI 3 written in the words of OpenAPI 2, as kube-openapi's `ToV2` conversion does: without defaults, enums and unions. */
+/** OpenAPI 3 written in the words of OpenAPI 2, as kube-openapi's `ToV2` conversion does: without defaults and unions. */
 
 export interface DocumentV2 {
   readonly swagger: "2.0";
@@ -20,7 +20,7 @@ export interface PathItemV2 extends Readonly<Partial<Record<Method, OperationV2>
 
 export interface OperationV2 {
   readonly description: string;
-  readonly consumes: readonly string[];
+  readonly consumes?: readonly string[];
   readonly produces: readonly string[];
   readonly schemes: readonly string[];
   readonly tags: readonly string[];
@@ -48,7 +48,7 @@ export interface SchemaV2 {
 }
 
 const reasons: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted", 401: "Unauthorized" };
-const dropped: ReadonlySet<string> = new Set(["default", "enum", "nullable", "anyOf"]);
+const dropped: ReadonlySet<string> = new Set(["default", "nullable", "anyOf"]);
 const nothing: ReadonlySet<string> = new Set();
 
 export function pathItemV2({ parameters, operations }: PathItem): PathItemV2 {
@@ -66,7 +66,7 @@ function operationV2(operation: Operation): OperationV2 {
   const all = [...payload, ...parameters.map(parameterV2)];
   return {
     description,
-    consumes: body?.types ?? (action === "" ? answerTypes : ["*/*"]),
+    ...consumesV2(operation),
     produces: answerTypes,
     schemes: ["https"],
     tags: [tag],
@@ -75,6 +75,12 @@ function operationV2(operation: Operation): OperationV2 {
     responses: { ...Object.fromEntries(responses), 401: { description: reasons[401] ?? "" } },
     ...(action !== "" && { "x-kubernetes-action": action, "x-kubernetes-group-version-kind": kind }),
   };
+}
+
+/** The documents of the token issuer are read without a word about what they take. */
+function consumesV2({ action, answers, answerTypes, body }: Operation): Pick<OperationV2, "consumes"> {
+  if (body || action !== "") return { consumes: body?.types ?? ["*/*"] };
+  return answers.some(({ schema }) => schema === "string") ? {} : { consumes: answerTypes };
 }
 
 function parameterV2({ schema, ...rest }: Parameter): ParameterV2 {

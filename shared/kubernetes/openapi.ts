@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type CustomComponents, customComponents, customSchemaV2 } from "./custom/openapi.ts";
 import { once, readFacts } from "./facts.ts";
+import { discoveryItems, groupVersionItem } from "./openapi-discovery.ts";
 import type { Parameter } from "./openapi-parameters.ts";
-import { type ComponentOf, groupTitle, type Operation, type PathItem, resourcePaths, type SchemaUse, tagOf } from "./openapi-paths.ts";
+import { type ComponentOf, type Operation, type PathItem, resourcePaths, type SchemaUse } from "./openapi-paths.ts";
 import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
 import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
 import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
@@ -66,11 +67,10 @@ function libraryOf(custom: readonly ResourceDefinition[]): Library {
 }
 
 const info = { title: "Kubernetes", version: "1.33" };
-const apiResourceList = "io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList";
 
 /** `GET /openapi/v3`: where each group version's document is, with a hash that changes when the document does. */
 export function openApiIndex(custom: readonly ResourceDefinition[] = []): string {
-  const paths = groupVersionPaths([...builtinResources(), ...custom]).map((path) => {
+  const paths = [...groupVersionPaths([...builtinResources(), ...custom]), ...discoveryItems().keys()].sort().map((path) => {
     const own = custom.filter((resource) => groupVersionPath(resource) === path);
     const hash = own.length > 0 ? hashOf(openApiV3(path, custom) ?? "") : builtinHash(path);
     return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
@@ -80,15 +80,19 @@ export function openApiIndex(custom: readonly ResourceDefinition[] = []): string
 
 const hashOf = (document: string): string => createHash("sha512").update(document).digest("hex").toUpperCase();
 
-const builtinHashes = once(() => new Map(groupVersionPaths(builtinResources()).map((path) => [path, hashOf(openApiV3(path) ?? "")])));
+const builtinHashes = once(
+  () =>
+    new Map([...groupVersionPaths(builtinResources()), ...discoveryItems().keys()].map((path) => [path, hashOf(openApiV3(path) ?? "")])),
+);
 const builtinHash = (path: string): string => builtinHashes().get(path) ?? "";
 
-/** `GET /openapi/v3/{path}`, for `api/v1` and `apis/{group}/{version}`; `undefined` for anything else. */
+/** `GET /openapi/v3/{path}`, for `api/v1`, `apis/{group}/{version}` and what leads there; `undefined` for anything else. */
 export function openApiV3(path: string, custom: readonly ResourceDefinition[] = []): string | undefined {
   const resources = [...builtinResources(), ...custom].filter((resource) => groupVersionPath(resource) === path);
-  if (resources.length === 0) return undefined;
+  const leading = discoveryItems().get(path);
+  if (resources.length === 0 && !leading) return undefined;
   const library = libraryOf(custom);
-  const items = groupVersionItems(resources, library);
+  const items = leading ? [leading] : groupVersionItems(resources, library);
   const paths = items.map((item) => [item.path, pathItemV3(item)]);
   const schemas = reachable(items, library).map((name) => [name, library.schemaOf(name)]);
   return JSON.stringify({
@@ -96,7 +100,7 @@ export function openApiV3(path: string, custom: readonly ResourceDefinition[] = 
     info,
     paths: Object.fromEntries(paths),
     components: {
-      schemas: Object.fromEntries(schemas),
+      ...(schemas.length > 0 && { schemas: Object.fromEntries(schemas) }),
       securitySchemes: {
         BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
       },
@@ -126,7 +130,8 @@ export function openApiV2Bytes(custom: readonly ResourceDefinition[] = []): Buff
 function documentV2(custom: readonly ResourceDefinition[]): DocumentV2 {
   const library = libraryOf(custom);
   const groups = Map.groupBy([...builtinResources(), ...custom], groupVersionPath);
-  const items = [...groups.values()].flatMap((resources) => groupVersionItems(resources, library)).sort(byPath);
+  const described = [...groups.values()].flatMap((resources) => groupVersionItems(resources, library));
+  const items = [...described, ...discoveryItems().values()].sort(byPath);
   const paths = items.map((item) => [item.path, pathItemV2(item)]);
   const definitions = [
     ...[...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]),
@@ -155,27 +160,11 @@ function groupVersionPaths(resources: readonly ResourceDefinition[]): string[] {
 function groupVersionItems(resources: readonly ResourceDefinition[], { componentOf }: Library): PathItem[] {
   const [first] = resources;
   const items = resources.flatMap((resource) => resourcePaths(resource, componentOf));
-  return first ? [discoveryItem(first), ...items].sort(byPath) : items;
+  return first ? [groupVersionItem(first), ...items].sort(byPath) : items;
 }
 
 function byPath(a: PathItem, b: PathItem): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
-}
-
-/** The group version's own discovery document is a path too. */
-function discoveryItem(resource: ResourceDefinition): PathItem {
-  const { group, version } = resource;
-  const operation: Operation = {
-    operationId: `get${groupTitle(group)}${version.charAt(0).toUpperCase()}${version.slice(1)}APIResources`,
-    description: "get available resources",
-    tag: tagOf(resource),
-    action: "",
-    kind: { group, version, kind: "" },
-    parameters: [],
-    answers: [{ status: 200, schema: { component: apiResourceList } }],
-    answerTypes: ["application/json", "application/yaml"],
-  };
-  return { path: `/${groupVersionPath(resource)}/`, parameters: [], operations: { get: operation } };
 }
 
 const reasons: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted", 401: "Unauthorized" };
