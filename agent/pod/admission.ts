@@ -1,4 +1,5 @@
 import { parseQuantity } from "../../shared/kubernetes/quantity.ts";
+import { isExtendedResource } from "../../shared/kubernetes/resource-names.ts";
 import type { Container, Pod } from "../../shared/kubernetes/types.ts";
 import { isSidecar } from "./decide.ts";
 
@@ -61,6 +62,8 @@ export function admit(pod: Pod, others: readonly Pod[], allocatable: Amounts): {
     if (requested === 0n) continue;
     used ??= others.map(podRequests).reduce((sum, each) => combine(sum, each, (a, b) => a + b), new Map<string, bigint>());
     const taken = used.get(resource) ?? 0n;
+    // What it does not know of, it does not offer: somebody gave it to the Node (kubelet's `removeMissingExtendedResources`).
+    if (!room.has(resource) && isExtendedResource(resource)) continue;
     const capacity = room.get(resource) ?? 0n;
     if (taken + requested > capacity) return refuse(resource, requested, taken, capacity);
   }

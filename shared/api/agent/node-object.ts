@@ -1,4 +1,5 @@
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { isExtendedResource } from "../../kubernetes/resource-names.ts";
 import type { Node, NodeCondition, Taint } from "../../kubernetes/types.ts";
 import type { NodeDescription } from "./protocol.ts";
 
@@ -72,7 +73,7 @@ function differing(wanted: Record<string, string>, actual: Record<string, string
 
 /**
  * The Node with the status that the description asks for, or `undefined` when it says so already and its heartbeat times are younger
- * than `refreshSeconds` (kubelet's nodeStatusReportFrequency is 300). Conditions that others set are kept.
+ * than `refreshSeconds` (kubelet's nodeStatusReportFrequency is 300). Conditions and extended resources that others set are kept.
  */
 export function nodeWithStatus(
   current: Node,
@@ -100,10 +101,18 @@ export function nodeWithStatus(
       message: reported.message,
     });
   }
-  const { capacity, allocatable, addresses, info } = description;
+  const { addresses, info } = description;
+  const capacity = { ...extendedOf(current.status?.capacity), ...description.capacity };
+  const allocatable = { ...extendedOf(current.status?.allocatable), ...description.allocatable };
   const status = { ...current.status, capacity, allocatable, addresses, nodeInfo: info };
   if (!changed && JSON.stringify(facts(status)) === JSON.stringify(facts(current.status ?? {}))) return undefined;
   return { ...current, status: { ...status, conditions: [...before.values(), ...conditions] } };
+}
+
+type Amounts = NonNullable<NonNullable<Node["status"]>["capacity"]>;
+
+function extendedOf(amounts: Amounts = {}): Amounts {
+  return Object.fromEntries(Object.entries(amounts).filter(([name]) => isExtendedResource(name)));
 }
 
 function facts(status: NonNullable<Node["status"]>): unknown {

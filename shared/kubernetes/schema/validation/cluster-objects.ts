@@ -1,6 +1,7 @@
 import { jsonSyntaxProblem } from "../../json-syntax.ts";
 import { isQualifiedName, labelValueProblems, qualifiedNameProblems } from "../../names.ts";
 import { compareQuantities, formatQuantity, milliValue, parseQuantity, type Quantity } from "../../quantity.ts";
+import { isNativeResource } from "../../resource-names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
   LimitRange,
@@ -21,7 +22,6 @@ import {
   checkResourceName,
   checkResourceQuantity,
   isHugePages,
-  isNativeResource,
   isStandardQuotaResource,
   type QuantityMap,
 } from "./resources.ts";

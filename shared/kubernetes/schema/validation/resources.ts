@@ -1,5 +1,6 @@
-import { isQualifiedName, qualifiedNameProblems } from "../../names.ts";
+import { qualifiedNameProblems } from "../../names.ts";
 import { compareQuantities, formatQuantity, isZeroQuantity, parseQuantity, type Quantity, wholeValue } from "../../quantity.ts";
+import { isExtendedResource, isNativeResource } from "../../resource-names.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { ResourceClaim, ResourceRequirements } from "../../types.ts";
 import { duplicate, forbidden, invalid, required } from "../field-error.ts";
@@ -32,15 +33,6 @@ export type QuantityMap = Readonly<Record<string, string | number>>;
 
 export function isHugePages(name: string): boolean {
   return name.startsWith("hugepages-");
-}
-
-/** Whether a resource is Kubernetes' own rather than extended (`helper.IsNativeResource`). */
-export function isNativeResource(name: string): boolean {
-  return !name.includes("/") || name.includes("kubernetes.io/");
-}
-
-export function isExtendedResource(name: string): boolean {
-  return !isNativeResource(name) && !name.startsWith("requests.") && isQualifiedName(`requests.${name}`) === undefined;
 }
 
 export function isStandardResource(name: string): boolean {

@@ -24,6 +24,12 @@ test("a node with room takes a pod, one without refuses with the figures", () =>
   });
 });
 
+test("an extended resource that the node does not know is the scheduler's business alone", () => {
+  const pod = podOf({ containers: [container("a", { resources: { requests: { "example.com/foo": "2", "hugepages-2Mi": "0" } } })] });
+  expect(admit(pod, [], { cpu: "1", pods: "9" })).toBeUndefined();
+  expect(admit(pod, [], { "example.com/foo": "1", pods: "9" })?.reason).toBe("OutOfexample.com/foo");
+});
+
 test("two pods cannot have the same host port", () => {
   const pod = podOf({ containers: [container("a", { ports: [{ containerPort: 80, hostPort: 8080 }] })] });
   expect(admit(pod, [pod], { pods: "9" })).toEqual({ reason: "NodePorts", message: "Predicate NodePorts failed" });
