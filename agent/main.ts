@@ -13,28 +13,18 @@ import { outsideCidrs } from "./network/machine.ts";
 import { describeNode } from "./node-facts.ts";
 import { type NodeIdentityRecord, readIdentities, writeIdentities } from "./node-identity.ts";
 import { connectNetwork } from "./node-network-port.ts";
-import { openRuntime, type RuntimeChoice } from "./open-runtime.ts";
+import { type OpenRuntimeOptions, openRuntime } from "./open-runtime.ts";
 import { createDiskPodFiles, noPodFiles, type PodFiles } from "./pod-files.ts";
 import type { ContainerRuntime } from "./runtime.ts";
 import { createHttpTransport, type HttpTransportOptions, joinPool, TransportError } from "./transport.ts";
 import { mountedTmpfs, noTmpfs } from "./volumes/tmpfs.ts";
 
-export interface StartAgentOptions {
+export interface StartAgentOptions extends OpenRuntimeOptions {
   readonly serverUrl: string;
   /** PEM of the server's CA; absent: the system's. */
   readonly ca?: string | undefined;
   /** Needed for the first start in a state directory, and when the credential kept there is no longer known. */
   readonly joinToken?: string | undefined;
-  /** `auto`: containerd where it answers, else processes. */
-  readonly runtime: RuntimeChoice;
-  /** CRI socket, default `unix:///run/containerd/containerd.sock`. */
-  readonly runtimeEndpoint?: string | undefined;
-  readonly nodeName: string;
-  /** The node's own: identity, volumes, logs, state of processes. */
-  /** Absolute: supervisors of processes have a working directory of their own. */
-  readonly stateDirectory: string;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly random: () => number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly taints?: NodeDescription["taints"];

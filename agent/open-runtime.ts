@@ -9,9 +9,12 @@ import type { ContainerRuntime } from "./runtime.ts";
 export type RuntimeChoice = ContainerRuntime["kind"] | "auto";
 
 export interface OpenRuntimeOptions {
+  /** `auto`: containerd where it answers, else processes. */
   readonly runtime: RuntimeChoice;
+  /** CRI socket, default `unix:///run/containerd/containerd.sock`. */
   readonly runtimeEndpoint?: string | undefined;
   readonly nodeName: string;
+  /** The node's own: identity, volumes, logs, state of processes. Absolute: supervisors of processes have a working directory of their own. */
   readonly stateDirectory: string;
   readonly clock: Clock;
   readonly log: Log;

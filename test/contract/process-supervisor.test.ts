@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createProcessRuntime } from "../../agent/process/process-runtime.ts";
 import { shimSocket } from "../../agent/process/shim-protocol.ts";
-import type { ContainerRuntime, ContainerSpec, SandboxSpec } from "../../agent/runtime.ts";
+import type { ContainerRuntime } from "../../agent/runtime.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
+import { containerSpecOf, sandboxSpecOf } from "./runtime-specs.ts";
 
 let directory: string;
 let runtime: ContainerRuntime;
@@ -22,49 +23,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const sandboxSpec = (): SandboxSpec => ({
-  podUid: "uid",
-  namespace: "n",
-  name: "p",
-  cluster: "c",
-  attempt: 0,
-  hostname: "p",
-  hostNetwork: false,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
-  portMappings: [],
-  dns: undefined,
-  labels: {},
-  annotations: {},
-  sysctls: {},
-  logDirectory: directory,
-});
-const sleeping: ContainerSpec = {
-  name: "main",
-  attempt: 0,
-  image: "none",
-  imageId: "none",
-  command: ["sleep", "100"],
-  args: [],
-  workingDirectory: undefined,
-  environment: [],
-  mounts: [],
-  logPath: "0.log",
-  tty: false,
-  stdin: false,
-  security: {
-    runAsUser: undefined,
-    runAsGroup: undefined,
-    supplementalGroups: [],
-    privileged: false,
-    readOnlyRootFilesystem: false,
-    addCapabilities: [],
-    dropCapabilities: [],
-    noNewPrivileges: false,
-  },
-  resources: { cpuRequestMillis: 0, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 0 },
-};
+const sleeping = containerSpecOf("none", ["sleep", "100"], { logPath: "0.log" });
 const containersOf = async () => (await runtime.list()).flatMap(({ containers }) => containers);
 
 /** What an agent that was killed had asked for. */
@@ -79,7 +38,7 @@ async function ask(request: object): Promise<{ ok: boolean }> {
 }
 
 it("has no container that its agent made and was killed before it began, and begins it no more", async () => {
-  const { id: sandboxId } = await runtime.runSandbox(sandboxSpec());
+  const { id: sandboxId } = await runtime.runSandbox(sandboxSpecOf(directory));
   const folder = join(directory, "sandboxes", sandboxId, "containers", "unbegun");
   const running = await runtime.startContainer(sandboxId, sleeping);
   await runtime.close();
@@ -106,7 +65,7 @@ it("has no container that its agent made and was killed before it began, and beg
 });
 
 it("says of a process that ended without its supervisor what containerd says where a shim is gone", async () => {
-  const { id: sandboxId } = await runtime.runSandbox(sandboxSpec());
+  const { id: sandboxId } = await runtime.runSandbox(sandboxSpecOf(directory));
   const id = await runtime.startContainer(sandboxId, sleeping);
   const { pid } = JSON.parse(await readFile(join(directory, "sandboxes", sandboxId, "containers", id, "started.json"), "utf8"));
   await runtime.close();

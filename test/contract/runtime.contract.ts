@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseCriLine } from "../../agent/logs/cri-line.ts";
 import type { ContainerRuntime, ContainerSpec, RuntimeContainer, SandboxSpec } from "../../agent/runtime.ts";
+import { containerSpecOf, plainSecurity, sandboxSpecOf } from "./runtime-specs.ts";
 
 export interface RuntimeUnderTest {
   /** Opens the runtime over the same state each time: a second call is the agent's restart. */
@@ -38,53 +39,10 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnde
       await rm(directory, { recursive: true, force: true });
     });
 
-    const sandboxSpec = (change: Partial<SandboxSpec> = {}): SandboxSpec => ({
-      podUid: randomUUID(),
-      namespace: "default",
-      name: "pod",
-      cluster: "c1",
-      attempt: 0,
-      hostname: "pod",
-      hostNetwork: true,
-      hostPid: false,
-      hostIpc: false,
-      shareProcessNamespace: false,
-      dns: undefined,
-      portMappings: [],
-      labels: {},
-      annotations: {},
-      sysctls: {},
-      logDirectory: join(directory, "logs"),
-      ...change,
-    });
-    const containerSpec = (script: string, change: Partial<ContainerSpec> = {}): ContainerSpec => ({
-      name: "main",
-      attempt: 0,
-      image: under.image,
-      imageId: under.image,
-      command: ["/bin/sh", "-c", script],
-      args: [],
-      workingDirectory: undefined,
-      environment: [],
-      mounts: [],
-      logPath: `${randomUUID()}/0.log`,
-      tty: false,
-      stdin: false,
-      security: {
-        runAsUser: undefined,
-        runAsGroup: undefined,
-        supplementalGroups: [],
-        privileged: false,
-        readOnlyRootFilesystem: false,
-        addCapabilities: [],
-        dropCapabilities: [],
-        noNewPrivileges: false,
-      },
-      resources: { cpuRequestMillis: 0, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 0 },
-      ...change,
-    });
+    const containerSpec = (script: string, change: Partial<ContainerSpec> = {}): ContainerSpec =>
+      containerSpecOf(under.image, ["/bin/sh", "-c", script], { logPath: `${randomUUID()}/0.log`, ...change });
     const runSandbox = async (change: Partial<SandboxSpec> = {}) => {
-      const spec = sandboxSpec(change);
+      const spec = sandboxSpecOf(join(directory, "logs"), { hostNetwork: true, ...change });
       const sandbox = await runtime.runSandbox(spec);
       made.add(sandbox.id);
       return { ...sandbox, podUid: spec.podUid, spec };
@@ -242,7 +200,7 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnde
 
       test("runs as the user it is told to", async (context) => {
         if (process.getuid?.() !== 0) context.skip("needs root");
-        const security = { ...containerSpec("").security, runAsUser: 1234, runAsGroup: 4321 };
+        const security = { ...plainSecurity, runAsUser: 1234, runAsGroup: 4321 };
         expect((await run("id -u; id -g", { security })).output).toBe("stdout: 1234\nstdout: 4321\n");
       });
     });

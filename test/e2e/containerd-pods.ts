@@ -1,57 +1,17 @@
 import type { ContainerRuntime, ContainerSpec, SandboxSpec } from "../../agent/runtime.ts";
+import { containerSpecOf, sandboxSpecOf } from "../contract/runtime-specs.ts";
 import { type ContainerdFixture, testImage } from "./containerd-fixture.ts";
 
 /** A sandbox of a test's pod; the uid follows from cluster and name. */
 export function sandboxSpec(fixture: ContainerdFixture, cluster: string, name: string, change: Partial<SandboxSpec> = {}): SandboxSpec {
-  return {
-    podUid: `${cluster}-${name}`,
-    namespace: "shop",
-    name,
-    cluster,
-    attempt: 0,
-    hostname: name,
-    hostNetwork: false,
-    hostPid: false,
-    hostIpc: false,
-    shareProcessNamespace: false,
-    dns: undefined,
-    portMappings: [],
-    labels: {},
-    annotations: {},
-    sysctls: {},
-    logDirectory: `${fixture.directory}/logs/${cluster}-${name}`,
-    ...change,
-  };
+  const logDirectory = `${fixture.directory}/logs/${cluster}-${name}`;
+  return sandboxSpecOf(logDirectory, { podUid: `${cluster}-${name}`, namespace: "shop", name, cluster, hostname: name, ...change });
 }
 
 /** A container of the test image that runs a line of shell. */
 export function shellContainer(imageId: string, script: string, change: Partial<ContainerSpec> = {}): ContainerSpec {
-  return {
-    name: "main",
-    attempt: 0,
-    image: testImage,
-    imageId,
-    command: ["sh", "-c"],
-    args: [script],
-    workingDirectory: undefined,
-    environment: [],
-    mounts: [],
-    logPath: "main/0.log",
-    tty: false,
-    stdin: false,
-    security: {
-      runAsUser: undefined,
-      runAsGroup: undefined,
-      supplementalGroups: [],
-      privileged: false,
-      readOnlyRootFilesystem: false,
-      addCapabilities: [],
-      dropCapabilities: [],
-      noNewPrivileges: false,
-    },
-    resources: { cpuRequestMillis: 10, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 1000 },
-    ...change,
-  };
+  const resources = { cpuRequestMillis: 10, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 1000 };
+  return containerSpecOf(testImage, ["sh", "-c"], { imageId, args: [script], resources, ...change });
 }
 
 /** Runs a line of shell in a container and answers its trimmed output, whatever its exit code. */

@@ -1,51 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { containerConfigOf, imageOf, sandboxConfigOf, sandboxFactsOf } from "../../../../agent/containerd/pod-config.ts";
-import type { ContainerSpec, SandboxSpec } from "../../../../agent/runtime.ts";
+import type { ContainerSpec } from "../../../../agent/runtime.ts";
+import { containerSpecOf, plainSecurity, sandboxSpecOf } from "../../../contract/runtime-specs.ts";
 
-const sandbox: SandboxSpec = {
-  podUid: "u1",
-  namespace: "shop",
-  name: "web-0",
-  cluster: "c1",
-  attempt: 2,
-  hostname: "web-0",
-  hostNetwork: false,
-  hostPid: false,
-  hostIpc: false,
-  shareProcessNamespace: false,
+const sandbox = sandboxSpecOf("/var/log/pods/shop_web-0_u1", {
+  ...{ podUid: "u1", namespace: "shop", name: "web-0", hostname: "web-0", attempt: 2, labels: { app: "web" } },
   dns: { servers: ["169.254.64.1"], searches: ["shop.svc.cluster.local"], options: ["ndots:5"] },
   portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "TCP", hostIp: "" }],
-  labels: { app: "web" },
-  annotations: {},
   sysctls: { "net.core.somaxconn": "1024" },
-  logDirectory: "/var/log/pods/shop_web-0_u1",
-};
+});
 
-const container: ContainerSpec = {
-  name: "main",
-  attempt: 0,
-  image: "app:1",
+const container = containerSpecOf("app:1", ["run"], {
   imageId: "sha256:1",
-  command: ["run"],
   args: ["--fast"],
-  workingDirectory: undefined,
   environment: [{ name: "A", value: "b" }],
   mounts: [{ hostPath: "/h", containerPath: "/c", readOnly: true, propagation: "HostToContainer" }],
-  logPath: "main/0.log",
-  tty: false,
-  stdin: false,
-  security: {
-    runAsUser: undefined,
-    runAsGroup: undefined,
-    supplementalGroups: [],
-    privileged: false,
-    readOnlyRootFilesystem: false,
-    addCapabilities: [],
-    dropCapabilities: ["ALL"],
-    noNewPrivileges: true,
-  },
+  security: { ...plainSecurity, dropCapabilities: ["ALL"], noNewPrivileges: true },
   resources: { cpuRequestMillis: 0, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 1000 },
-};
+});
 
 const facts = { logDirectory: "/l", hostname: "web-0", namespaceOptions: { network: "POD", pid: "CONTAINER", ipc: "POD" } } as const;
 const configured = (spec: Partial<ContainerSpec>, image?: Parameters<typeof containerConfigOf>[3]) =>

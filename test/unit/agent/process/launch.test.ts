@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { parseCriLine } from "../../../../agent/logs/cri-line.ts";
 import { commandLine, type Launch, mountVariable, quoted } from "../../../../agent/process/launch.ts";
 import { createLogWriter } from "../../../../agent/process/log-writer.ts";
+import { plainSecurity } from "../../../contract/runtime-specs.ts";
 
 const launch = (change: Partial<Launch>): Launch => ({
   isolation: "overlay",
@@ -13,16 +14,7 @@ const launch = (change: Partial<Launch>): Launch => ({
   hostMounts: [],
   hostname: "pod",
   workingDirectory: "/",
-  security: {
-    runAsUser: undefined,
-    runAsGroup: undefined,
-    supplementalGroups: [],
-    privileged: false,
-    readOnlyRootFilesystem: false,
-    addCapabilities: [],
-    dropCapabilities: [],
-    noNewPrivileges: false,
-  },
+  security: plainSecurity,
   oomScoreAdjust: 1000,
   command: ["prog", "it's"],
   ...change,
@@ -53,7 +45,7 @@ test("mounts are made from the outer to the inner, before the root is entered", 
 });
 
 test("a user is taken on last", () => {
-  const security = { ...launch({}).security, runAsUser: 1000, supplementalGroups: [5], noNewPrivileges: true };
+  const security = { ...plainSecurity, runAsUser: 1000, supplementalGroups: [5], noNewPrivileges: true };
   expect(commandLine(launch({ isolation: "links", security }))).toMatchObject({
     file: "setpriv",
     args: expect.arrayContaining(["--reuid=1000", "--regid=0", "--groups=5", "--no-new-privs"]),
