@@ -4,16 +4,19 @@ import { pipeline } from "node:stream/promises";
 import { type ContainerStreams, RuntimeError } from "../runtime.ts";
 import { openWriter } from "./named-pipe.ts";
 import type { ShimClient } from "./shim-client.ts";
+import { resizeTerminal } from "./terminal.ts";
 
 export interface AttachRequest {
   readonly shim: ShimClient;
   readonly containerId: string;
+  /** The container's process. */
+  readonly pid: number | undefined;
   /** Where the container's input is, if it has one. */
   readonly directory: string;
 }
 
 /** The output of a container's process from now on, and its input where it was given one. Resolves when it has ended or nobody is there. */
-export async function attachStreams({ shim, containerId, directory }: AttachRequest, io: ContainerStreams): Promise<void> {
+export async function attachStreams({ shim, containerId, pid, directory }: AttachRequest, io: ContainerStreams): Promise<void> {
   const finished = Promise.withResolvers<void>();
   let detach = (): void => {};
   try {
@@ -32,6 +35,7 @@ export async function attachStreams({ shim, containerId, directory }: AttachRequ
   }
   io.gone.addEventListener("abort", () => finished.resolve());
   if (io.gone.aborted) finished.resolve();
+  if (io.tty && pid !== undefined) io.onResize((size) => void resizeTerminal(pid, size).catch(() => {}));
   if (io.stdin) void feed(io.stdin, join(directory, "stdin"), io.gone, () => shim.call({ kind: "inputEnded", containerId }));
   await finished.promise;
   detach();

@@ -1,31 +1,24 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, rmSync } from "node:fs";
-import { mkdtemp, readFile, readlink } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { promisify } from "node:util";
 import { type ContainerStreams, RuntimeError, type TerminalSize } from "../runtime.ts";
 import { type InsideRequest, insideCommand } from "./inside.ts";
-import { quoted } from "./launch.ts";
 import { openInputPipe, openOutputPipe } from "./named-pipe.ts";
+import { onTerminal, processOn, resizeTerminal } from "./terminal.ts";
 
-const run = promisify(execFile);
 /** A descendant that keeps the output open is not waited for longer than this. */
 const drainMs = 1000;
 const terminalTries = 50;
 const terminalTryMs = 20;
 
-/**
- * Runs a command beside a container's process with streams of its own. A terminal is one of `script` (util-linux), which needs no native module
- * and hands the exit code on. Ends the command when whoever wanted it has gone.
- */
+/** Runs a command beside a container's process with streams of its own. Ends the command when whoever wanted it has gone. */
 export async function execStreams(request: InsideRequest, io: ContainerStreams): Promise<{ exitCode: number }> {
   const inside = await insideCommand(request);
-  const line = [inside.file, ...inside.args].map(quoted).join(" ");
-  const { file, args } = io.tty ? { file: "script", args: ["-q", "-e", "-E", "always", "-c", `exec ${line}`, "/dev/null"] } : inside;
-  const environment = io.tty ? { TERM: "xterm", ...inside.environment } : inside.environment;
+  const { file, args, environment } = io.tty ? onTerminal(inside, request.security.runAsUser) : inside;
   const directory = await mkdtemp(join(tmpdir(), "coracle-exec-"));
   const input = io.stdin === undefined ? undefined : openInputPipe(join(directory, "stdin"));
   const outputs = { stdout: openOutputPipe(join(directory, "stdout")), stderr: openOutputPipe(join(directory, "stderr")) };
@@ -84,19 +77,11 @@ function forward(fd: number, receiver: ContainerStreams["stdout"]): { readonly s
   return { source, done };
 }
 
-/** The terminal is that of `script`'s child, whose foreground program the kernel tells of the new size. */
-async function resize(child: ChildProcess, { columns, rows }: TerminalSize): Promise<void> {
-  for (let tries = 0; tries < terminalTries; tries++) {
-    const terminal = await terminalOf(child.pid);
-    if (terminal !== undefined) return void (await run("stty", ["-F", terminal, "rows", String(rows), "cols", String(columns)]));
+/** The first size comes when the command has hardly begun. */
+async function resize({ pid }: ChildProcess, size: TerminalSize): Promise<void> {
+  for (let tries = 0; pid !== undefined && tries < terminalTries; tries++) {
+    const inner = processOn(pid);
+    if (inner !== undefined && (await resizeTerminal(inner, size))) return;
     await new Promise((resolve) => setTimeout(resolve, terminalTryMs));
   }
-}
-
-async function terminalOf(pid: number | undefined): Promise<string | undefined> {
-  if (pid === undefined) return undefined;
-  const [inner] = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "")).split(" ");
-  if (!inner) return undefined;
-  const terminal = await readlink(`/proc/${inner}/fd/0`).catch(() => "");
-  return /^\/dev\/pts\/\d+$/.test(terminal) ? terminal : undefined;
 }

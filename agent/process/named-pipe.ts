@@ -27,5 +27,11 @@ export function openInputPipe(path: string): { read: number; held: number } {
   return { read, held };
 }
 
+/** An input on which nothing ever comes, not even its end: whoever has it holds both sides. */
+export function openSilentPipe(path: string): number {
+  makePipe(path);
+  return openSync(path, constants.O_RDWR);
+}
+
 /** @throws Error when nobody reads */
 export const openWriter = (path: string): number => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);

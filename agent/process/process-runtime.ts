@@ -13,6 +13,7 @@ import { createLinks, detectIsolation, findExecutable, hostMountsFor, isolatedMo
 import { isAlive, targetOf } from "./process-facts.ts";
 import { createShimClient } from "./shim-client.ts";
 import { type ContainerRecord, createStateStore, type SandboxRecord } from "./state.ts";
+import { onTerminal, terminalProgram } from "./terminal.ts";
 
 export interface ProcessRuntimeOptions {
   /** State of sandboxes and containers, and the supervisor's socket. */
@@ -39,6 +40,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   const { directory, hostAddresses, clock, log } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const isolation = options.isolation ?? (await detectIsolation(directory));
+  const hasTerminals = process.platform === "linux" && (await findExecutable(terminalProgram, process.env.PATH ?? "", []));
   log.info("pods run as processes", { isolation });
   const state = await createStateStore(directory);
   const listeners = new Set<(podUid: string) => void>();
@@ -164,7 +166,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     if (!(await findExecutable(program, environment.PATH ?? "", mounts))) {
       return refuse(`exec: "${program}": executable file not found in $PATH`);
     }
-    const { file, args } = commandLine({
+    const launched = commandLine({
       isolation,
       directory: state.containerDirectory(container),
       mounts,
@@ -175,13 +177,17 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       oomScoreAdjust: spec.resources.oomScoreAdjust,
       command,
     });
+    const terminal = spec.tty && hasTerminals;
+    if (spec.tty && !terminal) log.warn(`a container asks for a terminal, and there is no "${terminalProgram}" here`, { container: id });
+    const begun = terminal ? onTerminal({ ...launched, environment }, runAsUser) : { ...launched, environment };
     await shim.call({
       kind: "start",
       containerId: id,
       directory: state.containerDirectory(container),
-      file,
-      args: [...args],
-      environment,
+      file: begun.file,
+      args: [...begun.args],
+      environment: begun.environment,
+      terminal,
       workingDirectory: "/",
       logPath: join(sandbox.logDirectory, spec.logPath),
       stdin: spec.stdin ? (spec.stdinOnce ? "once" : "kept") : "none",
@@ -266,7 +272,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       async attach(containerId, io) {
         const container = state.containers.get(containerId);
         if (container === undefined) throw new RuntimeError("AttachError", "container not running");
-        await attachStreams({ shim, containerId, directory: state.containerDirectory(container) }, io);
+        await attachStreams({ shim, containerId, pid: container.started?.pid, directory: state.containerDirectory(container) }, io);
       },
       forward: (_sandboxId, port) => dialOneOf(["127.0.0.1", "::1", ...hostAddresses], port),
     },

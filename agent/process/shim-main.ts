@@ -1,13 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { closeSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, Socket } from "node:net";
 import { constants as osConstants } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
 import { createLogWriter } from "./log-writer.ts";
-import { openInputPipe, openOutputPipe } from "./named-pipe.ts";
+import { openInputPipe, openOutputPipe, openSilentPipe } from "./named-pipe.ts";
 import { startTicksOf, targetOf } from "./process-facts.ts";
 import { type ExitRecord, lineSplitter, type ShimMessage, type StartRecord, shimRequest, shimSocket } from "./shim-protocol.ts";
+import { processOn } from "./terminal.ts";
 
 /**
  * The supervisor of a process node: the parent of its containers' processes, which outlives the agent. It writes their output in CRI
@@ -17,9 +18,12 @@ import { type ExitRecord, lineSplitter, type ShimMessage, type StartRecord, shim
 const idleMs = 60_000;
 /** Output may follow the end of its process; a descendant that keeps the pipe open is not waited for longer than this. */
 const drainMs = 500;
+/** A program that holds a terminal has its child within this. */
+const terminalMs = 1_000;
 
 interface Child {
-  readonly process: ChildProcess;
+  /** The container's own process. */
+  pid: number;
   readonly attached: Set<Socket>;
   /** Keeps its input open. */
   input: number | undefined;
@@ -74,20 +78,39 @@ function attach(socket: Socket, containerId: string): void {
   socket.once("close", () => child.attached.delete(socket));
 }
 
-function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>): void {
+/** Where a terminal is held by a program of its own, the container's process is a moment later; that program's, when it has ended before. */
+function awaitProcessOn(holder: number): number {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < terminalMs && startTicksOf(holder) !== ""; waited++) {
+    const pid = processOn(holder);
+    if (pid !== undefined) return pid;
+    Atomics.wait(pause, 0, 0, 1);
+  }
+  return holder;
+}
+
+type StartRequest = Extract<z.output<typeof shimRequest>, { kind: "start" }>;
+
+function inputOf({ stdin, terminal, directory }: StartRequest): { readonly read?: number; readonly held?: number } {
+  if (stdin !== "none") return openInputPipe(join(directory, "stdin"));
+  // A terminal's input must not end: the terminal would say so to what runs there.
+  return terminal ? { read: openSilentPipe(join(directory, "silence")) } : {};
+}
+
+function start(request: StartRequest): void {
   const { containerId, directory } = request;
   if (refused.has(containerId)) throw new Error(`container ${containerId} was given up`);
   if (children.has(containerId)) throw new Error(`container ${containerId} runs already`);
   const writer = createLogWriter(request.logPath, Date.now);
   const pipes = { stdout: openOutputPipe(join(directory, "stdout")), stderr: openOutputPipe(join(directory, "stderr")) };
-  const input = request.stdin === "none" ? undefined : openInputPipe(join(directory, "stdin"));
+  const input = inputOf(request);
   const child = spawn(request.file, request.args, {
     cwd: request.workingDirectory,
     env: request.environment,
     detached: true,
-    stdio: [input?.read ?? "ignore", pipes.stdout.write, pipes.stderr.write],
+    stdio: [input.read ?? "ignore", pipes.stdout.write, pipes.stderr.write],
   });
-  if (input !== undefined) closeSync(input.read);
+  if (input.read !== undefined) closeSync(input.read);
   closeSync(pipes.stdout.write);
   closeSync(pipes.stderr.write);
   const attached = new Set<Socket>();
@@ -100,7 +123,7 @@ function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>
     socket.on("error", () => socket.destroy());
     return { socket, ended: new Promise<void>((resolve) => socket.once("close", () => resolve())) };
   });
-  const entry: Child = { process: child, attached, input: input?.held, inputEndsOnce: request.stdin === "once" };
+  const entry: Child = { pid: 0, attached, input: input.held, inputEndsOnce: request.stdin === "once" };
   const startedAtMs = Date.now();
   const finish = async (exitCode: number, signal: number, reason: string): Promise<void> => {
     const finishedAtMs = Date.now();
@@ -108,7 +131,7 @@ function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>
     for (const { socket } of drained) socket.destroy();
     writer.end();
     endInput(entry);
-    for (const stream of ["stdin", "stdout", "stderr"]) rmSync(join(directory, stream), { force: true });
+    for (const stream of ["stdin", "silence", "stdout", "stderr"]) rmSync(join(directory, stream), { force: true });
     const record: ExitRecord = { startedAtMs, finishedAtMs, exitCode, signal, reason };
     try {
       writeJson(join(directory, "exit.json"), record);
@@ -126,8 +149,9 @@ function start(request: Extract<z.output<typeof shimRequest>, { kind: "start" }>
     void finish(exitCode, signal, exitCode === 0 ? "Completed" : "Error");
   });
   if (child.pid === undefined) return;
+  entry.pid = request.terminal ? awaitProcessOn(child.pid) : child.pid;
   children.set(containerId, entry);
-  const record: StartRecord = { pid: child.pid, startedAtMs, startTicks: startTicksOf(child.pid) };
+  const record: StartRecord = { pid: entry.pid, startedAtMs, startTicks: startTicksOf(entry.pid) };
   writeJson(join(directory, "started.json"), record);
 }
 
@@ -139,7 +163,7 @@ function handle(socket: Socket, line: string): void {
     if (request.kind === "start") start(request);
     if (request.kind === "list") for (const id of request.neverStart ?? []) if (!children.has(id)) refused.add(id);
     if (request.kind === "signal") {
-      const pid = children.get(request.containerId)?.process.pid;
+      const pid = children.get(request.containerId)?.pid;
       if (pid !== undefined) process.kill(targetOf(pid, request.signal), request.signal);
     }
     if (request.kind === "attach") attach(socket, request.containerId);

@@ -17,6 +17,8 @@ export const shimRequest = z.discriminatedUnion("kind", [
     logPath: z.string(),
     /** Whether the process has an input that others may write to (`stdin` in its directory), and whether it ends with the first of them. */
     stdin: z.enum(["none", "kept", "once"]).default("none"),
+    /** `file` holds a terminal, and its child on that is the container's process. */
+    terminal: z.boolean().default(false),
   }),
   z.object({ id: z.number(), kind: z.literal("signal"), containerId: z.string(), signal: z.enum(["SIGTERM", "SIGKILL"]) }),
   /** Of `neverStart`, what is not listed will not be started any more, whoever asked for it. */
@@ -38,6 +40,7 @@ export type ShimMessage = z.infer<typeof shimMessage>;
 
 /** `started.json`. */
 export const startRecord = z.object({
+  /** Of the container's own process. */
   pid: z.number().int(),
   startedAtMs: z.number(),
   /** Field 22 of /proc/PID/stat: with the pid it names a process for good. Empty where there is no /proc. */

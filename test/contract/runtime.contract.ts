@@ -2,9 +2,17 @@ import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { PassThrough } from "node:stream";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseCriLine } from "../../agent/logs/cri-line.ts";
-import type { ContainerRuntime, ContainerSpec, RuntimeContainer, SandboxSpec } from "../../agent/runtime.ts";
+import type {
+  ContainerRuntime,
+  ContainerSpec,
+  ContainerStreams,
+  RuntimeContainer,
+  SandboxSpec,
+  TerminalSize,
+} from "../../agent/runtime.ts";
 import { containerSpecOf, plainSecurity, sandboxSpecOf } from "./runtime-specs.ts";
 
 export interface RuntimeUnderTest {
@@ -176,6 +184,52 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnde
           timedOut: false,
         });
         expect((await runtime.exec(containerId, shell("sleep 30"), 1)).timedOut).toBe(true);
+      });
+
+      test("a container that asks for a terminal has one, which who is attached writes to, reads from and resizes", async (context) => {
+        if (runtime.streaming === undefined) return context.skip("no streams");
+        const { id } = await runSandbox();
+        const waits = 'tty; until [ "$(stty size)" = "33 99" ]; do sleep 0.05; done; echo sized';
+        const script = `${waits}; read line; echo "got $line by $(id -u)"; : > "$(tty)" && exit 7`;
+        const security = { ...plainSecurity, ...(process.getuid?.() === 0 && { runAsUser: 1234 }) };
+        const spec = containerSpec(script, { tty: true, stdin: true, security });
+        const containerId = await start(id, spec);
+        const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+        let seen = "";
+        stdout.on("data", (chunk) => {
+          seen += String(chunk);
+        });
+        const sized: ((size: TerminalSize) => void)[] = [];
+        const { signal } = new AbortController();
+        const io: ContainerStreams = {
+          stdin,
+          stdout,
+          stderr: undefined,
+          tty: true,
+          onResize: (listener) => sized.push(listener),
+          gone: signal,
+        };
+        const attached = runtime.streaming.attach(containerId, io);
+        await expect.poll(() => sized.length, { timeout: 10_000 }).toBe(1);
+        sized[0]?.({ columns: 99, rows: 33 });
+        await expect.poll(() => output(spec), { timeout: 10_000 }).toContain("sized");
+        stdin.write("word\n");
+        await attached;
+        expect((await exited(containerId)).exitCode).toBe(7);
+        expect(seen).toContain(`got word by ${process.getuid?.() === 0 ? 1234 : process.getuid?.()}\r\n`);
+        expect(await output(spec)).toMatch(/^stdout: \/dev\/(pts\/\d+|console)\r?\n/);
+      });
+
+      test("a terminal without input stays open until the container is stopped", async () => {
+        const { id } = await runSandbox();
+        const spec = containerSpec("trap 'exit 3' TERM; exec 3<&0; echo begun; (read line <&3; echo over) & wait", { tty: true });
+        const containerId = await start(id, spec);
+        await expect.poll(() => output(spec), { timeout: 10_000 }).toContain("begun");
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        expect((await find(containerId))?.state.kind).toBe("running");
+        await runtime.stopContainer(containerId, 10);
+        expect(await exited(containerId)).toMatchObject({ exitCode: 3, reason: "Error" });
+        expect(await output(spec)).not.toContain("over");
       });
 
       test("a program that is not there cannot be started", async () => {

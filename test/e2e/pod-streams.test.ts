@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Pod } from "../../shared/kubernetes/types.ts";
 import { type CommandResult, runCommand } from "./commands.ts";
 import { isReady, podOf, shellContainer, startContainerdCluster } from "./containerd-cluster.ts";
-import { realContainerd } from "./containerd-fixture.ts";
+import { realContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { shellPod, yamlOf } from "./manifests.ts";
 import { describeWith, findKubectl, itWith, type KubectlVersion, kubectlOf, type Need, needs } from "./needs.ts";
@@ -23,6 +23,7 @@ interface Bed {
 interface Runtime {
   readonly name: string;
   readonly needs: readonly Need[];
+  readonly image: string;
   /** A command that serves a page that says `served` on port 18473. */
   readonly web: string;
   start(): Promise<Bed>;
@@ -33,6 +34,7 @@ const runtimes: readonly Runtime[] = [
   {
     name: "processes",
     needs: [needs.sh, needs.linux],
+    image: "none",
     web: `mkdir -p /tmp/page; echo served > /tmp/page/index.html; cd /tmp/page; exec python3 -m http.server ${port}`,
     async start() {
       const server = await startServer({ nodes: 1, runtime: "process" });
@@ -42,6 +44,7 @@ const runtimes: readonly Runtime[] = [
   {
     name: "containerd",
     needs: [realContainerd],
+    image: testImage,
     web: `mkdir -p /www; echo served > /www/index.html; exec httpd -f -p ${port} -h /www`,
     async start() {
       const cluster = await startContainerdCluster({ nodes: 1 });
@@ -101,6 +104,13 @@ for (const runtime of runtimes) {
       return { child, seen: () => text };
     };
 
+    /** kubectl on a terminal of 33 rows and 99 columns. */
+    const onTerminal = (args: string, version: KubectlVersion): Promise<CommandResult> =>
+      runCommand("script", ["-qefc", `stty rows 33 cols 99; ${findKubectl(version) ?? "kubectl"} ${args}`, "/dev/null"], {
+        environment: { KUBECONFIG: bed.server.kubeconfig },
+        mayFail: true,
+      });
+
     for (const version of versions) {
       describe(`kubectl ${version}`, () => {
         itWith([kubectlOf(version)], "runs commands: output, errors and exit codes come back", async () => {
@@ -121,13 +131,16 @@ for (const runtime of runtimes) {
         });
 
         itWith([kubectlOf(version)], "gives a terminal of the client's size", async () => {
-          const program = findKubectl(version) ?? "kubectl";
-          const line = `stty rows 33 cols 99; ${program} exec -it box -- sh -c 'test -t 0 && sleep 1 && stty size; exit 5'`;
-          const answer = await runCommand("script", ["-qefc", line, "/dev/null"], {
-            environment: { KUBECONFIG: bed.server.kubeconfig },
-            mayFail: true,
-          });
+          const answer = await onTerminal(`exec -it box -- sh -c 'test -t 0 && sleep 1 && stty size; exit 5'`, version);
           expect(answer.stdout).toContain("33 99");
+          expect(answer.code).toBe(5);
+        });
+
+        itWith([kubectlOf(version)], "runs a pod on the client's terminal", async () => {
+          const script = `tty; until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; echo sized; exit 5`;
+          const flags = `-it --rm --quiet --restart=Never --image=${runtime.image}`;
+          const answer = await onTerminal(`run on-${version.replace(".", "-")} ${flags} --command -- sh -c '${script}'`, version);
+          expect(answer.stdout).toContain("sized");
           expect(answer.code).toBe(5);
         });
 

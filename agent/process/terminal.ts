@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { readlink } from "node:fs/promises";
+import { promisify } from "node:util";
+import type { TerminalSize } from "../runtime.ts";
+import { type CommandLine, quoted } from "./launch.ts";
+
+const run = promisify(execFile);
+
+/** Holds the terminal's other end, needs no native module, and hands the exit code on. Of util-linux, as `unshare` and `nsenter` are. */
+export const terminalProgram = "script";
+
+export interface TerminalCommand extends CommandLine {
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * The same command on a terminal of its own, which belongs to `owner`: `script` runs it as its only child and passes on what comes and goes. When
+ * the input ends, the terminal is told so (Ctrl-D).
+ */
+export function onTerminal({ file, args, environment }: TerminalCommand, owner: number | undefined): TerminalCommand {
+  const { SHELL: shell, ...others } = environment;
+  const line = [
+    // `script` takes the shell to run the line with from there.
+    shell === undefined ? "unset SHELL" : `SHELL=${quoted(shell)}`,
+    ...(owner === undefined ? [] : [`chown ${owner} /proc/self/fd/0 2>/dev/null`]),
+    `exec ${[file, ...args].map(quoted).join(" ")}`,
+  ].join("; ");
+  return {
+    file: terminalProgram,
+    args: ["-q", "-e", "-E", "always", "-c", line, "/dev/null"],
+    environment: { TERM: "xterm", ...others, SHELL: "/bin/sh" },
+  };
+}
+
+/** The process on the terminal that a `script` holds; undefined: it is not there yet, or no more. */
+export function processOn(script: number): number | undefined {
+  try {
+    const [child] = readFileSync(`/proc/${script}/task/${script}/children`, "utf8").split(" ");
+    return child ? Number(child) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives the terminal of a process that size; the kernel tells its foreground program. Answers whether it has one. */
+export async function resizeTerminal(pid: number, { columns, rows }: TerminalSize): Promise<boolean> {
+  const terminal = await readlink(`/proc/${pid}/fd/0`).catch(() => "");
+  if (!/^\/dev\/pts\/\d+$/.test(terminal)) return false;
+  await run("stty", ["-F", terminal, "rows", String(rows), "cols", String(columns)]);
+  return true;
+}
