@@ -15,6 +15,8 @@ export interface PendingResize {
 }
 
 const resized = ["cpu", "memory"] as const;
+/** How soon one that could not be done, or not for now, is looked at again. */
+export const resizeRetryMs = 5000;
 
 /** Whether two requirements are the same in what a resize can change. */
 export function sameResources(a: ResourceRequirements = {}, b: ResourceRequirements = {}): boolean {

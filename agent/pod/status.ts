@@ -1,4 +1,5 @@
-import type { PodStatusReport } from "../../shared/api/agent/pod-status-report.ts";
+import { nodeOwnedPodConditions, type PodStatusReport, podStatusReport } from "../../shared/api/agent/pod-status-report.ts";
+import type { Pod } from "../../shared/kubernetes/types.ts";
 import { podConditions, resizeConditions } from "./conditions.ts";
 import { containerStatus, isoSeconds } from "./container-status.ts";
 import { type Decision, evictionOf, type PodInput } from "./decide.ts";
@@ -73,4 +74,14 @@ function finalPhase(
   if (previous?.phase === "Succeeded" || previous?.phase === "Failed") return previous.phase;
   if (evicted) return "Failed";
   return tornDown && phase !== "Succeeded" ? "Failed" : phase;
+}
+
+const owned: ReadonlySet<string> = new Set(nodeOwnedPodConditions);
+
+/** The part of an API status that a node reports, where one has reported before. */
+export function reportOf({ status }: Pod): PodStatusReport | undefined {
+  if (status?.startTime === undefined) return undefined;
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = status;
+  const own = conditions.filter(({ type }) => owned.has(type)).map(({ lastProbeTime: _, ...condition }) => condition);
+  return podStatusReport.safeParse({ ...status, conditions: own, containerStatuses, initContainerStatuses }).data;
 }

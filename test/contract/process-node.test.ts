@@ -6,8 +6,8 @@ import { createDiskPodFiles } from "../../agent/pod-files.ts";
 import { createProcessRuntime } from "../../agent/process/process-runtime.ts";
 import { noTmpfs } from "../../agent/volumes/tmpfs.ts";
 import { systemClock } from "../../shared/clock.ts";
-import { configMaps } from "../../shared/kubernetes/known-resources.ts";
-import type { ConfigMap, Container, Volume } from "../../shared/kubernetes/types.ts";
+import { configMaps, events } from "../../shared/kubernetes/known-resources.ts";
+import type { ConfigMap, Container, Event, Volume } from "../../shared/kubernetes/types.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
 import { createAgentBed } from "../unit/agent/agent-bed.ts";
 
@@ -38,6 +38,9 @@ const eventually = (read: () => unknown) => expect.poll(read, { timeout: 15_000,
 const shell = (script: string, change: Partial<Container> = {}): Container[] => [
   { name: "main", image: "none", command: ["/bin/sh", "-c", script], ...change },
 ];
+/** The test's own directory, where it is on the machine. */
+const volumes = (): Volume[] => [{ name: "d", hostPath: { path: directory, type: "Directory" } }];
+const volumeMounts = () => [{ name: "d", mountPath: directory }];
 const main = (name: string) => bed.pod(name)?.status?.containerStatuses?.[0];
 const log = async (pod: string, previous = false): Promise<string> => {
   const podUid = bed.pod(pod)?.metadata.uid ?? "";
@@ -69,15 +72,26 @@ test("hooks run around a container's life and are waited for", async () => {
   const touch = (name: string) => ({ exec: { command: ["/bin/sh", "-c", `echo ${name} >> ${directory}/hooks`] } });
   const lifecycle = { postStart: touch("post"), preStop: touch("pre") };
   const script = `trap 'echo term >> ${directory}/hooks; exit 0' TERM; while :; do sleep 0.1; done`;
-  const volume: Volume = { name: "d", hostPath: { path: directory, type: "Directory" } };
-  await bed.addPod("hooked", {
-    volumes: [volume],
-    containers: shell(script, { lifecycle, volumeMounts: [{ name: "d", mountPath: directory }] }),
-  });
+  await bed.addPod("hooked", { volumes: volumes(), containers: shell(script, { lifecycle, volumeMounts: volumeMounts() }) });
   await eventually(() => main("hooked")?.ready).toBe(true);
   await bed.deletePod("hooked", 10);
   await eventually(() => bed.pod("hooked")).toBeUndefined();
   expect(await readFile(join(directory, "hooks"), "utf8")).toBe("post\npre\nterm\n");
+});
+
+test("a container whose postStart hook fails is ended as any other, and its status alone says what the hook said", async () => {
+  const sh = (script: string) => ({ exec: { command: ["/bin/sh", "-c", script] } });
+  const lifecycle = { postStart: sh("echo secret; exit 7"), preStop: sh(`echo pre >> ${directory}/unstarted`) };
+  const containers = shell("sleep 60", { lifecycle, volumeMounts: volumeMounts() });
+  await bed.addPod("unstarted", { terminationGracePeriodSeconds: 5, volumes: volumes(), containers });
+  await eventually(() => main("unstarted")?.state?.waiting?.reason).toBe("PostStartHookError");
+  const message = bed.pod("unstarted")?.status?.containerStatuses?.[0]?.state?.waiting?.message;
+  expect(message).toMatch(/^Exec lifecycle hook \(\[\/bin\/sh -c .*failed - error: command '.*' exited with 7: secret/);
+  const told = bed.cluster.all<Event>(events).filter(({ reason }) => reason === "FailedPostStartHook");
+  expect(told.map((event) => event.message)).toEqual(["PostStartHook failed"]);
+  expect(await readFile(join(directory, "unstarted"), "utf8")).toBe("pre\n");
+  await bed.deletePod("unstarted", 1);
+  await eventually(() => bed.pod("unstarted")).toBeUndefined();
 });
 
 test("a pod waits for what it names, and what it mounts follows the cluster", async () => {
