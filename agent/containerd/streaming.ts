@@ -86,7 +86,7 @@ async function runCommand(url: string, io: ContainerStreams): Promise<number> {
     const error = await spdy.open({ streamtype: "error" });
     error.end();
     const said = textOf(error);
-    if (io.stdin) feed(io.stdin, await spdy.open({ streamtype: "stdin" }));
+    const stdin = io.stdin && (await spdy.open({ streamtype: "stdin" }));
     const outputs = [];
     for (const name of ["stdout", "stderr"] as const) {
       const receiver = io[name];
@@ -100,6 +100,8 @@ async function runCommand(url: string, io: ContainerStreams): Promise<number> {
       const sizes = await spdy.open({ streamtype: "resize" });
       io.onResize(({ columns, rows }) => sizes.write(JSON.stringify({ Width: columns, Height: rows })));
     }
+    // Only now: the runtime reads no input before it has all streams, and much of it would leave no way for the opening of another.
+    if (io.stdin && stdin) feed(io.stdin, stdin);
     const text = await said;
     await Promise.allSettled(outputs.map((source) => finished(source, { writable: false })));
     return exitCodeOf(text);

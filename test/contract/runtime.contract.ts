@@ -220,6 +220,19 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnde
         expect(await output(spec)).toMatch(/^stdout: \/dev\/(pts\/\d+|console)\r?\n/);
       });
 
+      test("a command gets its input whole, however much of it is there at once", async (context) => {
+        if (runtime.streaming === undefined) return context.skip("no streams");
+        const { id } = await runSandbox();
+        const containerId = await start(id, containerSpec("sleep 60"));
+        const [stdin, stdout, stderr] = [new PassThrough({ highWaterMark: 16_000_000 }), new PassThrough(), new PassThrough()];
+        stdin.end(Buffer.alloc(12_000_000, "x"));
+        const { signal } = new AbortController();
+        const io: ContainerStreams = { stdin, stdout, stderr, tty: false, onResize: () => {}, gone: signal };
+        const command = ["/bin/sh", "-c", "wc -c"];
+        expect(await runtime.streaming.exec(containerId, command, io)).toEqual({ exitCode: 0 });
+        expect(String(stdout.read()).trim()).toBe("12000000");
+      });
+
       test("a terminal without input stays open until the container is stopped", async () => {
         const { id } = await runSandbox();
         const spec = containerSpec("trap 'exit 3' TERM; exec 3<&0; echo begun; (read line <&3; echo over) & wait", { tty: true });
