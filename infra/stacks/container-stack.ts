@@ -1,4 +1,4 @@
-import { CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import { CfnOutput, Fn, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
 import { FlowLogDestination, FlowLogTrafficType, GatewayVpcEndpointAwsService, type IVpc, SubnetType, Vpc } from "aws-cdk-lib/aws-ec2";
 import type { ContainerImage } from "aws-cdk-lib/aws-ecs";
 import type { NetworkTargetGroup } from "aws-cdk-lib/aws-elasticloadbalancingv2";
@@ -44,5 +44,10 @@ export class ContainerStack extends Stack {
     this.targets = door.leadTo(this.service.service);
     new CfnOutput(this, "AliasTarget", { value: door.balancer.loadBalancerDnsName }).overrideLogicalId("ContainerAliasTarget");
     new CfnOutput(this, "Url", { value: `https://${domainName}` }).overrideLogicalId("ContainerUrl");
+  }
+
+  /** The region's first two, whichever these are: names would be asked of AWS when the stack is synthesised, which needs credentials then and remembers the answer. */
+  override get availabilityZones(): string[] {
+    return [0, 1].map((index) => Fn.select(index, Fn.getAzs()));
   }
 }

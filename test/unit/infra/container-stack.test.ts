@@ -90,6 +90,11 @@ describe("containers beside the functions", { timeout }, () => {
     });
   });
 
+  it("are in two zones that nobody has to be asked for when the stack is synthesised", () => {
+    const zones = Object.values(container.findResources("AWS::EC2::Subnet")).map(({ Properties }) => Properties.AvailabilityZone);
+    expect(zones).toEqual([0, 1].map((index) => ({ "Fn::Select": [index, { "Fn::GetAZs": "" }] })));
+  });
+
   it("are entered by the load balancer alone, which ends TLS and asks each whether it is ready", () => {
     const open = Object.values(container.findResources("AWS::EC2::SecurityGroup")).filter(
       ({ Properties }) => Properties.SecurityGroupIngress !== undefined,
