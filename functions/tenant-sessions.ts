@@ -2,6 +2,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynam
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { AwsTable } from "../shared/store/dynamo/aws-table.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
+import { tableKeyActions } from "./names.ts";
 
 /** The longest session of a role that was taken on from a role. */
 const sessionSeconds = 3600;
@@ -21,7 +22,7 @@ export const sessionPolicy = (tenant: string) => ({
       Condition: { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${tenant}#*`] }, Null: { "dynamodb:LeadingKeys": "false" } },
     },
     // The table is encrypted with a key of its own; which items are read is decided above.
-    { Effect: "Allow", Action: ["kms:Decrypt", "kms:DescribeKey"], Resource: "*" },
+    { Effect: "Allow", Action: tableKeyActions.map((action) => `kms:${action}`), Resource: "*" },
   ],
 });
 

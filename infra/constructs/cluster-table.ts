@@ -4,24 +4,13 @@ import type { GatewayVpcEndpoint } from "aws-cdk-lib/aws-ec2";
 import { AnyPrincipal, Grant, type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
-import { tableKeys } from "../../functions/names.ts";
+import { tableKeyActions, tableKeys } from "../../functions/names.ts";
 import { type PartitionAccess, storeActions } from "../table-access.ts";
 
 export interface ClusterTableProps {
   readonly key: IKey;
   readonly replica: { readonly region: string; readonly keyArn: string } | undefined;
 }
-
-/** What DynamoDB does with the table's key in the caller's name. */
-const keyActions = [
-  "Decrypt",
-  "DescribeKey",
-  "Encrypt",
-  "GenerateDataKey",
-  "GenerateDataKeyWithoutPlaintext",
-  "ReEncryptFrom",
-  "ReEncryptTo",
-];
 
 /** The one table of an installation: clusters, their logs and the platform's records. It outlives its stack. */
 export class ClusterTable extends Construct {
@@ -94,7 +83,7 @@ export class ClusterTable extends Construct {
   #grantKey(grantee: IGrantable): void {
     Grant.addToPrincipal({
       grantee,
-      actions: keyActions.map((action) => `kms:${action}`),
+      actions: tableKeyActions.map((action) => `kms:${action}`),
       resourceArns: [this.#key.keyArn],
       conditions: { StringEquals: { "kms:ViaService": `dynamodb.${Stack.of(this).region}.amazonaws.com` } },
     });

@@ -2,6 +2,7 @@ import type { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { functionClock } from "../../../functions/clock.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
+import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
 import { ownAccess, storeActions } from "../../../infra/table-access.ts";
 import { startContainer } from "../../../server/container/host.ts";
 import { readContainerSettings } from "../../../server/container/settings.ts";
@@ -33,6 +34,12 @@ function accessOf(template: Template, role: string) {
     partitions: Condition && [Condition["ForAllValues:StringLike"]?.[leadingKeys] ?? []].flat(),
   }));
 }
+
+const keyActionsOf = (template: Template, role: string): string[] =>
+  Object.entries(template.findResources("AWS::IAM::Policy"))
+    .filter(([id]) => id.startsWith(role))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument.Statement as Statement[]).flatMap(({ Action }) => Action))
+    .filter((action) => action.startsWith("kms:"));
 
 const containerSettings = {
   containerDomainName: "watch.example.com",
@@ -76,6 +83,11 @@ describe("the partitions that functions and containers may reach", () => {
     }
     expect(sessionAccess("acme").map(({ partitions }) => partitions)).toEqual([["acme#*"]]);
     expect(sessionAccess("acme")[0]?.actions.toSorted()).toEqual(storeActions.toSorted());
+    // A role does no more by a session than the session's policy has, so this has all that the table's key needs.
+    const ofKey = sessionPolicy("acme")
+      .Statement.flatMap(({ Action }) => Action)
+      .filter((action) => action.startsWith("kms:"));
+    expect(keyActionsOf(api, "TenantAccess")).toEqual(ofKey);
     const table = confinedTable(createFunctionBed().table, sessionAccess("acme"));
     return expect(table.get({ pk: "acme2#dev#head", sk: "head" })).rejects.toThrow("AccessDenied");
   });
