@@ -68,11 +68,11 @@ async function deployments(kubectl: Kubectl): Promise<void> {
     expect(described).toMatch(word);
 }
 
-/** `get -w` shows the number that was, and the new one when it comes. */
+/** `get -w` shows the number that was, and the new one when it comes. Of a list, whose watch has nothing to say at first: emulators cut one that has spoken. */
 async function watchScale({ kubectl, api }: Cluster): Promise<void> {
   const before = Number((await kubectl("get deployment tour -o jsonpath={.spec.replicas}")).stdout);
   const listed = Promise.withResolvers<void>();
-  const watching = kubectl(["get", "deployment", "tour", "-w", "-o", 'jsonpath={.spec.replicas}{"\\n"}'], {
+  const watching = kubectl(["get", "deployments", "-l", "app=tour", "-w", "-o", 'jsonpath={.spec.replicas}{"\\n"}'], {
     // Emulators cut answers that have fallen silent; where nobody does, the time ends it.
     mayFail: true,
     timeoutSeconds: 30,
