@@ -1,7 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { ClusterRuntime, RuntimeDirectory } from "../../shared/host/cluster-runtime.ts";
-import { OpenClusters } from "../../shared/host/open-clusters.ts";
-import { type ClusterRef, isStoreError } from "../../shared/store/store.ts";
+import { isCurrent, OpenClusters } from "../../shared/host/open-clusters.ts";
+import type { ClusterRef } from "../../shared/store/store.ts";
 
 export interface HeldClustersOptions {
   readonly open: (ref: ClusterRef, onEnd: () => void) => Promise<ClusterRuntime>;
@@ -35,17 +35,12 @@ export class HeldClusters implements RuntimeDirectory {
   async open(ref: ClusterRef): Promise<ClusterRuntime | undefined> {
     const held = this.#clusters.use(ref);
     held.usedAtMs = this.#options.clock.now();
-    try {
-      const runtime = held.runtime ?? (await held.opening);
-      const { store, mirror } = runtime.cluster;
-      mirror.resume();
-      await mirror.reached((await store.head(ref)).revision);
-      return runtime;
-    } catch (error) {
-      if (!isStoreError(error, "NoSuchCluster")) throw error;
-      this.#clusters.forget(held);
-      return undefined;
-    }
+    const runtime = await this.#clusters.open(ref);
+    if (!runtime) return undefined;
+    runtime.cluster.mirror.resume();
+    if (await isCurrent(runtime)) return runtime;
+    this.#clusters.forget(held);
+    return this.#clusters.open(ref);
   }
 
   /** The cluster if it is in memory; asking does not count as use. */

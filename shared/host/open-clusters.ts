@@ -13,6 +13,20 @@ interface OpenCluster<Runtime extends Closable> {
   usedAtMs: number;
 }
 
+/** Its mirror has all that was acknowledged before now. False: there is no such cluster any more, or its log does not reach back to where the mirror stood. */
+export async function isCurrent({ ref, cluster: { store, mirror } }: Pick<ClusterRuntime, "ref" | "cluster">): Promise<boolean> {
+  try {
+    const { revision } = await store.head(ref);
+    if (mirror.revision >= revision) return true;
+    mirror.resume();
+    await mirror.reached(revision);
+    return true;
+  } catch (error) {
+    if (!isStoreError(error, "NoSuchCluster") && !isStoreError(error, "Compacted")) throw error;
+    return false;
+  }
+}
+
 /** The clusters in a process's memory, longest unused first. Opening one twice at the same time opens it once. */
 export class OpenClusters<Runtime extends Closable> {
   readonly #open: (ref: ClusterRef, onEnd: () => void) => Promise<Runtime>;

@@ -1,6 +1,6 @@
-import { type ClusterRef, isStoreError } from "../store/store.ts";
+import type { ClusterRef } from "../store/store.ts";
 import type { ClusterRuntime, RuntimeDirectory } from "./cluster-runtime.ts";
-import { OpenClusters } from "./open-clusters.ts";
+import { isCurrent, OpenClusters } from "./open-clusters.ts";
 
 /** Clusters kept for the requests to come. */
 const kept = 32;
@@ -28,19 +28,9 @@ export class ServedClusters implements RuntimeDirectory {
     const runtime = this.peek(ref);
     if (!runtime) return undefined;
     const served = this.#clusters.use(ref);
-    const { store, mirror } = runtime.cluster;
-    try {
-      const { revision } = await store.head(ref);
-      if (mirror.revision >= revision) return runtime;
-      mirror.resume();
-      await mirror.reached(revision);
-      return runtime;
-    } catch (error) {
-      if (!isStoreError(error, "NoSuchCluster") && !isStoreError(error, "Compacted")) throw error;
-      // It is gone, or stood still for so long that its log does not reach back to it.
-      this.#clusters.forget(served);
-      return undefined;
-    }
+    if (await isCurrent(runtime)) return runtime;
+    this.#clusters.forget(served);
+    return undefined;
   }
 
   /** The cluster if it is in memory. */

@@ -73,6 +73,24 @@ describe("clusters that a server process holds", () => {
     expect(runtime?.cluster.mirror.revision).toBe(entry?.revision);
   });
 
+  it("are opened anew when they stood still for so long that their log does not reach back", async () => {
+    const { held, pass, store, openings } = await hold();
+    await held.open(ref);
+    await pass(75);
+    let revision = 0;
+    for (const name of ["a", "b"]) {
+      const key = { group: "", resource: "configmaps", namespace: "default", name };
+      const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" } };
+      const [entry] = await store.commit(ref, [{ kind: "put", key, expected: 0, object }]);
+      revision = entry?.revision ?? 0;
+    }
+    await store.compact(ref, revision);
+    const opening = held.open(ref);
+    await pass(5);
+    expect((await opening)?.cluster.mirror.revision).toBe(revision);
+    expect(openings()).toBe(2);
+  });
+
   it("stay while somebody watches", async () => {
     const { held, pass } = await hold();
     const runtime = await held.open(ref);
