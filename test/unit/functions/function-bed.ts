@@ -4,6 +4,7 @@ import { functionClock } from "../../../functions/clock.ts";
 import { createHandler as createClusterApi } from "../../../functions/cluster-api.ts";
 import { readEnvironment } from "../../../functions/environment.ts";
 import type { BufferedAnswer } from "../../../functions/lambda.ts";
+import { streamFilters } from "../../../functions/names.ts";
 import { createHandler as createOnChange } from "../../../functions/on-change.ts";
 import { createHandler as createPlatformApi } from "../../../functions/platform-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
@@ -11,7 +12,7 @@ import { createHandler as createReconcile } from "../../../functions/reconcile.t
 import { ownAccess } from "../../../infra/table-access.ts";
 import { operatorApiKey } from "../../../shared/auth/api-key.ts";
 import type { Clock } from "../../../shared/clock.ts";
-import { type Item, keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
+import { type Item, type ItemKey, keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
 import { createJsonLog } from "../../../shared/telemetry/log.ts";
 import { confinedTable, sessionAccess } from "../infra/confined-table.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
@@ -20,8 +21,6 @@ export interface StreamRecord {
   readonly eventName: "INSERT" | "MODIFY" | "REMOVE";
   readonly dynamodb: { readonly SequenceNumber: string; readonly Keys: Record<"pk" | "sk", { S: string }>; readonly NewImage: unknown };
 }
-
-const wakes = new Set(["ADDED", "MODIFIED", "DELETED"]);
 
 /** A table that tells its stream what the event source's filter lets through, and counts what is asked of it. */
 class StreamedTable extends MemoryTable {
@@ -43,27 +42,39 @@ class StreamedTable extends MemoryTable {
     return super.query(...args);
   }
   override async write(write: Write): Promise<Item | undefined> {
-    this.writes++;
-    const answer = await super.write(write);
-    this.#tell([write]);
-    return answer;
+    return this.#told([write], () => super.write(write));
   }
   override async writeTogether(writes: readonly Write[], token: string): Promise<void> {
-    this.writes++;
-    await super.writeTogether(writes, token);
-    this.#tell(writes);
+    return this.#told(writes, () => super.writeTogether(writes, token));
   }
 
-  #tell(writes: readonly Write[]): void {
-    for (const write of writes) {
-      const { pk, sk } = keyOfWrite(write);
-      const type = write.kind === "put" ? write.item.type : undefined;
-      const isEntry = typeof type === "string" && wakes.has(type);
-      if (!isEntry && !(pk === "platform#deleting#records" && write.kind !== "delete")) continue;
-      const SequenceNumber = String(++this.#sequence).padStart(21, "0");
-      this.stream.push({ eventName: "INSERT", dynamodb: { SequenceNumber, Keys: { pk: { S: pk }, sk: { S: sk } }, NewImage: {} } });
+  async #told<T>(writes: readonly Write[], run: () => Promise<T>): Promise<T> {
+    this.writes++;
+    const keys = writes.map(keyOfWrite);
+    const imageOf = ({ pk, sk }: ItemKey) => this.items.get(`${pk}\u0000${sk}`);
+    const before = keys.map(imageOf);
+    const answer = await run();
+    for (const [index, { pk, sk }] of keys.entries()) {
+      const type = imageOf({ pk, sk })?.type;
+      const record: StreamRecord = {
+        eventName: writes[index]?.kind === "delete" ? "REMOVE" : before[index] ? "MODIFY" : "INSERT",
+        dynamodb: {
+          SequenceNumber: String(++this.#sequence).padStart(21, "0"),
+          Keys: { pk: { S: pk }, sk: { S: sk } },
+          NewImage: typeof type === "string" ? { type: { S: type } } : {},
+        },
+      };
+      if (streamFilters.some((filter) => passes(filter, record))) this.stream.push(record);
     }
+    return answer;
   }
+}
+
+/** As an event source's filter decides: each list names what may stand there (Lambda, "Event filtering"). */
+function passes(filter: unknown, value: unknown): boolean {
+  if (Array.isArray(filter)) return filter.includes(value);
+  if (typeof filter !== "object" || filter === null || typeof value !== "object" || value === null) return false;
+  return Object.entries(filter).every(([key, part]) => passes(part, Object.entries(value).find(([name]) => name === key)?.[1]));
 }
 
 export const operatorSecret = "abcdefghijklmnopqrstuvwxyz012345";
