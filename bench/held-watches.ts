@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fetchDynamoDbLocal } from "../test/contract/dynamodb-local.ts";
+import { processorMsOf } from "../test/e2e/processes.ts";
 import { createTenantCluster, startTableServers } from "../test/e2e/servers-fixture.ts";
 
 /**
@@ -9,14 +10,9 @@ import { createTenantCluster, startTableServers } from "../test/e2e/servers-fixt
 const count = Number(process.argv[2] ?? 2000);
 const path = "/api/v1/namespaces/default/configmaps";
 const quietSeconds = 20;
-const msPerTick = 10;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const residentBytes = (pid: number): number => 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * msPerTick;
-}
 
 const local = await fetchDynamoDbLocal();
 if (local.need.missing !== undefined) throw new Error(local.need.missing);
@@ -49,9 +45,9 @@ try {
   const latencies = [];
   for (let at = 0; at < 5; at++) latencies.push(await create(`e${at}`));
   await sleep(5000);
-  const [after, busyMs] = [residentBytes(pid), processorMs(pid)];
+  const [after, busyMs] = [residentBytes(pid), processorMsOf(pid)];
   await sleep(quietSeconds * 1000);
-  const share = (processorMs(pid) - busyMs) / (quietSeconds * 1000);
+  const share = (processorMsOf(pid) - busyMs) / (quietSeconds * 1000);
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
   process.stdout.write(
     `${count} watches: ${mb(before)} MB before, ${mb(after)} MB with them, ${((after - before) / count / 1024).toFixed(1)} KB each; ` +

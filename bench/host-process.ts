@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
+import { readyUrl } from "../test/e2e/processes.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 const admin = z.object({ url: z.string(), apiKey: z.string(), ca: z.string() });
@@ -44,7 +45,7 @@ export async function startHostProcess(): Promise<HostProcess> {
       env: { ...process.env, CORACLE_DATA_DIR: directory, CORACLE_PORT: port, CORACLE_NODES: "0", CORACLE_RUNTIME: "hollow" },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const url = await readyUrl(child);
+    const url = await readyUrl(child, readyWithinMs);
     startedInMs = performance.now() - startedAt;
     return url;
   };
@@ -79,21 +80,6 @@ export async function startHostProcess(): Promise<HostProcess> {
 function startCommand(): string[] {
   const { scripts } = manifest.parse(JSON.parse(readFileSync(join(repository, "package.json"), "utf8")));
   return scripts.start.split(" ");
-}
-
-function readyUrl(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = "";
-    const timer = setTimeout(() => reject(new Error(`not ready in time: ${output}`)), readyWithinMs);
-    child.once("exit", (code, signal) => reject(new Error(`the server ended with ${code ?? signal}: ${output}`)));
-    child.stdout?.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-      const url = /is ready on (https:\S+)/.exec(output)?.[1];
-      if (url === undefined) return;
-      clearTimeout(timer);
-      resolve(url);
-    });
-  });
 }
 
 /** As `ps` counts it, on every Unix alike. */

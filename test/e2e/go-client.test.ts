@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LmdbStore } from "../../shared/store/lmdb/lmdb-store.ts";
@@ -7,6 +5,7 @@ import { fetchGoClient } from "./clients/fetched.ts";
 import { runCommand } from "./commands.ts";
 import { untilTrue } from "./eventually.ts";
 import { describeWith } from "./needs.ts";
+import { type Following, follow } from "./processes.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
 const client = await fetchGoClient();
@@ -37,31 +36,23 @@ describeWith([client.need], "client-go", () => {
 
 describeWith([client.need], "an informer of client-go whose place in the log is gone", () => {
   let server: ServerFixture;
-  let informer: ChildProcess;
-  let output = "";
+  let informer: Following;
   beforeAll(async () => {
     server = await startServer();
-    informer = spawn(client.path, ["inform", "application/vnd.kubernetes.protobuf"], {
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [informer.stdout, informer.stderr])
-      stream?.setEncoding("utf8").on("data", (chunk: string) => {
-        output += chunk;
-      });
+    informer = follow(client.path, ["inform", "application/vnd.kubernetes.protobuf"], { KUBECONFIG: server.kubeconfig });
   });
   afterAll(async () => {
-    if (informer !== undefined && informer.exitCode === null) {
-      const ended = once(informer, "exit");
-      informer.kill("SIGKILL");
-      await ended;
-    }
+    informer?.stop();
+    await informer?.ended;
     await server?.stop();
   });
 
-  const hears = (line: string): Promise<true> =>
-    untilTrue(`the informer hears ${line}: ${output}`, async () => output.includes(`${line}\n`));
-  const lists = (): number => output.split("\n").filter((line) => line.startsWith("list ")).length;
+  const hears = (line: string): Promise<true> => untilTrue(`the informer hears ${line}`, async () => informer.text().includes(`${line}\n`));
+  const lists = (): number =>
+    informer
+      .text()
+      .split("\n")
+      .filter((line) => line.startsWith("list ")).length;
 
   it("is told so, lists again, and hears what it missed", async () => {
     const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "early" }, data: { value: "1" } };

@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { fetchNodeClient } from "./clients/fetched.ts";
 import { untilTrue } from "./eventually.ts";
 import { describeWith } from "./needs.ts";
+import { type Following, follow } from "./processes.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
 const heardLine = z.object({ event: z.string(), name: z.string().optional(), value: z.string().optional() });
@@ -16,33 +15,23 @@ const client = await fetchNodeClient();
 
 describeWith([client.need], "an informer of @kubernetes/client-node", () => {
   let server: ServerFixture;
-  let informer: ChildProcess;
-  let output = "";
+  let informer: Following;
   beforeAll(async () => {
     server = await startServer();
     await write("before", "0");
-    informer = spawn(process.execPath, [join(import.meta.dirname, "clients", "informer.mjs"), join(client.path, ".."), "default"], {
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [informer.stdout, informer.stderr]) {
-      stream?.setEncoding("utf8").on("data", (chunk: string) => {
-        output += chunk;
-      });
-    }
+    const script = join(import.meta.dirname, "clients", "informer.mjs");
+    informer = follow(process.execPath, [script, join(client.path, ".."), "default"], { KUBECONFIG: server.kubeconfig });
   });
   afterAll(async () => {
-    if (informer !== undefined && informer.exitCode === null) {
-      const ended = once(informer, "exit");
-      informer.kill("SIGKILL");
-      await ended;
-    }
+    informer?.stop();
+    await informer?.ended;
     await server?.stop();
   });
 
   const heard = (): Heard[] => {
-    if (informer.exitCode !== null) throw new Error(`the informer ended: ${output}`);
-    return output
+    if (informer.exitCode() !== undefined) throw new Error(`the informer ended: ${informer.text()}`);
+    return informer
+      .text()
       .split("\n")
       .slice(0, -1)
       .map((line) => heardLine.parse(JSON.parse(line)));

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { type CommandArguments, type CommandOptions, type CommandResult, runComm
 import { createHttp, type HttpClient } from "./http.ts";
 import { removeWithLeftovers } from "./leftovers.ts";
 import { findKubectl, type KubectlVersion } from "./needs.ts";
+import { processorMsOf, readyUrl } from "./processes.ts";
 
 export interface ServerOptions {
   /** Machines of the default cluster; default none. */
@@ -58,8 +58,6 @@ export interface ServerFixture {
 const admin = z.object({ url: z.string(), apiKey: z.string(), ca: z.string() });
 const user = z.object({ users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]) });
 const readyWithinMs = 20_000;
-/** Linux counts in hundredths of a second (proc_pid_stat(5), fields 14 and 15). */
-const msPerTick = 10;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The embedded host as `npm start` runs it: a process of its own on a free port over a fresh data directory. */
@@ -100,23 +98,11 @@ export async function startServer({
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;
-    const from = output.length;
-    return new Promise((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`the server ${why}: ${output.slice(-3000)}`));
-      const timer = setTimeout(() => fail("was not ready in time"), readyWithinMs);
-      const hear = (chunk: Buffer): void => {
-        output += chunk.toString();
-        const url = /is ready on (https:\S+)/.exec(output.slice(from))?.[1];
-        if (url === undefined) return;
-        clearTimeout(timer);
-        startedInMs = Math.min(performance.now() - startedAt, processorMsOf(started.pid));
-        resolve(url);
-      };
-      started.stdout?.on("data", hear);
-      started.stderr?.on("data", hear);
-      started.once("error", reject);
-      started.once("exit", (code, signal) => fail(`ended with ${code ?? signal}`));
+    const url = await readyUrl(started, readyWithinMs, (text) => {
+      output += text;
     });
+    startedInMs = Math.min(performance.now() - startedAt, processorMsOf(started.pid));
+    return url;
   };
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -173,14 +159,5 @@ export async function startServer({
     await kill("SIGKILL");
     await removeWithLeftovers(home);
     throw error;
-  }
-}
-
-function processorMsOf(pid: number | undefined): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * msPerTick;
-  } catch {
-    return Number.POSITIVE_INFINITY;
   }
 }

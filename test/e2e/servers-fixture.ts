@@ -9,6 +9,7 @@ import { operatorApiKey } from "../../shared/auth/api-key.ts";
 import { createTable } from "../../shared/store/dynamo/create-table.ts";
 import { type DynamoEmulator, startDynamoDbLocal } from "../contract/dynamodb-local.ts";
 import { createHttp, type HttpAnswer, type HttpClient } from "./http.ts";
+import { readyUrl } from "./processes.ts";
 
 export interface TableServer {
   readonly url: string;
@@ -74,7 +75,7 @@ export async function startTableServers(folder: string, count: number, begin: Be
     const start = async (port: string): Promise<{ child: ChildProcess; url: string }> => {
       const child = begin({ ...environment, CORACLE_PORT: port }, home);
       children.add(child);
-      const url = await readyUrl(child, (text) => {
+      const url = await readyUrl(child, readyWithinMs, (text) => {
         output += text;
       });
       return { child, url };
@@ -121,26 +122,6 @@ async function makeTable(emulator: DynamoEmulator): Promise<void> {
   const admin = emulator.client();
   await createTable(admin, table);
   admin.destroy();
-}
-
-function readyUrl(child: ChildProcess, onOutput: (text: string) => void): Promise<string> {
-  let own = "";
-  return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`the server ${why}: ${own.slice(-3000)}`));
-    const timer = setTimeout(() => fail("was not ready in time"), readyWithinMs);
-    const hear = (chunk: Buffer): void => {
-      own = (own + chunk.toString()).slice(-10_000);
-      onOutput(chunk.toString());
-      const url = /is ready on (https:\S+)/.exec(own)?.[1];
-      if (url === undefined) return;
-      clearTimeout(timer);
-      resolve(url);
-    };
-    child.stdout?.on("data", hear);
-    child.stderr?.on("data", hear);
-    child.once("error", reject);
-    child.once("exit", (code, signal) => fail(`ended with ${code ?? signal}`));
-  });
 }
 
 /** A cluster of a tenant of its own; answers the path of its API and a token of its administrator. */
