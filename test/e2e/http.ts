@@ -30,9 +30,9 @@ export interface HttpClient {
   close(): void;
 }
 
-/** Speaks to one server by its own certificate authority. Paths are below `base`. */
-export function createHttp(base: string, caPem: string, token: string): HttpClient {
-  const agent = new Agent({ keepAlive: true, ca: caPem });
+/** Speaks to one server by its own certificate authority, with a certificate where it is given one. Paths are below `base`. */
+export function createHttp(base: string, caPem: string, token: string, identity: { cert?: string; key?: string } = {}): HttpClient {
+  const agent = new Agent({ keepAlive: true, ca: caPem, ...identity });
   const open = (path: string, { method = "GET", body, headers = {}, token: other = token }: HttpRequest): ClientRequest =>
     request(new URL(base + path), {
       method,

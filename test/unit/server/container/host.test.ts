@@ -1,6 +1,10 @@
+import "reflect-metadata";
+import { KeyObject } from "node:crypto";
+import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Pod } from "../../../../shared/kubernetes/types.ts";
-import { untilTrue } from "../../../e2e/eventually.ts";
+import type { CertificateSigningRequest, Pod } from "../../../../shared/kubernetes/types.ts";
+import { eventually, untilTrue } from "../../../e2e/eventually.ts";
+import { createHttp } from "../../../e2e/http.ts";
 import { createFunctionBed, drainStream } from "../../functions/function-bed.ts";
 import { machine } from "../../functions/machine.ts";
 import { configMap, configMaps, endsInOrder, watching, watchOfConfigMaps } from "../told-to-end.ts";
@@ -49,6 +53,33 @@ describe("several server processes over one table", () => {
     const { id } = answered(await platform.send("/v1/clusters", { method: "POST", body: { name: "brief" } }), 201).json<{ id: string }>();
     answered(await platform.send(`/v1/clusters/${id}`, { method: "DELETE" }), 202);
     await untilTrue("the cluster has gone", async () => (await platform.send(`/v1/clusters/${id}`)).status === 404);
+  });
+
+  it("know who has a certificate of the cluster's own authority, whichever of them signed it", async () => {
+    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    const request = await Pkcs10CertificateRequestGenerator.create({ name: [{ CN: ["jane"] }], keys, signingAlgorithm: algorithm });
+    const path = `${made.path}/apis/certificates.k8s.io/v1/certificatesigningrequests`;
+    const spec = {
+      request: Buffer.from(request.toString("pem")).toString("base64"),
+      ...{ signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth"] },
+    };
+    const admin = one.as(made.token);
+    const asked = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "jane" }, spec };
+    const csr = answered(await admin.send(path, { method: "POST", body: asked }), 201).json<CertificateSigningRequest>();
+    const conditions = [{ type: "Approved", status: "True", reason: "Test", message: "test" }];
+    answered(await admin.send(`${path}/jane/approval`, { method: "PUT", body: { ...csr, status: { conditions } } }), 200);
+    const cert = await eventually(
+      "the certificate",
+      async () => (await admin.send(`${path}/jane`)).json<CertificateSigningRequest>().status?.certificate,
+    );
+    const key = KeyObject.from(keys.privateKey).export({ type: "pkcs8", format: "pem" }).toString();
+    const identity = { cert: Buffer.from(cert, "base64").toString(), key };
+    for (const { container } of [one, two]) {
+      const client = createHttp(container.url, container.caPem, "none", identity);
+      expect((await client.send(`${made.path}${configMaps}`)).text).toContain('User \\"jane\\" cannot list resource');
+      client.close();
+    }
   });
 
   it("say nothing of errors", () => {
