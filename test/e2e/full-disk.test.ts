@@ -46,8 +46,9 @@ describeWith([needs.linux, needs.root], "a server whose disk becomes full under 
   };
   const list = async (): Promise<ConfigMap[]> => (await server.api.send(path)).json<{ items: ConfigMap[] }>().items;
   const lost = async (): Promise<string[]> => {
+    const before = [...acknowledged];
     const found = new Map((await list()).map((item) => [item.metadata.name, versionOf(item)]));
-    return [...acknowledged].flatMap(([name, version]) => (found.get(name) === version ? [] : [name]));
+    return before.flatMap(([name, version]) => (found.get(name) === version ? [] : [name]));
   };
 
   const watch = async (from: string): Promise<void> => {
