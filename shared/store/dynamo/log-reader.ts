@@ -28,6 +28,8 @@ export interface LogPage {
 
 const fillsAtOnce = 16;
 const mostVoids = 200;
+/** Nobody waits so long at an empty place below the floor. */
+const forgetMs = 60_000;
 /** So many places beyond its page a reader looks at while it waits, … */
 const aheadPlaces = 4096;
 /** … so many at once. */
@@ -133,7 +135,8 @@ export class LogReader {
   async fill(head: HeadRow, after: number): Promise<boolean> {
     const now = this.#clock.now();
     for (const [revision, sinceMs] of this.#empty) {
-      if (revision <= head.floor) this.#empty.delete(revision);
+      // Somebody whose head is older may still wait there.
+      if (revision <= head.floor && now - sinceMs > forgetMs) this.#empty.delete(revision);
       // The clock was set back: nobody waits longer for that.
       else if (sinceMs > now) this.#empty.set(revision, now);
     }

@@ -67,3 +67,16 @@ it("waits no longer where its clock is set back meanwhile", async () => {
   clock.advance(1000);
   await expect(reader.fill(head, 3999)).resolves.toBe(true);
 });
+
+it("waits no longer where the floor moves over the place that it waits for, and others wait beyond it", async () => {
+  const { reader, head, clock } = await readerOfHoles([4000, 4050]);
+  const newer = { ...head, floor: 4020 };
+  await reader.read(head, 3990, 50);
+  for (let looks = 0; looks < 4; looks++) {
+    clock.advance(250);
+    await reader.read(newer, 4049, 50);
+    await reader.fill(newer, 4049);
+    await reader.read(head, 3999, 50);
+  }
+  await expect(reader.fill(head, 3999)).resolves.toBe(true);
+});
