@@ -161,7 +161,9 @@ async function left(scene: Scene, begunMs: number): Promise<Violation[]> {
       violations.push({ rule: "what was dropped is not seen again", story: `${path} holds ${value}, which was there before` });
   }
   const shown = new Set(objects.map(({ revision }) => revision));
-  const lying = items.filter(({ pk, deleted }) => /^(configmaps|secrets|apps)/.test(pk.slice(scope.length).replace(/^\//, "")) && deleted !== true);
+  const lying = items.filter(
+    ({ pk, deleted }) => /^(configmaps|secrets|apps)/.test(pk.slice(scope.length).replace(/^\//, "")) && deleted !== true,
+  );
   const strange = lying.filter((item) => !shown.has(Number(item.revision)));
   if (strange.length > 0)
     violations.push({ rule: "nothing lies in a cluster that its log does not have", story: strange.slice(0, 5).map(of).join(", ") });
