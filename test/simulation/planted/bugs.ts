@@ -234,10 +234,5 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
-  {
-    name: "one-page-at-a-time",
-    story: "a reader begins to wait for the dead writers beyond its page when it is done with those on it (found by this suite)",
-    patches: [dynamo("log-reader.ts", "await this.#lookAhead(head, seenUntil, gaps)", "seenUntil")],
-  },
   ...functionsBugs,
 ];

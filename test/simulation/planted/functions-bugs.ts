@@ -6,25 +6,13 @@ const one = (file: string, from: string, to: string): readonly Patch[] => [{ fil
 /** What the functions, the cluster API's watches, metering, agents and the deletion of clusters may get wrong. */
 export const functionsBugs: readonly PlantedBug[] = [
   {
-    name: "poisoned-record-ends-a-batch",
-    story: "what comes after a record that nobody can read is not looked at",
-    patches: one("functions/stream-records.ts", "unreadable++;\n      continue;", "unreadable++;\n      break;"),
-  },
-  {
     name: "stream-batch-taken-as-state",
-    story: "the last record of a batch is taken for all that there is to do",
-    patches: [
-      ...one(
-        "shared/host/turner.ts",
-        "const { revision } = await store.head(ref);\n      if ((await first(until,",
-        "if ((await first(until,",
-      ),
-      ...one(
-        "shared/host/turner.ts",
-        'quiet === "late" ? lease.doneRevision : cluster.mirror.revision, notes',
-        'quiet === "late" ? lease.doneRevision : Number.MAX_SAFE_INTEGER, notes',
-      ),
-    ],
+    story: "a turn that a batch woke is taken for all that there will be to do",
+    patches: one(
+      "shared/host/turner.ts",
+      "const outcome = await lease.release(doneRevision, notes);",
+      "const outcome = await lease.release(Number.MAX_SAFE_INTEGER, notes);",
+    ),
   },
   {
     name: "usage-written-twice",
