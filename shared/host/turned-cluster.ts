@@ -101,8 +101,10 @@ export async function openTurnedCluster(
     async close() {
       end();
       feed.close();
-      await loops.stop();
+      const stopped = loops.stop();
+      // What is under way may wait for the mirror, which may follow nothing by now.
       await runtime.close();
+      await stopped;
     },
   };
 }
