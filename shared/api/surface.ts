@@ -116,7 +116,8 @@ export function createClusterSurface({
     const mark = url.indexOf("?");
     const path = mark < 0 ? url : url.slice(0, mark);
     const health = Documents.health(path, url, request);
-    if (health) return health;
+    // Who says nothing of himself is answered whatever is wrong with the rest.
+    if (health && request.header("authorization") === undefined) return health;
     try {
       const issuer = () => issuerDocument(path, request.url.slice(0, request.url.length - url.length), request, tokens);
       const asksIssuer = isIssuerPath(path);
@@ -125,6 +126,7 @@ export function createClusterSurface({
       const identified = identify(request, id);
       const verified = identified instanceof Promise ? await identified : identified;
       if (verified === "bad") return failure(new StatusError("Unauthorized", "Unauthorized"), request);
+      if (health) return health;
       if (verified === "none")
         return failure(forbidden(anonymous, attributesOf(request.method, parseRequest(request.method, url)), ""), request);
       if (id !== undefined && id !== verified.cluster.cluster) return failure(noSuchResource(), request);

@@ -89,3 +89,21 @@ describe("a bootstrap token", () => {
     expect(elsewhere.text).toBe(wrong.text);
   });
 });
+
+describe("health and version", () => {
+  const ask = async (path: string, authorization?: string): Promise<number> => {
+    const header = (name: string) => (name === "authorization" ? authorization : undefined);
+    return (await surface({ method: "GET", url: path, header, headersFrom: () => [], body: async () => Buffer.alloc(0) })).status;
+  };
+
+  it.each(["/version", "/healthz", "/clusters/c/livez", "/clusters/c/readyz?verbose"])(
+    "are for everybody but who says a wrong name: %s",
+    async (path) => {
+      expect([await ask(path), await ask(path, `Bearer ${await make({})}`), await ask(path, "Bearer nonsense")]).toEqual([
+        200,
+        path.startsWith("/clusters") ? 200 : 401,
+        401,
+      ]);
+    },
+  );
+});
