@@ -4,6 +4,7 @@ import { type CelValue, ListValue, MapValue, ObjectValue, OpaqueValue, OptionalV
 export const accessCost = 1;
 export const listCost = 10;
 export const mapCost = 30;
+export const structCost = 40;
 export const traversalFactor = 0.1;
 export const regexFactor = 0.25;
 
@@ -44,6 +45,7 @@ export function callCost(id: string, name: string, args: readonly CelValue[]): n
     case "lastIndexOf":
       return first instanceof ListValue ? first.size : traverse(sizeOf(first));
     case "url":
+    case "jsonpatch.escapeKey":
     case "lowerAscii":
     case "upperAscii":
     case "substring":

@@ -1,6 +1,6 @@
 import type { Functions, Overload } from "./overload.ts";
 import { Attempt, allAssignable, isAssignable, type Substitution, substitute } from "./substitution.ts";
-import type { Call, Expression, Fold, Problem, Select } from "./syntax.ts";
+import type { Call, Expression, Fold, Problem, Select, StructLiteral } from "./syntax.ts";
 import {
   boolType,
   type CelType,
@@ -18,12 +18,16 @@ import {
 } from "./type.ts";
 import { typeOfLiteral } from "./value-type.ts";
 
+/** Types that can be named: `type(x) == int`, `Object{…}`. */
+export interface NamedTypes {
+  get(name: string): CelType | undefined;
+}
+
 /** What an expression may use. */
 export interface Declarations {
   readonly variables: ReadonlyMap<string, CelType>;
   readonly functions: Functions;
-  /** Types that can be named: `type(x) == int`. */
-  readonly types: ReadonlyMap<string, CelType>;
+  readonly types: NamedTypes;
 }
 
 /** An expression whose types are known. */
@@ -106,6 +110,8 @@ export class Checker {
         const values = expression.entries.map(({ value, optional }) => this.#element(value, optional));
         return mapOf(this.#join(keys), this.#join(values));
       }
+      case "struct":
+        return this.#struct(expression);
       case "fold":
         return this.#fold(expression);
       default:
@@ -156,10 +162,11 @@ export class Checker {
   #select(expression: Select): CelType {
     const name = qualifiedName(expression);
     if (name !== undefined && !expression.test && !this.#isLocal(name)) {
-      const declared = this.#declarations.variables.get(name) ?? this.#declarations.types.get(name);
+      const type = this.#declarations.types.get(name);
+      const declared = type === undefined ? this.#declarations.variables.get(name) : typeOfType(type);
       if (declared !== undefined) {
         this.#names.set(expression, name);
-        return this.#declarations.types.has(name) ? typeOfType(declared) : declared;
+        return declared;
       }
     }
     const operand = this.#resolved(this.#check(expression.operand));
@@ -184,6 +191,7 @@ export class Checker {
       case "map":
         return operand.parameters[1] ?? dynType;
       case "object": {
+        if (operand.fields === undefined) return dynType;
         const found = operand.fields?.get(field) ?? operand.fields?.get(`__${field}__`);
         return found ? found.type : this.#fail(at, `undefined field '${field}'`);
       }
@@ -193,6 +201,39 @@ export class Checker {
       default:
         return this.#fail(at, `type '${formatType(operand)}' does not support field selection`);
     }
+  }
+
+  #struct({ at, name, fields }: StructLiteral): CelType {
+    const type = this.#structType(at, name);
+    if (type === undefined) return errorType;
+    for (const field of fields) {
+      const given = this.#element(field.value, field.optional).type;
+      const wanted = this.#initialized(field.at, type, field.name);
+      if (isAssignable(this.#bound, given, wanted)) continue;
+      const [expected, provided] = [wanted, this.#resolved(given)].map((one) => formatType(one));
+      this.#fail(field.at, `expected type of field '${field.name}' is '${expected}' but provided type is '${provided}'`);
+    }
+    return type.kind === "object" ? type : errorType;
+  }
+
+  /** `undefined`: nothing has that name. */
+  #structType(at: number, name: string): CelType | undefined {
+    const named = this.#identifier(name);
+    if (named === undefined) this.#undeclared(at, name);
+    else if (named.kind !== "type") this.#fail(at, `'${named.name}' is not a type`);
+    else {
+      const type = named.parameters[0] ?? errorType;
+      if (type.kind !== "object") this.#fail(at, `'${type.name}' is not a message type`);
+      return type;
+    }
+    return undefined;
+  }
+
+  /** The type of a field that a literal sets. */
+  #initialized(at: number, type: CelType, field: string): CelType {
+    if (type.kind !== "object") return this.#fail(at, `unexpected failed resolution of '${type.name}'`);
+    if (type.fields === undefined) return dynType;
+    return type.fields.get(field)?.type ?? this.#fail(at, `undefined field '${field}'`);
   }
 
   #call(call: Call): CelType {

@@ -8,6 +8,7 @@ import {
   ObjectValue,
   OpaqueValue,
   OptionalValue,
+  StructValue,
   Timestamp,
   TypeValue,
   Uint,
@@ -64,7 +65,7 @@ function equalMaps(a: MapValue, b: MapValue): boolean {
 
 function equalObjects(a: ObjectValue, b: ObjectValue): boolean {
   if (a.type.name !== b.type.name) return false;
-  for (const name of a.type.fields?.keys() ?? []) {
+  for (const name of a instanceof StructValue ? new Set([...a.fieldNames(), ...b.fieldNames()]) : a.fieldNames()) {
     const [left, right] = [a.field(name), b.field(name)];
     if (left === undefined || right === undefined) {
       if (left !== right) return false;

@@ -1,4 +1,4 @@
-import { Checker } from "./check.ts";
+import { Checker, type NamedTypes } from "./check.ts";
 import { estimateCost } from "./estimate.ts";
 import { type Bindings, plan } from "./evaluate.ts";
 import { addressLibrary } from "./library/addresses.ts";
@@ -15,7 +15,7 @@ import { timeLibrary } from "./library/times.ts";
 import { urlLibrary } from "./library/urls.ts";
 import { literalProblems } from "./literals.ts";
 import { CostExceeded, type Meter } from "./meter.ts";
-import { collectFunctions } from "./overload.ts";
+import { collectFunctions, type Functions, type Overload } from "./overload.ts";
 import { parseExpression } from "./parser.ts";
 import type { Range } from "./range.ts";
 import { type Expression, ExpressionError, formatProblems } from "./syntax.ts";
@@ -53,8 +53,14 @@ export interface Program {
 /** `problem` is in cel-go's words, with the place in the text. */
 export type Compiled = { readonly kind: "compiled"; readonly program: Program } | { readonly kind: "invalid"; readonly problem: string };
 
-/** The functions of Kubernetes 1.33's environment (apiserver `cel/environment/base.go`). */
-const functions = collectFunctions(
+/** What expressions of one kind may name beyond their variables. */
+export interface Language {
+  readonly functions: Functions;
+  readonly types: NamedTypes;
+}
+
+/** The libraries of Kubernetes 1.33's environment (apiserver `cel/environment/base.go`). */
+const libraries = [
   operatorLibrary,
   optionalLibrary,
   conversionLibrary,
@@ -67,7 +73,7 @@ const functions = collectFunctions(
   addressLibrary,
   formatLibrary,
   authorizerLibrary,
-);
+];
 
 const types: ReadonlyMap<string, CelType> = new Map([
   ...[boolType, intType, uintType, doubleType, stringType, bytesType, nullType, timestampType, durationType].map(
@@ -80,8 +86,19 @@ const types: ReadonlyMap<string, CelType> = new Map([
   ),
 ]);
 
+const standard: Language = { functions: collectFunctions(...libraries), types };
+
+/** The standard one, and more. */
+export function extended(names: NamedTypes, ...more: readonly (readonly Overload[])[]): Language {
+  return { functions: collectFunctions(...libraries, ...more), types: { get: (name) => names.get(name) ?? types.get(name) } };
+}
+
 /** Compiles an expression over variables of known types; `dynType` puts checks off until it runs. Pure: the same text, the same program. */
-export function compileExpression(text: string, variables: ReadonlyMap<string, CelType>): Compiled {
+export function compileExpression(
+  text: string,
+  variables: ReadonlyMap<string, CelType>,
+  { functions, types }: Language = standard,
+): Compiled {
   const parsed = parse(text);
   if ("problem" in parsed) return { kind: "invalid", problem: parsed.problem };
   const checker = new Checker({ variables, functions, types });

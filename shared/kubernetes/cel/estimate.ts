@@ -1,4 +1,4 @@
-import { accessCost, lengthOf, listCost, mapCost } from "./actual-cost.ts";
+import { accessCost, lengthOf, listCost, mapCost, structCost } from "./actual-cost.ts";
 import type { Checked } from "./check.ts";
 import { type Argument, type CallEstimate, estimateCall } from "./estimate-calls.ts";
 import { add, fixed, multiply, type Range, union, unknown } from "./range.ts";
@@ -71,6 +71,8 @@ class Coster {
         });
         return add(...costs, fixed(mapCost));
       }
+      case "struct":
+        return add(...expression.fields.map(({ value }) => this.cost(value)), fixed(structCost));
       case "fold":
         return expression.accumulator === hiddenAccumulator ? this.#fold(expression) : this.#binding(expression);
       default:

@@ -1,12 +1,23 @@
 import { noOverload, selectField, selectOptional, testField } from "./access.ts";
-import { accessCost, callCost, listCost, mapCost } from "./actual-cost.ts";
-import type { Checked } from "./check.ts";
+import { accessCost, callCost, listCost, mapCost, structCost } from "./actual-cost.ts";
+import type { Checked, NamedTypes } from "./check.ts";
 import { isFailure } from "./compare.ts";
 import type { Meter } from "./meter.ts";
 import type { Overload } from "./overload.ts";
-import type { Call, Expression, Fold, ListLiteral, MapLiteral, Select } from "./syntax.ts";
-import { type CelType, isDynType } from "./type.ts";
-import { ArrayList, type CelValue, EntryMap, Failure, isMapKey, ListValue, MapValue, OptionalValue, TypeValue } from "./value.ts";
+import type { Call, Expression, Fold, ListLiteral, MapLiteral, Select, StructLiteral } from "./syntax.ts";
+import { type CelType, dynType, isDynType } from "./type.ts";
+import {
+  ArrayList,
+  type CelValue,
+  EntryMap,
+  Failure,
+  isMapKey,
+  ListValue,
+  MapValue,
+  OptionalValue,
+  StructValue,
+  TypeValue,
+} from "./value.ts";
 import { fits } from "./value-type.ts";
 
 /** Values of the declared variables; undefined where one has none. */
@@ -21,17 +32,17 @@ interface Frame {
 type Step = (frame: Frame) => CelValue;
 
 /** A checked expression as functions that call each other: what can be decided from types alone is decided here, once. */
-export function plan(checked: Checked, types: ReadonlyMap<string, CelType>): (bindings: Bindings, meter: Meter) => CelValue {
+export function plan(checked: Checked, types: NamedTypes): (bindings: Bindings, meter: Meter) => CelValue {
   const step = new Planner(checked, types).plan(checked.expression);
   return (bindings, meter) => step({ bindings, locals: [], meter });
 }
 
 class Planner {
   readonly #checked: Checked;
-  readonly #types: ReadonlyMap<string, CelType>;
+  readonly #types: NamedTypes;
   readonly #scope: string[] = [];
 
-  constructor(checked: Checked, types: ReadonlyMap<string, CelType>) {
+  constructor(checked: Checked, types: NamedTypes) {
     this.#checked = checked;
     this.#types = types;
   }
@@ -54,6 +65,8 @@ class Planner {
         return this.#list(expression);
       case "map":
         return this.#map(expression);
+      case "struct":
+        return this.#struct(expression);
       case "fold":
         return this.#fold(expression);
       default:
@@ -184,6 +197,27 @@ class Planner {
         if (!map.insert(key, value)) return new Failure(`Failed with repeated key ${String(key)}`);
       }
       return map;
+    };
+  }
+
+  #struct(expression: StructLiteral): Step {
+    const type = this.#checked.typeOf(expression);
+    const steps = expression.fields.map(({ name, value, optional }) => ({ name, value: this.plan(value), optional }));
+    return (frame) => {
+      frame.meter.spend(structCost);
+      const fields = new Map<string, CelValue>();
+      for (const { name, value: step, optional } of steps) {
+        let value: CelValue | undefined = step(frame);
+        if (isFailure(value)) return value;
+        if (optional) {
+          if (!(value instanceof OptionalValue)) return noOverload;
+          value = value.value;
+        }
+        if (value === undefined) fields.delete(name);
+        else if (!fits(value, type.fields?.get(name)?.type ?? dynType)) return noOverload;
+        else fields.set(name, value);
+      }
+      return new StructValue(type, fields);
     };
   }
 

@@ -38,6 +38,9 @@ export function literalProblems(checked: Checked): Problem[] {
           visit(value, mixed);
         }
         return;
+      case "struct":
+        for (const { value } of part.fields) visit(value, mixed);
+        return;
       case "fold":
         for (const inner of [part.range, part.init, part.condition, part.step, part.result]) visit(inner, mixed);
         return;

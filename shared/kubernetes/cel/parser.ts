@@ -1,6 +1,6 @@
 import { type Token, tokenize } from "./lexer.ts";
 import { expandMacro } from "./macros.ts";
-import { type Call, type Expression, ExpressionError, type Problem } from "./syntax.ts";
+import { type Call, type Expression, ExpressionError, type Problem, type StructLiteral } from "./syntax.ts";
 import { type CelValue, Uint } from "./value.ts";
 
 /** cel-go's own limits (`parser/options.go`). */
@@ -218,12 +218,42 @@ class Parser {
 
   #named(): Expression {
     const leading = this.#accept(".");
+    const name = this.#structName();
+    if (name !== undefined) return { kind: "struct", at: this.#take().at, name, fields: this.#fields() };
     const token = this.#identifier(false);
     if (!leading && literals.has(token.text)) return { kind: "literal", at: token.at, value: literals.get(token.text) ?? null };
     if (reserved.has(token.text)) throw new ExpressionError(token.at, `reserved identifier: ${token.text}`);
     const open = this.#accept("(");
     if (!open) return { kind: "identifier", at: token.at, name: token.text };
     return this.#macro({ kind: "call", at: open.at, name: token.text, target: undefined, args: this.#list(")") });
+  }
+
+  /** The dotted name before an opening brace; where none follows, nothing is read. */
+  #structName(): string | undefined {
+    const names: string[] = [];
+    for (let at = this.#next; ; at += 2) {
+      const [name, after] = [this.#tokens[at], this.#tokens[at + 1]];
+      if (name?.kind !== "identifier" || literals.has(name.text) || after?.kind !== "operator") return undefined;
+      names.push(name.text);
+      if (after.text === "{") {
+        this.#next = at + 1;
+        return names.join(".");
+      }
+      if (after.text !== ".") return undefined;
+    }
+  }
+
+  #fields(): StructLiteral["fields"] {
+    const fields: StructLiteral["fields"][number][] = [];
+    while (!this.#is("}")) {
+      const optional = this.#accept("?") !== undefined;
+      const name = this.#identifier(true).text;
+      const { at } = this.#expect(":");
+      fields.push({ at, name, value: this.#expression(), optional });
+      if (!this.#accept(",")) break;
+    }
+    this.#expect("}");
+    return fields;
   }
 
   #bracketed(token: Token): Expression {

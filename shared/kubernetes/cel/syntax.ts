@@ -1,7 +1,7 @@
 import type { CelValue } from "./value.ts";
 
 /** A parsed expression. `at` is where errors point: the offset of its name or operator in the text. */
-export type Expression = Literal | Identifier | Select | Call | ListLiteral | MapLiteral | Fold;
+export type Expression = Literal | Identifier | Select | Call | ListLiteral | MapLiteral | StructLiteral | Fold;
 
 export interface Literal {
   readonly kind: "literal";
@@ -42,6 +42,14 @@ export interface MapLiteral {
   readonly kind: "map";
   readonly at: number;
   readonly entries: readonly { readonly key: Expression; readonly value: Expression; readonly optional: boolean }[];
+}
+
+/** `Name{field: value, ?field: optional}`. `at` of a field is its colon. */
+export interface StructLiteral {
+  readonly kind: "struct";
+  readonly at: number;
+  readonly name: string;
+  readonly fields: readonly { readonly at: number; readonly name: string; readonly value: Expression; readonly optional: boolean }[];
 }
 
 /** What macros expand to (cel-spec, comprehension): `accumulator` starts at `init`, each element of `range` makes it `step`. */

@@ -4,7 +4,7 @@ export interface CelType {
   readonly name: string;
   /** Of a list its element, of a map key and value, of an opaque type whatever it is over, of `type` the type meant. */
   readonly parameters: readonly CelType[];
-  /** Of an object: its fields by the name that expressions use (`escapeName`). */
+  /** Of an object: its fields by the name that expressions use (`escapeName`). Absent: it may have any. */
   readonly fields?: ReadonlyMap<string, CelField>;
   /** At most that many elements, entries or bytes, for cost estimates. */
   readonly maxElements?: number;
@@ -68,6 +68,11 @@ export function objectType(name: string, fields: Iterable<readonly [string, CelT
 
 export const isOptionalType = (type: CelType): boolean => type.kind === "opaque" && type.name === "optional_type";
 export const isDynType = (type: CelType): boolean => type.kind === "dyn" || type.kind === "error";
+
+/** The type as cel-go's `Type.String` prints it. */
+export function typeText({ name, parameters }: CelType): string {
+  return parameters.length === 0 ? name : `${name}(${parameters.map(typeText).join(", ")})`;
+}
 
 /** The type as cel-go's checker prints it in errors (`checker/format.go`). */
 export function formatType(type: CelType): string {

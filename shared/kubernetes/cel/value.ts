@@ -146,6 +146,11 @@ export abstract class ObjectValue {
   abstract readonly type: CelType;
   /** By the name that expressions use; undefined when the field is not set. */
   abstract field(name: string): CelValue | undefined;
+
+  /** Those that may be set. */
+  fieldNames(): Iterable<string> {
+    return this.type.fields?.keys() ?? [];
+  }
 }
 
 export class ComputedObject extends ObjectValue {
@@ -162,6 +167,26 @@ export class ComputedObject extends ObjectValue {
   field(name: string): CelValue | undefined {
     if (!this.#known.has(name)) this.#known.set(name, this.#compute(name));
     return this.#known.get(name);
+  }
+}
+
+/** What a struct literal makes: fields that it does not set are not there. */
+export class StructValue extends ObjectValue {
+  readonly type: CelType;
+  readonly fields: ReadonlyMap<string, CelValue>;
+
+  constructor(type: CelType, fields: ReadonlyMap<string, CelValue>) {
+    super();
+    this.type = type;
+    this.fields = fields;
+  }
+
+  field(name: string): CelValue | undefined {
+    return this.fields.get(name);
+  }
+
+  override fieldNames(): Iterable<string> {
+    return this.fields.keys();
   }
 }
 

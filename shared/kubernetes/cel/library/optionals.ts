@@ -1,5 +1,5 @@
 import { type Overload, overload } from "../overload.ts";
-import { type CelValue, Duration, Failure, ListValue, MapValue, none, OptionalValue, Uint } from "../value.ts";
+import { type CelValue, Duration, Failure, ListValue, MapValue, none, OptionalValue, StructValue, Uint } from "../value.ts";
 
 const lazy = (): CelValue => new Failure("no such overload");
 
@@ -8,6 +8,7 @@ function isZero(value: CelValue): boolean {
   if (value instanceof Uint8Array) return value.length === 0;
   if (value instanceof ListValue || value instanceof MapValue) return value.size === 0;
   if (value instanceof Uint) return value.value === 0n;
+  if (value instanceof StructValue) return value.fields.size === 0;
   return value instanceof Duration && value.nanos === 0n;
 }
 
