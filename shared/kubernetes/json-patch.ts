@@ -1,4 +1,5 @@
 import { deepEqual } from "./deep-equal.ts";
+import { Obstacle, overcoming, PatchDoesNotApply } from "./json-patch-problem.ts";
 import { jsonTypeOf } from "./schema/go-text.ts";
 import { isJsonObject, type JsonObject } from "./schema/schema-node.ts";
 import { StatusError } from "./status-error.ts";
@@ -33,31 +34,41 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   return draft.root;
 }
 
-function applyOperation(draft: Draft, { op, path, from, value = null }: PatchOperation): void {
-  if (path === undefined) throw doesNotApply();
+function applyOperation(draft: Draft, { op = "", path, from, value = null }: PatchOperation): void {
+  if (path === undefined) throw new PatchDoesNotApply("obstacle", `${op} operation failed to decode path: missing value`);
+  const at = <T>(work: () => T): T => overcoming(op, path, false, work);
+  const source = (): string => {
+    if (from !== undefined) return from;
+    throw new PatchDoesNotApply("obstacle", `${op} operation failed to decode from: operation, missing from field: missing value`);
+  };
   switch (op) {
     case "add":
-      draft.add(path, value);
+      at(() => draft.add(path, value));
       return;
     case "remove":
-      draft.remove(path);
+      at(() => draft.remove(path));
       return;
     case "replace":
-      draft.replace(path, value);
+      at(() => draft.replace(path, value));
       return;
     case "test":
-      if (!deepEqual(draft.read(path) ?? null, value)) throw doesNotApply();
+      if (!deepEqual(at(() => draft.read(path)) ?? null, value))
+        throw new PatchDoesNotApply("test failed", `testing value ${path} failed: test failed`);
       return;
-    case "move":
-      if (from === undefined) throw doesNotApply();
-      draft.add(path, draft.remove(from));
+    case "move": {
+      const given = source();
+      const moved = overcoming(op, given, true, () => draft.remove(given));
+      at(() => draft.add(path, moved));
       return;
-    case "copy":
-      if (from === undefined) throw doesNotApply();
-      draft.copy(from, path);
+    }
+    case "copy": {
+      const given = source();
+      const copied = overcoming(op, given, true, () => draft.copy(given));
+      at(() => draft.add(path, copied));
       return;
+    }
     default:
-      throw doesNotApply();
+      throw new PatchDoesNotApply("obstacle", `Unexpected kind: ${op}`);
   }
 }
 
@@ -87,7 +98,7 @@ class Draft {
 
   replace(path: string, value: unknown): void {
     if (path === "") {
-      if (typeof value !== "object" || value === null) throw doesNotApply();
+      if (typeof value !== "object" || value === null) throw new Obstacle("replace operation value must be object or array");
       this.root = value;
       return;
     }
@@ -98,20 +109,23 @@ class Draft {
   remove(path: string): unknown {
     const { parent, key } = this.locate(path, true);
     if (Array.isArray(parent)) return parent.splice(indexWithin(key, parent.length), 1)[0];
-    if (!Object.hasOwn(parent, key)) throw doesNotApply();
+    if (!Object.hasOwn(parent, key)) throw new Obstacle(`Unable to remove nonexistent key: ${key}: missing value`);
     const value = parent[key];
     delete parent[key];
     return value;
   }
 
   /** The value is shared: whichever of its places is written to first copies it again. */
-  copy(from: string, path: string): void {
+  copy(from: string): unknown {
     const { parent, key } = this.locate(from, false);
     const value = memberOf(parent, key) ?? null;
     this.copiedBytes += JSON.stringify(value).length;
-    if (this.copiedBytes > maximumCopiedBytes) throw doesNotApply();
+    if (this.copiedBytes > maximumCopiedBytes) {
+      const why = `Unable to complete the copy, the accumulated size increase of copy is ${this.copiedBytes}, exceeding the limit ${maximumCopiedBytes}`;
+      throw new PatchDoesNotApply("obstacle", why);
+    }
     this.disown(value);
-    this.add(path, value);
+    return value;
   }
 
   private disown(value: unknown): void {
@@ -122,12 +136,12 @@ class Draft {
 
   private locate(path: string, writes: boolean): { parent: JsonObject | unknown[]; key: string } {
     const steps = path.split("/");
-    if (steps.length < 2) throw doesNotApply();
+    if (steps.length < 2) throw noPath();
     if (writes) this.root = this.own(this.root);
     let parent = containerOrRefuse(this.root);
     for (let i = 1; i < steps.length - 1; i++) {
       const step = unescapeStep(steps[i] ?? "");
-      const held = memberOf(parent, step);
+      const held = stepInto(parent, step);
       const child = writes ? this.own(held) : held;
       if (writes && child !== held) setMember(parent, step, child);
       parent = containerOrRefuse(child);
@@ -148,6 +162,14 @@ function memberOf(parent: JsonObject | unknown[], key: string): unknown {
   return Object.hasOwn(parent, key) ? parent[key] : undefined;
 }
 
+function stepInto(parent: JsonObject | unknown[], step: string): unknown {
+  try {
+    return memberOf(parent, step);
+  } catch (error) {
+    throw error instanceof Obstacle ? noPath() : error;
+  }
+}
+
 function setMember(parent: JsonObject | unknown[], key: string, value: unknown): void {
   if (Array.isArray(parent)) parent[indexWithin(key, parent.length)] = value;
   else parent[key] = value;
@@ -157,24 +179,23 @@ function setMember(parent: JsonObject | unknown[], key: string, value: unknown):
 function indexWithin(step: string, places: number): number {
   const written = wholeNumber.test(step) ? Number(step) : Number.NaN;
   const index = written < 0 ? written + places : written;
-  if (!(index >= 0 && index < places)) throw doesNotApply();
+  if (Number.isNaN(index)) throw new Obstacle(`strconv.Atoi: parsing ${JSON.stringify(step)}: invalid syntax`);
+  if (!(index >= 0 && index < places)) throw new Obstacle(`Unable to access invalid index: ${written}: invalid index referenced`);
   return index;
 }
 
 /** `__proto__` is no property that could be set by assignment, so it is refused. */
 function unescapeStep(step: string): string {
-  if (step === "__proto__") throw doesNotApply();
+  if (step === "__proto__") throw noPath();
   return step.includes("~") ? step.replaceAll("~1", "/").replaceAll("~0", "~") : step;
 }
 
 function containerOrRefuse(value: unknown): JsonObject | unknown[] {
   if (Array.isArray(value) || isJsonObject(value)) return value;
-  throw doesNotApply();
+  throw noPath();
 }
 
-function doesNotApply(): StatusError {
-  return new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
-}
+const noPath = (): Obstacle => new Obstacle("missing value", true);
 
 const known = new Set(["op", "path", "from", "value"]);
 

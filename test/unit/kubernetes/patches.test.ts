@@ -91,7 +91,7 @@ describe("applyJsonPatch", () => {
       ],
     ],
   ])("refuses %s with what the recordings say", (_, patch) => {
-    expect(() => applyJsonPatch(document, patch)).toThrow(refused);
+    expect(() => applyJsonPatch(document, patch)).toThrow(expect.objectContaining(refused));
   });
 
   it("says why it cannot read a patch", () => {
