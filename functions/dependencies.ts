@@ -8,6 +8,7 @@ import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { type Installation, openInstallation } from "../shared/host/installation.ts";
 import { createNodeMarks, type NodeMarks } from "../shared/host/node-marks.ts";
 import { overStore } from "../shared/host/over-store.ts";
+import { optionalResources } from "../shared/kubernetes/resources.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { createMeter, type Meter } from "../shared/metering/meter.ts";
 import { createUsageWriter } from "../shared/metering/usage-writer.ts";
@@ -69,7 +70,7 @@ export async function openDependencies(
     return known;
   };
   const tokens = createTokenIssuer({ signingKey: installation.signingKeys, clock, uid });
-  const documents = new Documents("127.0.0.1");
+  const documents = new Documents("127.0.0.1", optionalResources(environment.features));
   const allowPrivate = environment.webhooksToPrivateAddresses;
   const admissionWebhooks = new HttpsWebhookCaller({
     mayConnect: allowPrivate ? () => true : createAddressGuard(environment.webhookNetworks),
@@ -102,7 +103,7 @@ export async function openDependencies(
     },
     marksOf: (tenant) => createNodeMarks(storeOf(tenant)),
     runtimeOptions: ({ tenant }, podStreams = noStreams) => ({
-      ...{ store: storeOf(tenant), clock, log, random, tokens, documents },
+      ...{ store: storeOf(tenant), clock, log, random, tokens, documents, features: environment.features },
       podStreamsOf: () => podStreams,
       webhooks: admissionWebhooks,
     }),

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { featureGates } from "../shared/host/feature-gates.ts";
 import { networks, readVariables } from "../shared/host/variables.ts";
+import type { Feature } from "../shared/kubernetes/resources.ts";
 import { variables } from "./names.ts";
 
 const url = z
@@ -21,6 +23,7 @@ const shape = z.object({
   [variables.webhookQueue]: z.url().optional(),
   [variables.webhookAddresses]: z.enum(["public", "any"]).default("public"),
   [variables.webhookNetworks]: networks,
+  [variables.featureGates]: z.string().default("").transform(featureGates),
   [variables.requestBurst]: count(1, 100_000, 400),
   [variables.requestsPerSecond]: count(1, 100_000, 100),
   [variables.busyPollSeconds]: count(0.2, 60, 2),
@@ -41,6 +44,7 @@ export interface Environment {
   readonly webhookQueue: string | undefined;
   readonly webhooksToPrivateAddresses: boolean;
   readonly webhookNetworks: readonly string[];
+  readonly features: readonly Feature[];
   readonly requests: { readonly burst: number; readonly perSecond: number };
   readonly busyPollSeconds: number;
   readonly idlePollSeconds: number;
@@ -61,6 +65,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     webhookQueue: data[variables.webhookQueue],
     webhooksToPrivateAddresses: data[variables.webhookAddresses] === "any",
     webhookNetworks: data[variables.webhookNetworks],
+    features: data[variables.featureGates],
     requests: { burst: data[variables.requestBurst], perSecond: data[variables.requestsPerSecond] },
     busyPollSeconds: data[variables.busyPollSeconds],
     idlePollSeconds: data[variables.idlePollSeconds],

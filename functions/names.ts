@@ -36,6 +36,8 @@ export const variables = {
   webhookAddresses: "CORACLE_WEBHOOK_ADDRESSES",
   /** Networks beyond the public ones where admission webhooks may be, as CIDRs. */
   webhookNetworks: "CORACLE_WEBHOOK_NETWORKS",
+  /** Feature gates of Kubernetes that are off by default, as kube-apiserver takes them: `MutatingAdmissionPolicy=true`. */
+  featureGates: "CORACLE_FEATURE_GATES",
   /** What a tenant may ask of the cluster API: requests at once, and a second. */
   requestBurst: "CORACLE_REQUEST_BURST",
   requestsPerSecond: "CORACLE_REQUESTS_PER_SECOND",

@@ -38,6 +38,8 @@ const shape = z
     requestBurst: z.coerce.number().min(1).max(100_000).optional(),
     /** CIDRs with commas: where admission webhooks may be beside public addresses. */
     webhookNetworks: z.string().min(1).optional(),
+    /** `MutatingAdmissionPolicy=true`. */
+    featureGates: z.string().min(1).optional(),
   })
   .refine((given) => given.monthlyBudgetUsd === undefined || given.alarmEmail !== undefined, "monthlyBudgetUsd needs alarmEmail")
   .refine((given) => (given.domainName === undefined) === (given.certificateArn === undefined), "domainName and certificateArn go together")
@@ -66,7 +68,10 @@ const ofStacks = [
   ...(["alarmEmail", "monthlyBudgetUsd", "domainName", "certificateArn", "replicaRegion", "replicaKeyArn"] as const),
   ...(["containerDomainName", "containerCertificateArn", "containers", "mostContainers"] as const),
 ] as const;
-const ofFunctions = ["logLevel", "idlePollSeconds", "usageSeconds", "requestsPerSecond", "requestBurst", "webhookNetworks"] as const;
+const ofFunctions = [
+  ...(["logLevel", "idlePollSeconds", "usageSeconds", "requestsPerSecond", "requestBurst", "webhookNetworks"] as const),
+  ...(["featureGates"] as const),
+] as const;
 
 /** Settings that are the functions' own, as they read them. */
 export function functionVariables(settings: DeploymentSettings): FunctionEnvironment {

@@ -36,7 +36,11 @@ for (const name of Object.keys(schemas)) {
   const short = name.split(".").at(-1) ?? name;
   byShortName.set(short, [...(byShortName.get(short) ?? []), name]);
 }
-const preferred = (names: string[]): string => names.find((name) => name.includes(".core.v1.")) ?? [...names].sort().at(-1) ?? "";
+const isAlpha = (name: string): boolean => /\.v\d+alpha\d+\./.test(name);
+const preferred = (names: string[]): string =>
+  names.find((name) => name.includes(".core.v1.")) ??
+  [...names].sort((a, b) => Number(isAlpha(b)) - Number(isAlpha(a)) || (a < b ? -1 : 1)).at(-1) ??
+  "";
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 /** The short name where it is unique (core wins, then the newest version); else with its group or version in front or behind. */
 function typeName(full: string): string {

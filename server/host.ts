@@ -17,6 +17,7 @@ import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
 import { createPodStreams } from "../shared/host/pod-streams.ts";
+import { optionalResources } from "../shared/kubernetes/resources.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { objectPath } from "../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
@@ -76,7 +77,8 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     log,
     random: Math.random,
     tokens,
-    documents: new Documents("127.0.0.1"),
+    documents: new Documents("127.0.0.1", optionalResources(settings.features)),
+    features: settings.features,
     webhooks,
     meter: () => platform.meter,
     podStreamsOf: (ref) => createPodStreams(ref, broker, () => host.peek(ref)?.cluster.mirror, tunnels),

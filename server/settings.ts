@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { featureGates } from "../shared/host/feature-gates.ts";
 import { networks, readVariables } from "../shared/host/variables.ts";
+import type { Feature } from "../shared/kubernetes/resources.ts";
 
 const shape = z.object({
   CORACLE_DATA_DIR: z.string().min(1).default(".coracle"),
@@ -10,6 +12,7 @@ const shape = z.object({
   CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   CORACLE_WEBHOOK_ADDRESSES: z.enum(["public", "any"]).default("public"),
   CORACLE_WEBHOOK_NETWORKS: networks,
+  CORACLE_FEATURE_GATES: z.string().default("").transform(featureGates),
   CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
 });
 
@@ -27,6 +30,8 @@ export interface Settings {
   readonly webhooksToPrivateAddresses: boolean;
   /** Networks beyond the public ones where admission webhooks may be, as CIDRs. */
   readonly webhookNetworks: readonly string[];
+  /** Feature gates of Kubernetes that are off by default and open here. */
+  readonly features: readonly Feature[];
   /** A CRI socket other than containerd's usual one. */
   readonly runtimeEndpoint: string | undefined;
 }
@@ -43,6 +48,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     logLevel: data.CORACLE_LOG_LEVEL,
     webhooksToPrivateAddresses: data.CORACLE_WEBHOOK_ADDRESSES === "any",
     webhookNetworks: data.CORACLE_WEBHOOK_NETWORKS,
+    features: data.CORACLE_FEATURE_GATES,
     runtimeEndpoint: data.CONTAINER_RUNTIME_ENDPOINT || undefined,
   };
 }

@@ -1,12 +1,11 @@
 import { nodeNameOf } from "../auth/node-user.ts";
-import { cloneJson } from "../kubernetes/clone.ts";
-import { deepEqual } from "../kubernetes/deep-equal.ts";
 import {
   mutatingWebhookConfigurations,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
 } from "../kubernetes/known-resources.ts";
 import { collectionOf } from "../kubernetes/object.ts";
+import type { MutatingWebhook } from "../kubernetes/types.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission/attributes.ts";
 import { certificateApproval, certificateSigning, certificateSubject } from "./admission/plugins/certificates.ts";
 import { defaultIngressClass } from "./admission/plugins/default-ingress-class.ts";
@@ -19,8 +18,10 @@ import { podPriority, priorityClassDefault } from "./admission/plugins/priority.
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
 import { serviceAccount } from "./admission/plugins/service-account.ts";
 import { claimResize, defaultStorageClass, inUseProtection } from "./admission/plugins/storage.ts";
+import { hasMutatingPolicies, mutateByPolicies } from "./admission/policies/mutate.ts";
 import { validateByPolicies } from "./admission/policies/validate.ts";
-import { mutateByWebhooks, Reinvocation, validateByWebhooks } from "./admission/webhooks/dispatch.ts";
+import { Reinvocation } from "./admission/reinvocation.ts";
+import { mutateByWebhooks, validateByWebhooks } from "./admission/webhooks/dispatch.ts";
 import type { ApiCluster } from "./api-cluster.ts";
 
 /**
@@ -48,13 +49,22 @@ const plugins: ReadonlyMap<string, readonly AdmissionPlugin[]> = new Map([
 /** The mutating phase: before the kind's own preparation and validation. May change `attributes.object`, which is defaulted already. @throws StatusError */
 export async function mutateAdmitted(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   await mutateByPlugins(cluster, attributes);
-  if (cluster.mirror.count(mutatingWebhookConfigurations) === 0) return;
-  const reinvocation = new Reinvocation();
-  if (!(await mutateByWebhooks(cluster, attributes, reinvocation, false))) return;
-  const before = cloneJson(attributes.object ?? {});
+  const round = roundsOf(cluster, attributes);
+  if (!round || !(await round(false))) return;
   await mutateByPlugins(cluster, attributes);
-  if (!deepEqual(before, attributes.object)) reinvocation.changed();
-  await mutateByWebhooks(cluster, attributes, reinvocation, true);
+  await round(true);
+}
+
+/** What a cluster's own policies and webhooks do, in the first round or the second; answers whether they changed the object. `undefined`: it has none. */
+function roundsOf(cluster: ApiCluster, attributes: AdmissionAttributes): ((again: boolean) => Promise<boolean>) | undefined {
+  const policies = hasMutatingPolicies(cluster) ? new Reinvocation<string>() : undefined;
+  const webhooks = cluster.mirror.count(mutatingWebhookConfigurations) > 0 ? new Reinvocation<MutatingWebhook>() : undefined;
+  if (!policies && !webhooks) return undefined;
+  return async (again) => {
+    const byPolicies = policies !== undefined && (await mutateByPolicies(cluster, attributes, policies, again));
+    const byWebhooks = webhooks !== undefined && (await mutateByWebhooks(cluster, attributes, webhooks, again));
+    return byPolicies || byWebhooks;
+  };
 }
 
 async function mutateByPlugins(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
@@ -79,7 +89,8 @@ export async function validateAdmitted(cluster: ApiCluster, attributes: Admissio
 
 /** A connection to what an object stands for (`pods/exec`, `services/proxy`): no built-in plugin concerns itself with those. @throws StatusError */
 export async function admitConnection(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
-  if (cluster.mirror.count(mutatingWebhookConfigurations) > 0) await mutateByWebhooks(cluster, attributes, new Reinvocation(), false);
+  const round = roundsOf(cluster, attributes);
+  if (round && (await round(false))) await round(true);
   if (cluster.mirror.count(validatingAdmissionPolicyBindings) > 0) await validateByPolicies(cluster, attributes);
   if (cluster.mirror.count(validatingWebhookConfigurations) > 0) await validateByWebhooks(cluster, attributes);
 }

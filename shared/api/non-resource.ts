@@ -51,8 +51,12 @@ export class Documents {
   readonly #made = new Map<string, MadeDocument>();
   readonly #custom = new CustomDocuments();
   readonly #serverAddress: string;
-  constructor(serverAddress: string) {
+  readonly #optional: readonly ResourceDefinition[];
+
+  /** `optional`: what every cluster serves beside what is always built in. */
+  constructor(serverAddress: string, optional: readonly ResourceDefinition[] = []) {
     this.#serverAddress = serverAddress;
+    this.#optional = optional;
   }
 
   /** Health and version need no account and no cluster. */
@@ -70,8 +74,8 @@ export class Documents {
   answer(path: string, request: ApiRequest, catalog: ResourceCatalog): ApiResponse | undefined {
     const accept = request.header("accept") ?? "";
     const clean = path.endsWith("/") && path.length > 1 ? path.slice(0, -1) : path;
-    const { custom } = catalog;
-    const all: Answering = { request, custom, made: custom.length === 0 ? this.#made : this.#custom.of(catalog) };
+    const custom = [...this.#optional, ...catalog.custom];
+    const all: Answering = { request, custom, made: catalog.custom.length === 0 ? this.#made : this.#custom.of(catalog) };
     if (path === "/" || path === "/index.html") return json(200, Buffer.from(JSON.stringify({ paths: pathsOf(custom) }, null, 2)));
     if (clean === "/api") return this.#discovery(clean, accept, { ...all, custom: [], made: this.#made });
     if (clean === "/apis") return this.#discovery(clean, accept, all);

@@ -34,27 +34,41 @@ export class ResourceCatalog {
   readonly converted = new ConvertedObjects();
   readonly #mirror: Pick<Mirror, "list" | "changedAt">;
   readonly #nowMs: () => number;
+  readonly #optional: readonly ResourceDefinition[];
   #custom = none;
   #seen = -1;
   /** By uid and generation: what a change of status leaves as it was. */
   #made = new Map<string, readonly ResourceDefinition[]>();
 
-  constructor(mirror: Pick<Mirror, "list" | "changedAt">, nowMs: () => number) {
+  /** `optional`: what is served beside what is always built in. */
+  constructor(mirror: Pick<Mirror, "list" | "changedAt">, nowMs: () => number, optional: readonly ResourceDefinition[] = []) {
     this.#mirror = mirror;
     this.#nowMs = nowMs;
+    this.#optional = optional;
   }
 
   find(group: string, version: string, resource: string): ResourceDefinition | undefined {
-    return findResource(group, version, resource) ?? this.#current().byResource.get(`${apiVersionOf({ group, version })}/${resource}`);
+    const is = (one: ResourceDefinition): boolean => one.group === group && one.version === version && one.resource === resource;
+    return (
+      findResource(group, version, resource) ??
+      this.#optional.find(is) ??
+      this.#current().byResource.get(`${apiVersionOf({ group, version })}/${resource}`)
+    );
   }
 
   findKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
-    return findKind(apiVersion, kind) ?? this.#current().definitions.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);
+    const is = (one: ResourceDefinition): boolean => one.kind === kind && apiVersionOf(one) === apiVersion;
+    return findKind(apiVersion, kind) ?? this.#optional.find(is) ?? this.#current().definitions.find(is);
   }
 
   /** The definition that a loop works with: of a custom resource, that of the version its objects are stored in or, if that is not served, the preferred one. */
   storage(resource: GroupResource): ResourceDefinition | undefined {
-    return storageResource(resource) ?? this.#current().byCollection.get(collectionOf(resource));
+    const collection = collectionOf(resource);
+    return (
+      storageResource(resource) ??
+      this.#optional.find((one) => one.collection === collection) ??
+      this.#current().byCollection.get(collection)
+    );
   }
 
   schemaOf(definition: ResourceDefinition): KindSchema | undefined {
@@ -62,13 +76,15 @@ export class ResourceCatalog {
   }
 
   hasGroup(group: string): boolean {
-    const is = (one: ResourceDefinition): boolean => one.group === group;
-    return builtinResources().some(is) || this.#current().definitions.some(is);
+    return this.#hasAny((one) => one.group === group);
   }
 
   hasGroupVersion(group: string, version: string): boolean {
-    const is = (one: ResourceDefinition): boolean => one.group === group && one.version === version;
-    return builtinResources().some(is) || this.#current().definitions.some(is);
+    return this.#hasAny((one) => one.group === group && one.version === version);
+  }
+
+  #hasAny(is: (one: ResourceDefinition) => boolean): boolean {
+    return builtinResources().some(is) || this.#optional.some(is) || this.#current().definitions.some(is);
   }
 
   /** Custom resources, by group, preferred versions first, then by name. */

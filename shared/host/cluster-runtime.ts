@@ -13,6 +13,7 @@ import { createNodeAuthorizer } from "../auth/node-authorizer.ts";
 import { createRbacAuthorizer } from "../auth/rbac.ts";
 import type { TokenIssuer } from "../auth/token.ts";
 import type { Clock } from "../clock.ts";
+import { type Feature, optionalResources } from "../kubernetes/resources.ts";
 import { Mirror } from "../store/mirror.ts";
 import type { ClusterRef, Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -24,6 +25,8 @@ export interface ClusterRuntimeOptions {
   readonly random: () => number;
   readonly tokens: TokenIssuer;
   readonly documents: Documents;
+  /** Gates that the operator has opened; absent: none. */
+  readonly features?: readonly Feature[];
   readonly podStreamsOf: (ref: ClusterRef) => PodStreams;
   /** Absent: this host calls no webhooks. */
   readonly webhooks?: WebhookCaller;
@@ -62,9 +65,9 @@ export async function openClusterRuntime(ref: ClusterRef, options: ClusterRuntim
 
 /** The machinery of the API over a mirror, however much of the cluster that holds. */
 export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRuntimeOptions): ClusterRuntime {
-  const { store, clock, random, tokens, documents, webhooks } = options;
+  const { store, clock, random, tokens, documents, webhooks, features = [] } = options;
   const log = options.log.with({ cluster: ref.cluster });
-  const resources = new ResourceCatalog(mirror, () => clock.now());
+  const resources = new ResourceCatalog(mirror, () => clock.now(), optionalResources(features));
   const ending = createEnding();
   const cluster = {
     ref,

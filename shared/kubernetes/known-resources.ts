@@ -45,6 +45,12 @@ export const mutatingWebhookConfigurations: GroupResource = {
   group: "admissionregistration.k8s.io",
   resource: "mutatingwebhookconfigurations",
 };
+/** Served with the feature MutatingAdmissionPolicy alone, as the next one. */
+export const mutatingAdmissionPolicies: GroupResource = { group: "admissionregistration.k8s.io", resource: "mutatingadmissionpolicies" };
+export const mutatingAdmissionPolicyBindings: GroupResource = {
+  group: "admissionregistration.k8s.io",
+  resource: "mutatingadmissionpolicybindings",
+};
 export const validatingAdmissionPolicies: GroupResource = {
   group: "admissionregistration.k8s.io",
   resource: "validatingadmissionpolicies",

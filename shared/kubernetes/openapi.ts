@@ -7,7 +7,7 @@ import type { Parameter } from "./openapi-parameters.ts";
 import { type ComponentOf, type Operation, type PathItem, resourcePaths, type SchemaUse } from "./openapi-paths.ts";
 import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
 import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
-import { apiVersionOf, builtinResources, type ResourceDefinition } from "./resources.ts";
+import { apiVersionOf, builtinResources, features, optionalResources, type ResourceDefinition } from "./resources.ts";
 import { plainColumns } from "./table.ts";
 
 /**
@@ -133,8 +133,11 @@ function documentV2(custom: readonly ResourceDefinition[]): DocumentV2 {
   const described = [...groups.values()].flatMap((resources) => groupVersionItems(resources, library));
   const items = [...described, ...discoveryItems().values()].sort(byPath);
   const paths = items.map((item) => [item.path, pathItemV2(item)]);
+  const hidden = hiddenComponents(custom);
   const definitions = [
-    ...[...components().schemas].map(([name, schema]) => [name, schemaV2(schema)]),
+    ...[...components().schemas]
+      .filter(([name]) => !hidden.some((prefix) => name.startsWith(prefix)))
+      .map(([name, schema]) => [name, schemaV2(schema)]),
     ...[...library.custom.schemas].map(([name, schema]) => [name, customSchemaV2(schema)]),
   ];
   return {
@@ -147,6 +150,12 @@ function documentV2(custom: readonly ResourceDefinition[]): DocumentV2 {
     },
     security: [{ BearerToken: [] }],
   };
+}
+
+/** How the components begin that are published only where the optional kinds that use them are served. */
+function hiddenComponents(served: readonly ResourceDefinition[]): string[] {
+  const missing = optionalResources(features).filter(({ collection }) => !served.some((one) => one.collection === collection));
+  return missing.map(({ group, version }) => `io.k8s.api.${group.split(".")[0] ?? ""}.${version}.`);
 }
 
 function groupVersionPath(resource: ResourceDefinition): string {

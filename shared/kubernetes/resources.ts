@@ -43,6 +43,10 @@ const subresourceRow = z.object({
   verbs: z.array(z.string()),
 });
 
+/** Feature gates of kube-apiserver that are off by default and that an operator may open here, each with the resources that it brings. */
+export const features = ["MutatingAdmissionPolicy"] as const;
+export type Feature = (typeof features)[number];
+
 const resourceRow = z.object({
   group: z.string(),
   version: z.string(),
@@ -54,6 +58,8 @@ const resourceRow = z.object({
   shortNames: z.array(z.string()),
   categories: z.array(z.string()),
   subresources: z.array(subresourceRow),
+  /** Served only where the gate is open. */
+  feature: z.enum(features).optional(),
 });
 
 /** Two resources that are one: what is written through the first is read through both (kube-apiserver `default_storage_factory_builder.go`, cohabitating resources). */
@@ -74,18 +80,29 @@ export function parseApiVersion(apiVersion: string): { readonly group: string; r
  * Every resource that a kube-apiserver 1.33 serves by default, in the order of its discovery: groups by priority, then versions with
  * the preferred one first, then resources by name. The first version of a group resource is the one it is stored in.
  */
-export const builtinResources: () => readonly ResourceDefinition[] = once(() => {
-  const rows = z.array(resourceRow).parse(readFacts("discovery"));
+export const builtinResources: () => readonly ResourceDefinition[] = once(() => definitionsOf(undefined));
+
+const byFeature = once(() => new Map(features.map((feature) => [feature, definitionsOf(feature)])));
+
+/** What these gates add to the built-in resources, in the order of discovery. */
+export const optionalResources = (open: readonly Feature[]): readonly ResourceDefinition[] =>
+  features.flatMap((feature) => (open.includes(feature) ? (byFeature().get(feature) ?? []) : []));
+
+function definitionsOf(wanted: Feature | undefined): readonly ResourceDefinition[] {
+  const rows = z
+    .array(resourceRow)
+    .parse(readFacts("discovery"))
+    .filter(({ feature }) => feature === wanted);
   const storageVersions = new Map<string, string>();
   for (const row of rows) {
     const key = collectionOf(row);
     if (!storageVersions.has(key)) storageVersions.set(key, row.version);
   }
   return rows.map((row) => definitionOf(row, storageVersions.get(collectionOf(row)) ?? row.version));
-});
+}
 
 function definitionOf(row: z.infer<typeof resourceRow>, storageVersion: string): ResourceDefinition {
-  const { scope, verbs, subresources, ...rest } = row;
+  const { scope, verbs, subresources, feature: _, ...rest } = row;
   return {
     ...rest,
     namespaced: scope === "Namespaced",

@@ -190,6 +190,103 @@ export interface AdmissionregistrationV1WebhookClientConfig {
   url?: string;
 }
 
+export interface ApplyConfiguration {
+  expression?: string;
+}
+
+export interface JSONPatch {
+  expression?: string;
+}
+
+export interface AdmissionregistrationV1alpha1MatchCondition {
+  expression: string;
+  name: string;
+}
+
+export interface AdmissionregistrationV1alpha1MatchResources {
+  excludeResourceRules?: AdmissionregistrationV1alpha1NamedRuleWithOperations[];
+  matchPolicy?: "Equivalent" | "Exact";
+  namespaceSelector?: LabelSelector;
+  objectSelector?: LabelSelector;
+  resourceRules?: AdmissionregistrationV1alpha1NamedRuleWithOperations[];
+}
+
+export interface MutatingAdmissionPolicy {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: MutatingAdmissionPolicySpec;
+}
+
+export interface MutatingAdmissionPolicyBinding {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: MutatingAdmissionPolicyBindingSpec;
+}
+
+export interface MutatingAdmissionPolicyBindingList {
+  apiVersion?: string;
+  items: MutatingAdmissionPolicyBinding[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+
+export interface MutatingAdmissionPolicyBindingSpec {
+  matchResources?: AdmissionregistrationV1alpha1MatchResources;
+  paramRef?: AdmissionregistrationV1alpha1ParamRef;
+  policyName?: string;
+}
+
+export interface MutatingAdmissionPolicyList {
+  apiVersion?: string;
+  items: MutatingAdmissionPolicy[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+
+export interface MutatingAdmissionPolicySpec {
+  failurePolicy?: "Fail" | "Ignore";
+  matchConditions?: AdmissionregistrationV1alpha1MatchCondition[];
+  matchConstraints?: AdmissionregistrationV1alpha1MatchResources;
+  mutations?: Mutation[];
+  paramKind?: AdmissionregistrationV1alpha1ParamKind;
+  reinvocationPolicy?: "IfNeeded" | "Never";
+  variables?: AdmissionregistrationV1alpha1Variable[];
+}
+
+export interface Mutation {
+  applyConfiguration?: ApplyConfiguration;
+  jsonPatch?: JSONPatch;
+  patchType: "ApplyConfiguration" | "JSONPatch";
+}
+
+export interface AdmissionregistrationV1alpha1NamedRuleWithOperations {
+  apiGroups?: string[];
+  apiVersions?: string[];
+  operations?: ("*" | "CONNECT" | "CREATE" | "DELETE" | "UPDATE")[];
+  resourceNames?: string[];
+  resources?: string[];
+  scope?: string;
+}
+
+export interface AdmissionregistrationV1alpha1ParamKind {
+  apiVersion?: string;
+  kind?: string;
+}
+
+export interface AdmissionregistrationV1alpha1ParamRef {
+  name?: string;
+  namespace?: string;
+  parameterNotFoundAction?: "Allow" | "Deny";
+  selector?: LabelSelector;
+}
+
+export interface AdmissionregistrationV1alpha1Variable {
+  expression: string;
+  name: string;
+}
+
 export interface ControllerRevision {
   apiVersion: string;
   data?: Record<string, unknown>;

@@ -1,5 +1,5 @@
-import { compileExpression, type Program } from "../cel/compile.ts";
-import { type CelType, formatType, sameType } from "../cel/type.ts";
+import { compileExpression, type Language, type Program } from "../cel/compile.ts";
+import { type CelType, sameType, typeText } from "../cel/type.ts";
 
 /** `problem` is Kubernetes' detail of the error. */
 export type AdmissionExpression =
@@ -12,11 +12,21 @@ export function compileAdmissionExpression(
   variables: ReadonlyMap<string, CelType>,
   ...types: readonly CelType[]
 ): AdmissionExpression {
-  const compiled = compileExpression(text, variables);
+  return compileIn(undefined, text, variables, types);
+}
+
+/** In a language that knows more than the standard one. */
+export function compileIn(
+  language: Language | undefined,
+  text: string,
+  variables: ReadonlyMap<string, CelType>,
+  types: readonly CelType[],
+): AdmissionExpression {
+  const compiled = compileExpression(text, variables, language);
   if (compiled.kind === "invalid") return { kind: "invalid", text, problem: `compilation failed: ${compiled.problem}` };
   const { program } = compiled;
   if (types.length === 0 || types.some((type) => sameType(type, program.type))) return { kind: "compiled", text, program };
-  const wanted = types.map((type) => type.name);
+  const wanted = types.map(typeText);
   const expected = wanted.length === 1 ? wanted[0] : `one of [${wanted.join(" ")}]`;
-  return { kind: "invalid", text, problem: `must evaluate to ${expected} but got ${formatType(program.type)}` };
+  return { kind: "invalid", text, problem: `must evaluate to ${expected} but got ${typeText(program.type)}` };
 }

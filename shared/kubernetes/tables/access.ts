@@ -5,7 +5,9 @@ import type {
   ClusterRoleBinding,
   FlowSchema,
   LabelSelector,
+  MutatingAdmissionPolicy,
   MutatingWebhookConfiguration,
+  ParamKind,
   PriorityLevelConfiguration,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -58,16 +60,18 @@ export const webhookConfigurationCells: Printer = (object, nowMs) => {
 
 export const validatingAdmissionPolicyCells: Printer = (object, nowMs) => {
   const policy = object as ValidatingAdmissionPolicy;
-  const kind = policy.spec?.paramKind;
-  return [
-    policy.metadata.name,
-    (policy.spec?.validations ?? []).length,
-    kind ? `${kind.apiVersion ?? ""}/${kind.kind ?? ""}` : "<unset>",
-    age(policy, nowMs),
-  ];
+  return [policy.metadata.name, (policy.spec?.validations ?? []).length, paramKindText(policy.spec?.paramKind), age(policy, nowMs)];
 };
 
-export const validatingAdmissionPolicyBindingCells: Printer = (object, nowMs) => {
+export const mutatingAdmissionPolicyCells: Printer = (object, nowMs) => {
+  const policy = object as MutatingAdmissionPolicy;
+  return [policy.metadata.name, (policy.spec?.mutations ?? []).length, paramKindText(policy.spec?.paramKind), age(policy, nowMs)];
+};
+
+const paramKindText = (kind: ParamKind | undefined): string => (kind ? `${kind.apiVersion ?? ""}/${kind.kind ?? ""}` : "<unset>");
+
+/** Of both kinds of policies. */
+export const admissionPolicyBindingCells: Printer = (object, nowMs) => {
   const binding = object as ValidatingAdmissionPolicyBinding;
   const reference = binding.spec?.paramRef;
   const parameters = reference?.name

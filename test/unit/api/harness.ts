@@ -15,6 +15,7 @@ import { createTokenIssuer } from "../../../shared/auth/token.ts";
 import type { UserInfo } from "../../../shared/auth/user.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import { createHostBase } from "../../../shared/host/base.ts";
+import { type Feature, optionalResources } from "../../../shared/kubernetes/resources.ts";
 import { StatusError } from "../../../shared/kubernetes/status-error.ts";
 import { objectPath } from "../../../shared/store/lmdb/encoding.ts";
 import { LmdbStore } from "../../../shared/store/lmdb/lmdb-store.ts";
@@ -42,7 +43,8 @@ export interface Harness {
 }
 
 /** One cluster behind its API, over a real LMDB, without a socket. */
-export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Promise<Harness> {
+export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}, open: readonly Feature[] = []): Promise<Harness> {
+  const optional = optionalResources(open);
   const folder = mkdtempSync(join(tmpdir(), "coracle-api-"));
   const store = new LmdbStore({ path: join(folder, "store"), base: createHostBase("CA", objectPath), now: () => Date.now() });
   const ref = { tenant: "t", cluster: "c" };
@@ -52,7 +54,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
     ref,
     store,
     mirror,
-    resources: new ResourceCatalog(mirror, () => Date.now()),
+    resources: new ResourceCatalog(mirror, () => Date.now(), optional),
     clock: systemClock,
     log: silentLog,
     random: Math.random,
@@ -68,7 +70,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}): Pr
     authorizer: createNodeAuthorizer(mirror, createRbacAuthorizer(mirror)),
     tokens: createClusterTokens(issuer, ref, mirror, systemClock),
     podStreams: { log: () => Promise.reject(new StatusError("ServiceUnavailable", "no node")) },
-    documents: new Documents("127.0.0.1:7443"),
+    documents: new Documents("127.0.0.1:7443", optional),
     encoders: new WeakMap(),
   };
   const request = (method: string, url: string, body: unknown, headers: Record<string, string>) => {

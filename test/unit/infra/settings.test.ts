@@ -14,11 +14,18 @@ describe("settings of a deployment", () => {
   });
 
   it("reach the functions under the names that they read", () => {
-    const settings = read({ idlePollSeconds: "5", requestBurst: 50, webhookNetworks: "10.0.0.0/8", alarmEmail: "a@example.com" });
+    const settings = read({
+      idlePollSeconds: "5",
+      requestBurst: 50,
+      webhookNetworks: "10.0.0.0/8",
+      featureGates: "MutatingAdmissionPolicy=true",
+      alarmEmail: "a@example.com",
+    });
     expect(functionVariables(settings)).toEqual({
       CORACLE_IDLE_POLL_SECONDS: "5",
       CORACLE_REQUEST_BURST: "50",
       CORACLE_WEBHOOK_NETWORKS: "10.0.0.0/8",
+      CORACLE_FEATURE_GATES: "MutatingAdmissionPolicy=true",
     });
   });
 

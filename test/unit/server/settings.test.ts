@@ -11,6 +11,7 @@ it("has a default for every setting", () => {
     logLevel: "warn",
     webhooksToPrivateAddresses: false,
     webhookNetworks: [],
+    features: [],
     runtimeEndpoint: undefined,
   });
 });

@@ -1,11 +1,9 @@
 import { objectBudget } from "../../../kubernetes/cel/meter.ts";
 import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from "../../../kubernetes/known-resources.ts";
-import type { KubernetesObject } from "../../../kubernetes/object.ts";
 import { type CompiledPolicy, compilePolicy } from "../../../kubernetes/policies/compiled-policy.ts";
 import { Evaluation } from "../../../kubernetes/policies/evaluation.ts";
-import { isStatus, StatusError, type StatusReason } from "../../../kubernetes/status-error.ts";
+import { StatusError, type StatusReason } from "../../../kubernetes/status-error.ts";
 import type {
-  MatchResources,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingAdmissionPolicySpec,
@@ -13,11 +11,11 @@ import type {
 } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { type AdmissionAttributes, denied } from "../attributes.ts";
-import { isExempt, type Matched, matchRequest } from "../matching.ts";
+import { isExempt } from "../matching.ts";
 import { inVersionOf } from "../webhooks/versions.ts";
 import { bindingsOf } from "./bindings.ts";
+import { type Invocation, invocationsOf } from "./invocations.ts";
 import { matchConditions, mostMs } from "./match-conditions.ts";
-import { collectParams, paramResource } from "./params.ts";
 
 interface Denial {
   readonly policy: string;
@@ -30,104 +28,37 @@ type Decision = Pick<Denial, "message" | "reason">;
 const mostMessageBytes = 5 * 1024;
 const codes: Partial<Record<StatusReason, number>> = { Forbidden: 403, Unauthorized: 401, RequestEntityTooLarge: 413 };
 
+const kinds = { policies: validatingAdmissionPolicies, bindings: validatingAdmissionPolicyBindings };
+
 /**
  * ValidatingAdmissionPolicy: evaluates each policy that matches a request by each of its bindings with each of their parameters. The first
  * refusal is the answer; bindings that only warn warn. @throws StatusError
  */
 export async function validateByPolicies(cluster: ApiCluster, attributes: AdmissionAttributes): Promise<void> {
   if (isExempt(attributes)) return;
-  const denials: Denial[] = [];
-  for (const [policy, bindings] of boundPolicies(cluster)) await applyPolicy(cluster, attributes, policy, bindings, denials);
-  const [first] = denials;
+  let first: Denial | undefined;
+  for (const concern of invocationsOf<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(cluster, kinds, attributes)) {
+    const { policy, binding } = concern;
+    const names = { policy: policy.metadata.name ?? "", binding: binding?.metadata.name };
+    if (concern.kind === "misconfigured") {
+      if (policy.spec?.failurePolicy !== "Ignore") first ??= { ...names, message: concern.message, reason: "Invalid" };
+      continue;
+    }
+    for (const decision of await evaluatePolicy(cluster, attributes, concern)) {
+      for (const action of concern.binding.spec?.validationActions ?? []) {
+        if (action === "Deny") first ??= { ...names, ...decision };
+        if (action === "Warn")
+          attributes.context.warn(
+            `Validation failed for ValidatingAdmissionPolicy '${names.policy}' with binding '${names.binding}': ${decision.message}`,
+          );
+      }
+    }
+  }
   if (!first) return;
   const by = first.binding === undefined ? "" : ` with binding '${first.binding}'`;
   const message = `ValidatingAdmissionPolicy '${first.policy}'${by} denied request: ${first.message}`;
   const error = denied(attributes, message);
   throw new StatusError(first.reason, error.message, { ...error.details, causes: [{ message }] }, codes[first.reason] ?? 422);
-}
-
-function boundPolicies({ mirror }: ApiCluster): Map<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding[]> {
-  const bound = new Map<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding[]>();
-  for (const { object } of mirror.list(validatingAdmissionPolicyBindings)) {
-    const binding = object as ValidatingAdmissionPolicyBinding;
-    const found = mirror.get(validatingAdmissionPolicies, "", binding.spec?.policyName ?? "");
-    if (!found) continue;
-    const policy = found.object as ValidatingAdmissionPolicy;
-    const others = bound.get(policy);
-    if (others) others.push(binding);
-    else bound.set(policy, [binding]);
-  }
-  return bound;
-}
-
-async function applyPolicy(
-  cluster: ApiCluster,
-  attributes: AdmissionAttributes,
-  { metadata, spec = {} }: ValidatingAdmissionPolicy,
-  bindings: readonly ValidatingAdmissionPolicyBinding[],
-  denials: Denial[],
-): Promise<void> {
-  const policy = metadata.name ?? "";
-  const misconfigured = (error: unknown, binding?: string): void => {
-    if (!(error instanceof Error)) throw error;
-    if (spec.failurePolicy === "Ignore") return;
-    const what = binding === undefined ? "policy" : "binding";
-    denials.push({ policy, binding, message: `failed to configure ${what}: ${error.message}`, reason: "Invalid" });
-  };
-  const matched = tryMatch(cluster, spec.matchConstraints, attributes, misconfigured);
-  if (!matched) return;
-  const seen = await inVersionOf(cluster, attributes, matched.resource);
-  let params: ReturnType<typeof paramResource> | undefined;
-  try {
-    params = spec.paramKind && paramResource(cluster, spec.paramKind);
-  } catch (error) {
-    misconfigured(error);
-    return;
-  }
-  for (const { metadata: bindingMetadata, spec: bindingSpec } of bindings) {
-    const binding = bindingMetadata.name ?? "";
-    const fail = (error: unknown): void => misconfigured(error, binding);
-    if (bindingSpec?.matchResources && !tryMatch(cluster, bindingSpec.matchResources, attributes, fail)) continue;
-    let decisions: Decision[];
-    try {
-      const all = collectParams(cluster, params, bindingSpec?.paramRef, attributes);
-      decisions = all.flatMap((param) => evaluatePolicy(cluster, seen, matched, spec, param));
-    } catch (error) {
-      if (isStatus(error)) throw error;
-      fail(error);
-      continue;
-    }
-    for (const decision of decisions) {
-      for (const action of bindingSpec?.validationActions ?? []) {
-        if (action === "Deny") denials.push({ policy, binding, ...decision });
-        if (action === "Warn")
-          attributes.context.warn(
-            `Validation failed for ValidatingAdmissionPolicy '${policy}' with binding '${binding}': ${decision.message}`,
-          );
-      }
-    }
-  }
-}
-
-function tryMatch(
-  cluster: ApiCluster,
-  { resourceRules, excludeResourceRules, matchPolicy, namespaceSelector, objectSelector }: MatchResources = {},
-  attributes: AdmissionAttributes,
-  onError: (error: unknown) => void,
-): Matched | undefined {
-  const match = {
-    ...(resourceRules && resourceRules.length > 0 && { rules: resourceRules }),
-    ...(excludeResourceRules && { exclude: excludeResourceRules }),
-    ...(matchPolicy && { matchPolicy }),
-    ...(namespaceSelector && { namespaceSelector }),
-    ...(objectSelector && { objectSelector }),
-  };
-  try {
-    return matchRequest(cluster, match, attributes);
-  } catch (error) {
-    onError(error);
-    return undefined;
-  }
 }
 
 const compiledPolicies = new WeakMap<ValidatingAdmissionPolicySpec, CompiledPolicy>();
@@ -143,15 +74,13 @@ function compiledOf(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
 }
 
 /** Why a policy refuses a request with one set of parameters; nothing: it does not (apiserver `validating/validator.go`). */
-function evaluatePolicy(
+async function evaluatePolicy(
   cluster: ApiCluster,
   attributes: AdmissionAttributes,
-  { resource }: Matched,
-  spec: ValidatingAdmissionPolicySpec,
-  params: KubernetesObject | undefined,
-): Decision[] {
+  { policy: { spec = {} }, matched: { resource }, params }: Invocation<ValidatingAdmissionPolicy, unknown>,
+): Promise<Decision[]> {
   const compiled = compiledOf(spec);
-  const bindings = bindingsOf(cluster, attributes, resource, params);
+  const bindings = bindingsOf(cluster, await inVersionOf(cluster, attributes, resource), resource, params);
   const failed = (message: string): Decision[] => (spec.failurePolicy === "Ignore" ? [] : [{ message, reason: "Invalid" }]);
   if (compiled.matchConditions.length > 0) {
     const outcome = matchConditions(cluster, compiled.matchConditions, bindings);

@@ -1,32 +1,16 @@
-import { deepEqual } from "../../../kubernetes/deep-equal.ts";
 import { applyJsonPatch } from "../../../kubernetes/json-patch.ts";
+import { PatchDoesNotApply } from "../../../kubernetes/json-patch-problem.ts";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
 import { isStatus, StatusError } from "../../../kubernetes/status-error.ts";
 import type { MutatingWebhook, ValidatingWebhook } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
-import { asRecord } from "../../field-managers.ts";
 import type { AdmissionAttributes } from "../attributes.ts";
 import { isExempt } from "../matching.ts";
+import type { Reinvocation } from "../reinvocation.ts";
+import { replaceObject } from "../replaced-object.ts";
 import { callWebhook, webhookFailure } from "./call-webhook.ts";
 import { type MatchedHook, matchHook, mutatingHooks, validatingHooks } from "./hooks.ts";
 import { shownAs, storedFrom } from "./versions.ts";
-
-/** What one request's mutating webhooks did, for a second round (`reinvocationPolicy: IfNeeded`). */
-export class Reinvocation {
-  /** Asked, willing to be asked again, and nothing changed since. */
-  readonly #settled = new Set<MutatingWebhook>();
-  /** To be asked again: something changed after they had their say. */
-  readonly due = new Set<MutatingWebhook>();
-
-  changed(): void {
-    for (const hook of this.#settled) this.due.add(hook);
-    this.#settled.clear();
-  }
-
-  asked(hook: MutatingWebhook): void {
-    if (hook.reinvocationPolicy === "IfNeeded") this.#settled.add(hook);
-  }
-}
 
 /**
  * MutatingAdmissionWebhook: asks the webhooks one after another; each sees what those before it made of the object.
@@ -35,14 +19,15 @@ export class Reinvocation {
 export async function mutateByWebhooks(
   cluster: ApiCluster,
   attributes: AdmissionAttributes,
-  reinvocation: Reinvocation,
+  reinvocation: Reinvocation<MutatingWebhook>,
   again: boolean,
 ): Promise<boolean> {
   const hooks = mutatingHooks(cluster);
   if (hooks.length === 0 || isExempt(attributes)) return false;
+  if (again) reinvocation.begin(attributes.object);
   let changedAtAll = false;
   for (const hook of hooks) {
-    if (again && !reinvocation.due.has(hook)) continue;
+    if (again && !reinvocation.isDue(hook)) continue;
     const matched = await matchHook(cluster, hook, attributes);
     if (!matched) continue;
     const { seen } = matched;
@@ -67,14 +52,14 @@ export async function mutateByWebhooks(
       if (changed) reinvocation.changed();
       changedAtAll ||= changed;
     }
-    reinvocation.asked(hook);
+    if (hook.reinvocationPolicy === "IfNeeded") reinvocation.asked(hook);
   }
+  reinvocation.end(attributes.object);
   return changedAtAll;
 }
 
-/** Replaces what `attributes.object` holds by the patched object: whoever holds it sees the change. */
 async function applyAnswer(
-  { object, schema, subresource }: AdmissionAttributes,
+  attributes: AdmissionAttributes,
   hook: string,
   patch: string,
   shown: KubernetesObject | undefined,
@@ -82,44 +67,16 @@ async function applyAnswer(
 ): Promise<boolean> {
   const internal = (why: string): StatusError =>
     new StatusError("InternalError", `Internal error occurred: ${why}`, { causes: [{ message: why }] });
-  if (!object || !shown)
+  if (!attributes.object || !shown)
     throw internal(`admission webhook ${JSON.stringify(hook)} attempted to modify the object, which is not supported for this operation`);
   let patched: KubernetesObject;
   try {
     patched = await toStored(applyJsonPatch(shown, JSON.parse(patch)) as KubernetesObject);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !isStatus(error)) throw error;
-    throw internal(error.message);
+    throw internal(error instanceof PatchDoesNotApply ? error.detail : error.message);
   }
-  const before = { ...object };
-  for (const field of Object.keys(object)) Reflect.deleteProperty(object, field);
-  Object.assign(object, protectedFrom(asRecord(patched), asRecord(before), subresource));
-  schema?.prune(asRecord(object));
-  schema?.applyDefaults(asRecord(object));
-  return !deepEqual(before, object);
-}
-
-const serverOwned = [
-  "uid",
-  "creationTimestamp",
-  "deletionTimestamp",
-  "deletionGracePeriodSeconds",
-  "generation",
-  "resourceVersion",
-  "namespace",
-];
-
-/** What is not the webhook's to change stays: the server's part of metadata, and the status but for a request about the status, which changes nothing else. */
-function protectedFrom(patched: Record<string, unknown>, before: Record<string, unknown>, subresource: string): Record<string, unknown> {
-  const metadata: Record<string, unknown> = { ...asRecord(patched.metadata ?? {}) };
-  const owned = asRecord(before.metadata ?? {});
-  for (const field of serverOwned) {
-    if (owned[field] === undefined) delete metadata[field];
-    else metadata[field] = owned[field];
-  }
-  if (subresource === "status") return { ...before, metadata, ...("status" in patched && { status: patched.status }) };
-  const { status: _status, ...rest } = patched;
-  return { ...rest, ...("status" in before && { status: before.status }), metadata };
+  return replaceObject(attributes, patched);
 }
 
 /** ValidatingAdmissionWebhook: asks all webhooks at once; the first refusal in their order counts. @throws StatusError */

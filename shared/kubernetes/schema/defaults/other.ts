@@ -19,6 +19,7 @@ import { type DefaultRule, rule } from "./rule.ts";
 
 const rbacGroup = "rbac.authorization.k8s.io";
 const admission = "io.k8s.api.admissionregistration.v1.";
+const alphaAdmission = "io.k8s.api.admissionregistration.v1alpha1.";
 const flowcontrol = "io.k8s.api.flowcontrol.v1.";
 const apiextensions = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.";
 
@@ -95,12 +96,24 @@ export const otherDefaults: readonly DefaultRule[] = [
   rule<{ port?: number }>(`${admission}ServiceReference`, defaultPort),
   rule<{ port?: number }>(`${apiextensions}ServiceReference`, defaultPort),
   rule<{ port?: number }>("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference", defaultPort),
-  rule<{ failurePolicy?: string }>(`${admission}ValidatingAdmissionPolicySpec`, (spec) => {
-    spec.failurePolicy ??= "Fail";
-  }),
+  rule<FailurePolicy>(`${admission}ValidatingAdmissionPolicySpec`, failClosed),
   rule<MatchPolicy>(`${admission}MatchResources`, defaultMatch),
+  rule<FailurePolicy>(`${alphaAdmission}MutatingAdmissionPolicySpec`, failClosed),
+  rule<MatchPolicy>(`${alphaAdmission}MatchResources`, defaultMatch),
+  rule<{ scope?: string }>(`${alphaAdmission}NamedRuleWithOperations`, defaultScope),
+  rule<{ parameterNotFoundAction?: string }>(`${alphaAdmission}ParamRef`, (reference) => {
+    reference.parameterNotFoundAction ??= "Deny";
+  }),
   rule<CustomResourceDefinition>(`${apiextensions}CustomResourceDefinition`, crdDefaults),
 ];
+
+interface FailurePolicy {
+  failurePolicy?: string;
+}
+
+function failClosed(spec: FailurePolicy): void {
+  spec.failurePolicy ??= "Fail";
+}
 
 interface MatchPolicy {
   matchPolicy?: string;

@@ -2,18 +2,21 @@ import { boolType, nullType, stringType } from "../../cel/type.ts";
 import { deepEqual } from "../../deep-equal.ts";
 import { labelSelectorProblems } from "../../label-selector.ts";
 import { dns1035LabelProblems, dnsSubdomainProblems, pathSegmentProblems } from "../../names.ts";
-import { compileVariables } from "../../policies/compiled-policy.ts";
+import { type CompiledVariable, compileVariables } from "../../policies/compiled-policy.ts";
 import { variablesOf } from "../../policies/environment.ts";
 import { type AdmissionExpression, compileAdmissionExpression } from "../../policies/expression.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type {
   MatchCondition,
   MatchResources,
+  MutatingAdmissionPolicySpec,
   ParamKind,
   ParamRef,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
+  ValidatingAdmissionPolicyBindingSpec,
   Validation,
+  Variable,
 } from "../../types.ts";
 import { duplicate, forbidden, invalid, notSupported, required, tooMany } from "../field-error.ts";
 import { goStringList } from "../go-text.ts";
@@ -45,27 +48,14 @@ export function validateAdmissionPolicy(
   { metadata, spec = {} }: ValidatingAdmissionPolicy,
   live?: ValidatingAdmissionPolicy,
 ): StatusCause[] {
-  const { paramKind, matchConstraints, matchConditions = [], variables = [], validations = [], auditAnnotations = [] } = spec;
+  const { paramKind, matchConditions = [], variables = [], validations = [], auditAnnotations = [] } = spec;
   const hasParams = paramKind !== undefined;
-  const causes = checkSupported(spec.failurePolicy, ["Fail", "Ignore"], "spec.failurePolicy");
-  if (paramKind) causes.push(...checkParamKind(paramKind));
-  if (!matchConstraints) causes.push(required("spec.matchConstraints"));
-  else {
-    causes.push(...checkMatchResources(matchConstraints, "spec.matchConstraints"));
-    if ((matchConstraints.resourceRules ?? []).length === 0) causes.push(required("spec.matchConstraints.resourceRules"));
-  }
+  const causes = checkScope(spec);
   if (!deepEqual(matchConditions, live?.spec?.matchConditions ?? []))
     causes.push(...checkMatchConditions(matchConditions, hasParams, "spec.matchConditions"));
   const environment = variablesOf({ hasParams, hasAuthorizer: true });
   const compiled = compileVariables(variables, environment);
-  variables.forEach(({ name, expression }, index) => {
-    const path = `spec.variables[${index}]`;
-    if (name.trim() === "") causes.push(required(`${path}.name`, "name is not specified"));
-    else if (!identifier.test(name) || reservedNames.has(name))
-      causes.push(invalid(`${path}.name`, name, "name is not a valid CEL identifier"));
-    if (expression.trim() === "") causes.push(required(`${path}.expression`, "expression is not specified"));
-    else causes.push(...problemsOf(compiled.variables[index]?.expression, expression, `${path}.expression`));
-  });
+  causes.push(...checkVariables(variables, compiled.variables));
   const withoutAuthorizer = variablesOf({ hasParams, hasAuthorizer: false });
   if (variables.length > 0) for (const known of [environment, withoutAuthorizer]) known.set("variables", compiled.variablesType);
   if (validations.length === 0 && auditAnnotations.length === 0) {
@@ -94,6 +84,33 @@ export function validateAdmissionPolicy(
   return causes;
 }
 
+/** What policies of both kinds begin with. */
+export function checkScope({
+  failurePolicy,
+  paramKind,
+  matchConstraints,
+}: Pick<MutatingAdmissionPolicySpec, "failurePolicy" | "paramKind" | "matchConstraints">): StatusCause[] {
+  const causes = checkSupported(failurePolicy, ["Fail", "Ignore"], "spec.failurePolicy");
+  if (paramKind) causes.push(...checkParamKind(paramKind));
+  if (!matchConstraints) return [...causes, required("spec.matchConstraints")];
+  causes.push(...checkMatchResources(matchConstraints, "spec.matchConstraints"));
+  if ((matchConstraints.resourceRules ?? []).length === 0) causes.push(required("spec.matchConstraints.resourceRules"));
+  return causes;
+}
+
+export function checkVariables(variables: readonly Variable[], compiled: readonly CompiledVariable[]): StatusCause[] {
+  const causes: StatusCause[] = [];
+  variables.forEach(({ name, expression }, index) => {
+    const path = `spec.variables[${index}]`;
+    if (name.trim() === "") causes.push(required(`${path}.name`, "name is not specified"));
+    else if (!identifier.test(name) || reservedNames.has(name))
+      causes.push(invalid(`${path}.name`, name, "name is not a valid CEL identifier"));
+    if (expression.trim() === "") causes.push(required(`${path}.expression`, "expression is not specified"));
+    else causes.push(...problemsOf(compiled[index]?.expression, expression, `${path}.expression`));
+  });
+  return causes;
+}
+
 function checkValidation(
   { expression, message = "", messageExpression = "", reason }: Validation,
   environment: ReturnType<typeof variablesOf>,
@@ -114,7 +131,7 @@ function checkValidation(
   return [...causes, ...checkSupported(reason, ["Forbidden", "Invalid", "RequestEntityTooLarge"], `${path}.reason`)];
 }
 
-const problemsOf = (compiled: AdmissionExpression | undefined, text: string, path: string): StatusCause[] =>
+export const problemsOf = (compiled: AdmissionExpression | undefined, text: string, path: string): StatusCause[] =>
   compiled?.kind === "invalid" ? [invalid(path, text, compiled.problem)] : [];
 
 /** Of webhooks and policies. */
@@ -181,11 +198,8 @@ function checkMatchResources(match: MatchResources, path: string): StatusCause[]
 
 /** `ValidateValidatingAdmissionPolicyBinding` */
 export function validatePolicyBinding({ spec = {} }: ValidatingAdmissionPolicyBinding): StatusCause[] {
-  const { policyName = "", paramRef, matchResources, validationActions = [] } = spec;
-  const causes =
-    policyName === "" ? [required("spec.policyName")] : invalidEach("spec.policyName", policyName, dnsSubdomainProblems(policyName));
-  if (paramRef) causes.push(...checkParamRef(paramRef));
-  if (matchResources) causes.push(...checkMatchResources(matchResources, "spec.matchResources"));
+  const { validationActions = [] } = spec;
+  const causes = checkBound(spec);
   const path = "spec.validationActions";
   validationActions.forEach((action, index) => {
     causes.push(...checkSupported(action, ["Audit", "Deny", "Warn"], `${path}[${index}]`));
@@ -198,6 +212,19 @@ export function validatePolicyBinding({ spec = {} }: ValidatingAdmissionPolicyBi
     causes.push(invalid(path, value, text));
   }
   if (validationActions.length === 0) causes.push(required(path, "at least one validation action is required"));
+  return causes;
+}
+
+/** What bindings of both kinds have. */
+export function checkBound({
+  policyName = "",
+  paramRef,
+  matchResources,
+}: Omit<ValidatingAdmissionPolicyBindingSpec, "validationActions">): StatusCause[] {
+  const causes =
+    policyName === "" ? [required("spec.policyName")] : invalidEach("spec.policyName", policyName, dnsSubdomainProblems(policyName));
+  if (paramRef) causes.push(...checkParamRef(paramRef));
+  if (matchResources) causes.push(...checkMatchResources(matchResources, "spec.matchResources"));
   return causes;
 }
 

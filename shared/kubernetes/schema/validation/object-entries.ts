@@ -19,6 +19,8 @@ import type {
   Lease,
   LimitRange,
   LocalSubjectAccessReview,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
   Namespace,
   NetworkPolicy,
@@ -76,6 +78,7 @@ import { validateDefinition, validateDefinitionUpdate } from "./custom-resource-
 import { validateEvent, validateNewEvent, validateNewEventUpdate } from "./events.ts";
 import { validateFlowControlStatus, validateFlowSchema, validatePriorityLevel } from "./flow-control.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
+import { validateMutatingPolicy, validateMutatingPolicyBinding } from "./mutating-policies.ts";
 import {
   validateIngress,
   validateIngressClass,
@@ -262,6 +265,17 @@ export const objectEntries: readonly KindEntry[] = [
     stages: ["meta", "update"],
     create: (object) => validateWebhookConfiguration(object),
     update: validateWebhookConfiguration,
+  }),
+  rules<MutatingAdmissionPolicy>("admissionregistration.k8s.io/MutatingAdmissionPolicy", {
+    name: "dnsSubdomain",
+    stages: ["meta", "update"],
+    create: (object) => validateMutatingPolicy(object),
+    update: validateMutatingPolicy,
+  }),
+  rules<MutatingAdmissionPolicyBinding>("admissionregistration.k8s.io/MutatingAdmissionPolicyBinding", {
+    name: "dnsSubdomain",
+    stages: ["meta", "create"],
+    create: validateMutatingPolicyBinding,
   }),
   rules<ValidatingAdmissionPolicy>("admissionregistration.k8s.io/ValidatingAdmissionPolicy", {
     stages: ["meta", "update"],
