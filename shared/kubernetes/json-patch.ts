@@ -93,7 +93,7 @@ class Draft {
     const { parent, key } = this.locate(path, true);
     if (!Array.isArray(parent)) parent[key] = value;
     else if (key === "-") parent.push(value);
-    else parent.splice(indexWithin(key, parent.length + 1), 0, value);
+    else parent.splice(indexWithin(key, parent.length + 1, `value was not a proper array index: '${key}': `), 0, value);
   }
 
   replace(path: string, value: unknown): void {
@@ -176,10 +176,10 @@ function setMember(parent: JsonObject | unknown[], key: string, value: unknown):
 }
 
 /** The place that a step names in a list with this many; a negative one counts from the end. */
-function indexWithin(step: string, places: number): number {
+function indexWithin(step: string, places: number, problem = ""): number {
   const written = wholeNumber.test(step) ? Number(step) : Number.NaN;
   const index = written < 0 ? written + places : written;
-  if (Number.isNaN(index)) throw new Obstacle(`strconv.Atoi: parsing ${JSON.stringify(step)}: invalid syntax`);
+  if (Number.isNaN(index)) throw new Obstacle(`${problem}strconv.Atoi: parsing ${JSON.stringify(step)}: invalid syntax`);
   if (!(index >= 0 && index < places)) throw new Obstacle(`Unable to access invalid index: ${written}: invalid index referenced`);
   return index;
 }

@@ -1,11 +1,15 @@
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { StatusError } from "../../kubernetes/status-error.ts";
 import { asRecord } from "../field-managers.ts";
 import type { AdmissionAttributes } from "./attributes.ts";
 
 /** Puts what a webhook or a policy made of an object in the place of what `attributes.object` holds: whoever holds it sees the change. Answers whether there is one. */
-export function replaceObject({ object, schema, subresource }: AdmissionAttributes, changed: KubernetesObject): boolean {
+export function replaceObject({ operation, object, schema, subresource }: AdmissionAttributes, changed: KubernetesObject): boolean {
   if (!object) return false;
+  const { namespace: given } = changed.metadata ?? {};
+  if (given && given !== object.metadata.namespace && (operation === "CREATE" || operation === "UPDATE"))
+    throw new StatusError("BadRequest", "the namespace of the provided object does not match the namespace sent on the request", {});
   const before = { ...object };
   for (const field of Object.keys(object)) Reflect.deleteProperty(object, field);
   Object.assign(object, protectedFrom(asRecord(changed), asRecord(before), subresource));

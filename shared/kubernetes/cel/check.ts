@@ -231,9 +231,8 @@ export class Checker {
 
   /** The type of a field that a literal sets. */
   #initialized(at: number, type: CelType, field: string): CelType {
-    if (type.kind !== "object") return this.#fail(at, `unexpected failed resolution of '${type.name}'`);
-    if (type.fields === undefined) return dynType;
-    return type.fields.get(field)?.type ?? this.#fail(at, `undefined field '${field}'`);
+    if (type.kind === "object" && type.fields === undefined) return dynType;
+    return type.fields?.get(field)?.type ?? this.#fail(at, `undefined field '${field}'`);
   }
 
   #call(call: Call): CelType {

@@ -1,4 +1,4 @@
-import { Checker, type NamedTypes } from "./check.ts";
+import { Checker, type Declarations, type NamedTypes } from "./check.ts";
 import { estimateCost } from "./estimate.ts";
 import { type Bindings, plan } from "./evaluate.ts";
 import { addressLibrary } from "./library/addresses.ts";
@@ -15,7 +15,7 @@ import { timeLibrary } from "./library/times.ts";
 import { urlLibrary } from "./library/urls.ts";
 import { literalProblems } from "./literals.ts";
 import { CostExceeded, type Meter } from "./meter.ts";
-import { collectFunctions, type Functions, type Overload } from "./overload.ts";
+import { collectFunctions, type Overload } from "./overload.ts";
 import { parseExpression } from "./parser.ts";
 import type { Range } from "./range.ts";
 import { type Expression, ExpressionError, formatProblems } from "./syntax.ts";
@@ -53,9 +53,9 @@ export interface Program {
 /** `problem` is in cel-go's words, with the place in the text. */
 export type Compiled = { readonly kind: "compiled"; readonly program: Program } | { readonly kind: "invalid"; readonly problem: string };
 
-/** What expressions of one kind may name beyond their variables. */
+/** What expressions of one kind may name beyond what all may. */
 export interface Language {
-  readonly functions: Functions;
+  readonly functions: readonly Overload[];
   readonly types: NamedTypes;
 }
 
@@ -86,19 +86,23 @@ const types: ReadonlyMap<string, CelType> = new Map([
   ),
 ]);
 
-const standard: Language = { functions: collectFunctions(...libraries), types };
+type Names = Pick<Declarations, "functions" | "types">;
+const standard: Names = { functions: collectFunctions(...libraries), types };
+const known = new WeakMap<Language, Names>();
 
-/** The standard one, and more. */
-export function extended(names: NamedTypes, ...more: readonly (readonly Overload[])[]): Language {
-  return { functions: collectFunctions(...libraries, ...more), types: { get: (name) => names.get(name) ?? types.get(name) } };
+function namesOf(language: Language | undefined): Names {
+  if (!language) return standard;
+  const before = known.get(language);
+  if (before) return before;
+  const functions = collectFunctions(...libraries, language.functions);
+  const names: Names = { functions, types: { get: (name) => language.types.get(name) ?? types.get(name) } };
+  known.set(language, names);
+  return names;
 }
 
 /** Compiles an expression over variables of known types; `dynType` puts checks off until it runs. Pure: the same text, the same program. */
-export function compileExpression(
-  text: string,
-  variables: ReadonlyMap<string, CelType>,
-  { functions, types }: Language = standard,
-): Compiled {
+export function compileExpression(text: string, variables: ReadonlyMap<string, CelType>, language?: Language): Compiled {
+  const { functions, types } = namesOf(language);
   const parsed = parse(text);
   if ("problem" in parsed) return { kind: "invalid", problem: parsed.problem };
   const checker = new Checker({ variables, functions, types });

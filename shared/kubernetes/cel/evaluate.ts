@@ -18,7 +18,7 @@ import {
   StructValue,
   TypeValue,
 } from "./value.ts";
-import { fits } from "./value-type.ts";
+import { fits, typeOfLiteral } from "./value-type.ts";
 
 /** Values of the declared variables; undefined where one has none. */
 export type Bindings = (name: string) => CelValue | undefined;
@@ -170,7 +170,8 @@ class Planner {
         const value = step(frame);
         if (isFailure(value)) return value;
         if (!optional) items.push(value);
-        else if (!(value instanceof OptionalValue)) return noOverload;
+        else if (!(value instanceof OptionalValue))
+          return new Failure(`cannot initialize optional list element from non-optional value ${valueText(value)}`);
         else if (value.value !== undefined) items.push(value.value);
       }
       return new ArrayList(items);
@@ -189,7 +190,8 @@ class Planner {
         let value: CelValue | undefined = valueStep(frame);
         if (isFailure(value)) return value;
         if (optional) {
-          if (!(value instanceof OptionalValue)) return noOverload;
+          if (!(value instanceof OptionalValue))
+            return new Failure(`cannot initialize optional entry '${valueText(key)}' from non-optional value ${valueText(value)}`);
           value = value.value;
           if (value === undefined) continue;
         }
@@ -210,7 +212,8 @@ class Planner {
         let value: CelValue | undefined = step(frame);
         if (isFailure(value)) return value;
         if (optional) {
-          if (!(value instanceof OptionalValue)) return noOverload;
+          if (!(value instanceof OptionalValue))
+            return new Failure(`cannot initialize optional entry '${name}' from non-optional value ${valueText(value)}`);
           value = value.value;
         }
         if (value === undefined) fields.delete(name);
@@ -263,6 +266,17 @@ function isConstant(expression: Expression): boolean {
   if (expression.kind === "map")
     return expression.entries.every(({ key, value, optional }) => !optional && isConstant(key) && isConstant(value));
   return expression.kind === "literal";
+}
+
+/** A value as cel-go prints it in failures. */
+function valueText(value: CelValue | undefined): string {
+  if (value instanceof ListValue) return `[${[...value].map(valueText).join(", ")}]`;
+  if (value instanceof MapValue)
+    return `{${value
+      .keys()
+      .map((key) => `${valueText(key)}: ${valueText(value.get(key))}`)
+      .join(", ")}}`;
+  return typeof value === "object" && value !== null ? typeOfLiteral(value).name : String(value);
 }
 
 const nothing: Step = () => noOverload;

@@ -246,6 +246,7 @@ class Parser {
   #fields(): StructLiteral["fields"] {
     const fields: StructLiteral["fields"][number][] = [];
     while (!this.#is("}")) {
+      if (fields.length === 0 && this.#accept(",")) break;
       const optional = this.#accept("?") !== undefined;
       const name = this.#identifier(true).text;
       const { at } = this.#expect(":");
@@ -272,6 +273,7 @@ class Parser {
   #elements(): { value: Expression; optional: boolean }[] {
     const elements: { value: Expression; optional: boolean }[] = [];
     while (!this.#is("]")) {
+      if (elements.length === 0 && this.#accept(",")) break;
       const optional = this.#accept("?") !== undefined;
       elements.push({ value: this.#expression(), optional });
       if (!this.#accept(",")) break;
@@ -283,6 +285,7 @@ class Parser {
   #entries(): { key: Expression; value: Expression; optional: boolean }[] {
     const entries: { key: Expression; value: Expression; optional: boolean }[] = [];
     while (!this.#is("}")) {
+      if (entries.length === 0 && this.#accept(",")) break;
       const optional = this.#accept("?") !== undefined;
       const key = this.#expression();
       this.#expect(":");

@@ -13,6 +13,18 @@ export function typedProblem(root: SchemaNode, config: JsonObject): string | und
   return problems.length > 1 ? ["errors:", ...problems.map((problem) => `  ${problem}`)].join("\n") : problems[0];
 }
 
+/** A value of a Go type that JSON does not have, as expressions may make one: by its type, by `%v` and by `%#v`. No schema has a place for it. */
+export class GoValue {
+  readonly type: string;
+  readonly plain: string;
+  readonly syntax: string;
+  constructor(type: string, plain: string, syntax: string) {
+    this.type = type;
+    this.plain = plain;
+    this.syntax = syntax;
+  }
+}
+
 const typeMeta = new Set(["apiVersion", "kind"]);
 
 class Walk {
@@ -30,7 +42,7 @@ class Walk {
         return;
       case "object":
       case "map":
-        if (isJsonObject(value)) this.#fields(node, value, path);
+        if (isJsonObject(value) && !(value instanceof GoValue)) this.#fields(node, value, path);
         else this.#add(path, `expected map, got &{${plain(value)}}`);
         return;
       case "list":
@@ -92,7 +104,7 @@ function stepTo(list: SchemaNode, element: SchemaNode, item: unknown, index: num
   }
   if (list.listType !== "map") return { text: `[${index}]` };
   if (item === null) return { problem: "associative list with keys may not have a null element" };
-  if (!isJsonObject(item)) return { problem: "associative list with keys may not have non-map elements" };
+  if (!isJsonObject(item) || item instanceof GoValue) return { problem: "associative list with keys may not have non-map elements" };
   const keys: JsonObject = {};
   for (const key of list.listMapKeys) {
     const value = item[key] ?? element.fields().get(key)?.published;
@@ -108,14 +120,16 @@ function scalarProblem({ shape }: SchemaNode, value: unknown): string | undefine
   switch (shape) {
     case "integer":
     case "number":
-      return type === "number" ? undefined : `expected numeric (int or float), got ${goTypeOf(value)}`;
+      return type === "number" ? undefined : `expected numeric (int or float), got ${value instanceof GoValue ? value.type : goTypeOf(value)}`;
     case "boolean":
       return type === "boolean" ? undefined : `expected boolean, got &{${plain(value)}}`;
     case "quantity":
     case "intOrString":
       return type === "object" ? `expected any scalar, got &{${plain(value)}}` : undefined;
     default:
-      return type === "string" ? undefined : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`;
+      return type === "string"
+        ? undefined
+        : `expected string, got &value.valueUnstructured{Value:${value instanceof GoValue ? value.syntax : goSyntax(value)}}`;
   }
 }
 
@@ -124,6 +138,7 @@ const sorted = (object: object): [string, unknown][] =>
 
 /** A JSON value by Go's `%v`. */
 function plain(value: unknown): string {
+  if (value instanceof GoValue) return value.plain;
   if (value === null || value === undefined) return "<nil>";
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `[${value.map(plain).join(" ")}]`;

@@ -17,7 +17,7 @@ export function compileMutations(spec: MutatingAdmissionPolicySpec): CompiledMut
   const hasParams = spec.paramKind !== undefined;
   const base = variablesOf({ hasParams, hasAuthorizer: true });
   const { variables, variablesType } = compileVariables(spec.variables ?? [], base);
-  const environment = variables.length > 0 ? new Map([...base, ["variables", variablesType]]) : base;
+  const environment = new Map([...base, ["variables", variablesType]]);
   return {
     variables,
     variablesType,

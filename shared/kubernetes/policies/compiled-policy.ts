@@ -29,10 +29,9 @@ export function compilePolicy(
   const hasParams = spec.paramKind !== undefined;
   const base = variablesOf({ ...types, hasParams, hasAuthorizer: true });
   const { variables, variablesType } = compileVariables(spec.variables ?? [], base);
-  const composed = (spec.variables?.length ?? 0) > 0;
-  const environment = composed ? new Map([...base, ["variables", variablesType]]) : base;
+  const environment = new Map([...base, ["variables", variablesType]]);
   const withoutAuthorizer = variablesOf({ ...types, hasParams, hasAuthorizer: false });
-  if (composed) withoutAuthorizer.set("variables", variablesType);
+  withoutAuthorizer.set("variables", variablesType);
   return {
     variables,
     variablesType,

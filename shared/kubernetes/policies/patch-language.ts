@@ -1,4 +1,4 @@
-import { extended } from "../cel/compile.ts";
+import type { Language } from "../cel/compile.ts";
 import { jsonPatchLibrary } from "../cel/library/json-patches.ts";
 import { type CelType, dynType, objectType, stringType } from "../cel/type.ts";
 
@@ -25,4 +25,4 @@ const types = {
 };
 
 /** What mutations are written in: `Object{…}`, `Object.spec{…}`, `JSONPatch{…}`, `jsonpatch.escapeKey` (KEP-3962). */
-export const patchLanguage = extended(types, jsonPatchLibrary);
+export const patchLanguage: Language = { functions: jsonPatchLibrary, types };

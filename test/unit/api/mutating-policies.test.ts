@@ -77,6 +77,17 @@ describe("an apply configuration", () => {
       "expected string",
       "",
     ],
+    [`Object{data: null}`, "expected map, got &{NULL_VALUE}", "typed object: .data: "],
+    [`Object{data: {"a": null}}`, "expected string, got &value.valueUnstructured{Value:0}", ".data.a: "],
+    [`Object{data: {"a": b'abc'}}`, "{Value:[]uint8{0x61, 0x62, 0x63}}", ""],
+    [`Object{data: {"a": timestamp("2026-01-02T03:04:05Z")}}`, "{Value:time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)}", ""],
+    [`Object{data: {1: "a"}}`, "invalid return type: *dynamic.ObjectVal", ""],
+    [`Object{?data: object.metadata.name}`, "cannot initialize optional entry 'data' from non-optional value m", ""],
+    [
+      `Object{metadata: Object.metadata{ownerReferences: [{"uid": "x"}]}}`,
+      ".metadata.ownerReferences: element 0: associative list with keys may not have non-map elements",
+      "",
+    ],
     [`Object{metadata: Object.wrong{}}`, `unexpected type name "Object.wrong", expected "Object.metadata"`, "type mismatch: "],
   ])("that does not fit is refused: %s", async (expression, problem, before) => {
     await policy([apply(expression)]);
@@ -94,6 +105,12 @@ describe("an apply configuration", () => {
       "error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.selector",
     );
   });
+});
+
+it("nothing moves an object to another namespace", async () => {
+  await policy([apply(`Object{metadata: Object.metadata{namespace: "elsewhere"}}`)]);
+  const { status, body } = await configMap();
+  expect([status, body.message]).toEqual([400, "the namespace of the provided object does not match the namespace sent on the request"]);
 });
 
 describe("a JSON patch", () => {

@@ -19,7 +19,7 @@ export function validateMutatingPolicy({ spec = {} }: MutatingAdmissionPolicy, l
   const environment = variablesOf({ hasParams, hasAuthorizer: true });
   const compiled = compileVariables(variables, environment);
   causes.push(...checkVariables(variables, compiled.variables));
-  if (variables.length > 0) environment.set("variables", compiled.variablesType);
+  environment.set("variables", compiled.variablesType);
   if (mutations.length === 0) causes.push(required("spec.mutations", "mutations must contain at least one item"));
   for (const [index, mutation] of mutations.entries()) causes.push(...checkMutation(mutation, environment, `spec.mutations[${index}]`));
   if (reinvocationPolicy === "") causes.push(required("spec.reinvocationPolicy"));

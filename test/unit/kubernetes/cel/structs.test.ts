@@ -7,7 +7,7 @@ import { type CelValue, Failure } from "../../../../shared/kubernetes/cel/value.
 import { patchLanguage } from "../../../../shared/kubernetes/policies/patch-language.ts";
 
 const compiled = (text: string) => compileExpression(text, new Map([["x", dynType]]), patchLanguage);
-function valueOf(text: string, x: CelValue = null): CelValue {
+function evaluated(text: string, x: CelValue = null): CelValue {
   const result = compiled(text);
   if (result.kind === "invalid") throw new Error(result.problem);
   return result.program.evaluate(() => x, new Meter(perCallLimit));
@@ -21,6 +21,7 @@ const problemOf = (text: string): string => {
 describe("struct literals", () => {
   it.each([
     ["Object{}", {}],
+    ["Object{,}", {}],
     ["Object{spec: Object.spec{replicas: 3}}", { spec: { replicas: 3 } }],
     ["Object{a: [Object.a{b: 'c'}, Object.a{d: ['e']}],}", { a: [{ b: "c" }, { d: ["e"] }] }],
     ["Object{annotations: {'foo': 'bar'}}", { annotations: { foo: "bar" } }],
@@ -35,13 +36,14 @@ describe("struct literals", () => {
     ["jsonpatch.escapeKey('k8s.io/my~label')", "k8s.io~1my~0label"],
     ["Object{t: timestamp('2026-01-02T03:04:05Z'), d: duration('90s'), b: b'a'}", { t: "2026-01-02T03:04:05Z", d: "90s", b: "YQ==" }],
   ])("%s", (text, expected) => {
-    expect(toJson(valueOf(text))).toEqual(expected);
+    expect(toJson(evaluated(text))).toEqual(expected);
   });
 
   it.each([
     ["Invalid{}", "1:8: undeclared reference to 'Invalid' (in container '')"],
     ["x{}", "1:2: 'dyn' is not a type"],
     ["int{}", "1:4: 'int' is not a message type"],
+    ["int{a: 1}", "1:6: undefined field 'a'"],
     ["JSONPatch{op: 1}", "1:13: expected type of field 'op' is 'string' but provided type is 'int'"],
     ["JSONPatch{op: Invalid{}}", "1:22: undeclared reference to 'Invalid' (in container '')"],
     ["true ? Object{} : Object.spec{}", "found no matching overload for '_?_:_' applied to '(bool, Object, Object.spec)'"],
@@ -58,8 +60,8 @@ describe("struct literals", () => {
   });
 
   it("fail with what they hold", () => {
-    expect(valueOf("Object{a: x.b}")).toBeInstanceOf(Failure);
-    expect(valueOf("JSONPatch{op: x}", 1n)).toBeInstanceOf(Failure);
+    expect(evaluated("Object{a: x.b}")).toBeInstanceOf(Failure);
+    expect(evaluated("JSONPatch{op: x}", 1n)).toBeInstanceOf(Failure);
   });
 
   it("are no part of the language of other expressions", () => {
