@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import type { ResourceCatalog } from "./resource-catalog.ts";
 
-/** A document that was made, with what names it. */
+/** A document that was made, with the hash that names it. */
 export interface MadeDocument {
   readonly body: Buffer;
   readonly etag: string;
@@ -9,6 +10,17 @@ export interface MadeDocument {
 interface Made {
   version: number;
   readonly documents: Map<string, MadeDocument>;
+}
+
+/** Made once; named by its own hash, unless it is another form of a document that has a name. */
+export function cachedDocument(made: Map<string, MadeDocument>, key: string, make: () => string | Buffer, etag?: string): MadeDocument {
+  const known = made.get(key);
+  if (known) return known;
+  const content = make();
+  const body = typeof content === "string" ? Buffer.from(content) : content;
+  const document = { body, etag: etag ?? createHash("sha512").update(body).digest("hex").toUpperCase() };
+  made.set(key, document);
+  return document;
 }
 
 /** Documents of clusters with custom resources: kept as long as those stay what they are. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   aggregatedDocument,
   aggregatedMediaType,
@@ -7,13 +6,13 @@ import {
   apiResourceListDocument,
   apiVersionsDocument,
 } from "../kubernetes/discovery.ts";
-import { openApiIndex, openApiV2, openApiV2Bytes, openApiV2Protobuf, openApiV3 } from "../kubernetes/openapi.ts";
 import type { Typed } from "../kubernetes/protobuf/encode.ts";
 import { builtinResources, type ResourceDefinition } from "../kubernetes/resources.ts";
-import { type AcceptClause, parseAccept } from "./accept-header.ts";
-import { CustomDocuments, type MadeDocument } from "./custom-documents.ts";
+import { parseAccept } from "./accept-header.ts";
+import { CustomDocuments, cachedDocument, type MadeDocument } from "./custom-documents.ts";
 import { healthAnswer, healthPaths } from "./health.ts";
 import { type Encoding, mediaTypeOf, negotiate, onlyJson, takesJson } from "./negotiation.ts";
+import { openApiIndexAnswer, openApiV2Answer, openApiV3Answer } from "./openapi-documents.ts";
 import { failure, rendered, respondWith } from "./rendering.ts";
 import { type ApiRequest, parseQuery } from "./request-info.ts";
 import type { ResourceCatalog } from "./resource-catalog.ts";
@@ -38,7 +37,7 @@ export const version = {
 const versionBody = Buffer.from(JSON.stringify(version, null, 2));
 const fixedPaths = [
   ...["/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/", "/openapi/v2", "/openapi/v3", "/openapi/v3/"],
-  ...["/openid/v1/jwks", "/version", ...healthPaths],
+  ...["/metrics", "/openid/v1/jwks", "/version", ...healthPaths],
 ];
 /** Routes that know GET alone; what answers the rest does not look at the method. */
 const onlyRead = /^\/(?:version|api|api\/v1|apis\/[^/]+\/[^/]+|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/;
@@ -71,7 +70,7 @@ export class Documents {
   }
 
   /** `undefined`: no such document. */
-  answer(path: string, request: ApiRequest, catalog: ResourceCatalog): ApiResponse | undefined {
+  answer(path: string, request: ApiRequest, catalog: ResourceCatalog, nowMs: number): ApiResponse | undefined {
     const accept = request.header("accept") ?? "";
     const clean = path.endsWith("/") && path.length > 1 ? path.slice(0, -1) : path;
     const custom = [...this.#optional, ...catalog.custom];
@@ -79,10 +78,10 @@ export class Documents {
     if (path === "/" || path === "/index.html") return json(200, Buffer.from(JSON.stringify({ paths: pathsOf(custom) }, null, 2)));
     if (clean === "/api") return this.#discovery(clean, accept, { ...all, custom: [], made: this.#made });
     if (clean === "/apis") return this.#discovery(clean, accept, all);
-    if (path === "/openapi/v3") return cached(all, clean, "application/json", () => openApiIndex(custom));
-    if (clean === "/openapi/v2") return openApiV2Answer(accept, all);
+    if (path === "/openapi/v3") return openApiIndexAnswer(all.made, custom);
+    if (clean === "/openapi/v2") return openApiV2Answer(request, all.made, custom);
     const parts = clean.split("/");
-    if (parts[1] === "openapi" && parts[2] === "v3") return this.#openApiV3(parts.slice(3), all) ?? nothing(404);
+    if (parts[1] === "openapi" && parts[2] === "v3") return this.#openApiV3(parts.slice(3), all, nowMs) ?? nothing(404);
     if (parts[1] === "api" && parts.length === 3) return this.#list("", parts[2] ?? "", all);
     if (parts[1] === "apis" && parts.length === 3) {
       const group = apiGroupDocument(servedResources(custom), parts[2] ?? "");
@@ -116,12 +115,11 @@ export class Documents {
     return failure(noSuchResource(), all.request);
   }
 
-  #openApiV3(parts: readonly string[], all: Answering): ApiResponse | undefined {
+  #openApiV3(parts: readonly string[], all: Answering, nowMs: number): ApiResponse | undefined {
     const path = parts.join("/");
     const own = all.custom.some((one) => `apis/${one.group}/${one.version}` === path);
     const made = own ? all.made : this.#made;
-    const document = made.has(`openapi ${path}`) ? "" : openApiV3(path, own ? all.custom : []);
-    return document === undefined ? undefined : hashed({ ...all, made }, `openapi ${path}`, () => document);
+    return openApiV3Answer(path, all.request, made, own ? all.custom : [], nowMs);
   }
 }
 
@@ -139,23 +137,12 @@ function servedResources(custom: readonly ResourceDefinition[]): readonly Resour
   return [...builtinResources(), ...custom.map((one) => (one.custom?.terminating ? { ...one, verbs: lastVerbs } : one))];
 }
 
-function openApiV2Answer(accept: string, all: Answering): ApiResponse {
-  const vary = { vary: "Accept" };
-  if (!takesJson(accept) && !parseAccept(accept).some(isOpenApiProtobuf)) return nothing(406);
-  if (accept.includes(openApiV2Protobuf.accepted))
-    return cached(all, "/openapi/v2 protobuf", openApiV2Protobuf.answered, () => openApiV2Bytes(all.custom), vary);
-  return cached(all, "/openapi/v2", "application/json", () => openApiV2(all.custom), vary);
-}
-
 /** What is served where, for whoever looks at the root. */
 function pathsOf(custom: readonly ResourceDefinition[]): string[] {
   const groups = servedResources(custom).filter(({ group }) => group !== "");
   const own = groups.flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
   return [...new Set([...fixedPaths, ...own])].sort();
 }
-
-const isOpenApiProtobuf = ({ type, subtype }: AcceptClause): boolean =>
-  `${type}/${subtype}`.startsWith("application/com.github.proto-openapi.spec.v2");
 
 /** The handlers of OpenAPI say no without a word. */
 const nothing = (status: number): ApiResponse => ({ status, headers: {}, body: Buffer.alloc(0) });
@@ -175,18 +162,6 @@ function discovered(request: ApiRequest, value: Typed, answers: "document" | "gr
   return respondWith(200, value, negotiate({ request, info: { query: parseQuery(request.url) } }, answers));
 }
 
-/** Under the hash that the index names a document never changes; another hash leads to the one that it has (kube-openapi's handler3). */
-function hashed(all: Answering, key: string, make: () => string): ApiResponse {
-  const { request } = all;
-  const answer = cached(all, key, "application/json", make, { vary: "Accept", "cache-control": "no-cache, private" });
-  const hash = parseQuery(request.url).get("hash");
-  if (hash === null || hash === "") return answer;
-  const known = (answer.headers.etag ?? "").replaceAll('"', "");
-  if (hash === known) return { ...answer, headers: { ...answer.headers, "cache-control": "public, immutable" } };
-  const location = `${request.root ?? ""}${request.url.split("?")[0]}?hash=${known}`;
-  return { status: 301, headers: { ...answer.headers, location }, body: Buffer.alloc(0) };
-}
-
 function cached(
   { request, made }: Answering,
   key: string,
@@ -194,14 +169,9 @@ function cached(
   make: () => string | Buffer,
   headers: Record<string, string> = {},
 ): ApiResponse {
-  let known = made.get(key);
-  if (!known) {
-    const content = make();
-    const body = typeof content === "string" ? Buffer.from(content) : content;
-    known = { body, etag: `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"` };
-    made.set(key, known);
-  }
-  const all = { "cache-control": "public", ...headers, etag: known.etag, "content-type": type };
-  if (request.header("if-none-match") === known.etag) return { status: 304, headers: all, body: Buffer.alloc(0) };
+  const known = cachedDocument(made, key, make);
+  const etag = `"${known.etag}"`;
+  const all = { "cache-control": "public", ...headers, etag, "content-type": type };
+  if (request.header("if-none-match") === etag) return { status: 304, headers: all, body: Buffer.alloc(0) };
   return json(200, known.body, all);
 }

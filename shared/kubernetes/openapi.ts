@@ -7,6 +7,7 @@ import type { Parameter } from "./openapi-parameters.ts";
 import { type ComponentOf, type Operation, type PathItem, resourcePaths, type SchemaUse } from "./openapi-paths.ts";
 import { type DocumentV2, pathItemV2, schemaV2 } from "./openapi-v2.ts";
 import { encodeDocumentV2 } from "./openapi-v2-protobuf.ts";
+import { encodeDocumentV3 } from "./openapi-v3-protobuf.ts";
 import { apiVersionOf, builtinResources, features, optionalResources, type ResourceDefinition } from "./resources.ts";
 import { plainColumns } from "./table.ts";
 
@@ -113,11 +114,8 @@ export function openApiV2(custom: readonly ResourceDefinition[] = []): string {
   return JSON.stringify(documentV2(custom));
 }
 
-/** What clients of OpenAPI v2 in protocol buffers name in `Accept`, and the content type that answers it. */
-export const openApiV2Protobuf = {
-  accepted: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-  answered: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-} as const;
+/** The same document as protocol buffers. */
+export const openApiV3Bytes = (document: string): Buffer => encodeDocumentV3(JSON.parse(document));
 
 /**
  * The same document as protocol buffers. client-go's discovery reads no other form of version 2, and kubectl up to 1.28 needs it for

@@ -14,8 +14,21 @@ export class ProtobufWriter {
     return this;
   }
 
-  bool(field: number, value: boolean | undefined): this {
-    return value ? this.#push(header(field << 3, 1)) : this;
+  /** `always`: also false, as a member of a `oneof` has it. */
+  bool(field: number, value: boolean | undefined, always = false): this {
+    return value || always ? this.#push(header(field << 3, value ? 1 : 0)) : this;
+  }
+
+  /** An integer that is not negative, and below 2^31; zero is left out. */
+  integer(field: number, value: number | undefined): this {
+    return value ? this.#push(header(field << 3, value)) : this;
+  }
+
+  double(field: number, value: number | undefined, always = false): this {
+    if (!value && !always) return this;
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleLE(value ?? 0);
+    return this.#push(header((field << 3) | 1)).#push(bytes);
   }
 
   /** A message field; nothing when it is absent. An empty message is written. */
@@ -43,10 +56,10 @@ export class ProtobufWriter {
   }
 }
 
-/** Two varints: a field's tag, and its value or length. Both are below 2^31. */
-function header(tag: number, value: number): Uint8Array {
+/** Varints: a field's tag, and mostly its value or length. All are below 2^31. */
+function header(...values: readonly number[]): Uint8Array {
   const bytes: number[] = [];
-  for (let rest of [tag, value]) {
+  for (let rest of values) {
     for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
     bytes.push(rest);
   }

@@ -262,11 +262,12 @@ describe("mutating webhooks", () => {
 
   it("cannot change what is the server's", async () => {
     await register("mutating", {});
-    respond = () =>
-      patchOf({ op: "replace", path: "/metadata/uid", value: "mine" }, { op: "add", path: "/metadata/namespace", value: "kube-system" });
-    const { body } = await configMap();
-    expect(body.metadata.uid).not.toBe("mine");
-    expect(body.metadata.namespace).toBe("default");
+    respond = () => patchOf({ op: "replace", path: "/metadata/uid", value: "mine" });
+    expect((await configMap()).body.metadata.uid).not.toBe("mine");
+    respond = () => patchOf({ op: "add", path: "/metadata/namespace", value: "kube-system" });
+    const { status, body } = await configMap();
+    const message = "the namespace of the provided object does not match the namespace sent on the request";
+    expect([status, body.message]).toEqual([400, message]);
   });
 
   it("that want to are asked again when another changed the object after them", async () => {

@@ -1,35 +1,6 @@
 import { expect, it } from "vitest";
 import { openApiV2, openApiV2Bytes } from "../../../shared/kubernetes/openapi.ts";
-
-type Field = { readonly number: number; readonly value: Buffer };
-
-/** The fields of one message; scalars as the bytes of their varint. */
-function fieldsOf(message: Buffer): Field[] {
-  const fields: Field[] = [];
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = message[at++] ?? 0;
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const start = at;
-    const length = (tag & 7) === 2 ? varint() : 0;
-    const from = (tag & 7) === 2 ? at : start;
-    if ((tag & 7) === 0) varint();
-    at = (tag & 7) === 2 ? at + length : at;
-    fields.push({ number: tag >>> 3, value: message.subarray(from, at) });
-  }
-  return fields;
-}
-
-const only = (message: Buffer | undefined, number: number): Buffer[] =>
-  message ? fieldsOf(message).flatMap((field) => (field.number === number ? field.value : [])) : [];
-const text = (message: Buffer | undefined, number: number) => only(message, number)[0]?.toString();
+import { only, text } from "./protobuf-fields.ts";
 
 const document = openApiV2Bytes();
 const json = JSON.parse(openApiV2()) as { paths: Record<string, object>; definitions: Record<string, object> };
