@@ -12,6 +12,8 @@ import { readCollection, readObject, watchCollection } from "./handlers/read.ts"
 import { handleSubresource } from "./handlers/subresources.ts";
 import { handleVirtual, isVirtual } from "./handlers/virtual.ts";
 import { createOne, deleteMany, deleteOne, patchOne, updateOne } from "./handlers/write.ts";
+import { metricsAnswer } from "./metrics/metrics-text.ts";
+import type { RequestMetrics } from "./metrics/request-metrics.ts";
 import type { Encoding } from "./negotiation.ts";
 import { Documents } from "./non-resource.ts";
 import type { PodStreams } from "./pod-streams.ts";
@@ -31,6 +33,7 @@ export interface ServedCluster {
   /** Logs and, later, exec: what only a node can answer. */
   readonly podStreams: PodStreams;
   readonly documents: Documents;
+  readonly metrics: RequestMetrics;
   /** Encoders of plain objects by resource, shared by every request so that watch events are made once. */
   readonly encoders: WeakMap<ResourceDefinition, Map<Encoding, Encoder>>;
 }
@@ -79,7 +82,10 @@ async function route(
   if (!target) {
     if (isUnknownVersion(served, path)) throw noSuchResource();
     if (request.method !== "GET" && Documents.isReadOnly(path)) throw methodNotAllowed();
-    return served.documents.answer(path, request, served.cluster.resources) ?? text(404, "404 page not found\n");
+    if (path === "/metrics") return metricsAnswer(served.cluster, served.metrics);
+    return (
+      served.documents.answer(path, request, served.cluster.resources, served.cluster.clock.now()) ?? text(404, "404 page not found\n")
+    );
   }
   const { resources } = served.cluster;
   const definition = resources.find(target.group, target.version, target.resource);
@@ -95,7 +101,12 @@ async function route(
     return text(404, "404 page not found\n");
   const anyMethod = target.subresource === "proxy" || (definition.custom !== undefined && request.method === "HEAD");
   if (!anyMethod && !servedMethods.has(request.method)) throw unservedMethod(definition);
-  return dispatch({ served, request, info, target, definition, user, warnings });
+  const call: Call = { served, request, info, target, definition, user, warnings };
+  return served.metrics.observe(
+    call,
+    () => dispatch(call),
+    (error) => toStatusError(error, target)?.code ?? 500,
+  );
 }
 
 const servedMethods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);

@@ -4,6 +4,7 @@ import type { Ending } from "../api/api-cluster.ts";
 import type { ServedCluster } from "../api/cluster-api.ts";
 import { createClusterTokens } from "../api/cluster-tokens.ts";
 import { createLocalClient } from "../api/local-client.ts";
+import { RequestMetrics } from "../api/metrics/request-metrics.ts";
 import type { Documents } from "../api/non-resource.ts";
 import type { ObjectClient } from "../api/object-client.ts";
 import type { PodStreams } from "../api/pod-streams.ts";
@@ -91,6 +92,7 @@ export function serveMirror(ref: ClusterRef, mirror: Mirror, options: ClusterRun
     authorizer,
     client: createLocalClient(registry),
     documents,
+    metrics: new RequestMetrics(() => clock.now()),
     podStreams: options.podStreamsOf(ref),
     tokens: createClusterTokens(tokens, ref, mirror, clock),
     encoders: new WeakMap(),

@@ -43,7 +43,8 @@ export function needsOf(request: ApiRequest, { user, binding }: VerifiedToken): 
   // What a node may see hangs on the pods that run on it.
   if (nodeNameOf(user) !== undefined) return undefined;
   try {
-    const { resource: target, query } = parseRequest(request.method, request.url);
+    const { resource: target, query, path } = parseRequest(request.method, request.url);
+    if (path === "/metrics") return undefined;
     const collections = user.groups.includes(mighty) ? [] : [...rbac];
     const objects = binding ? boundObjects(binding) : [];
     if (!target) return { objects, collections: [...collections, collectionOf(customResourceDefinitions)] };

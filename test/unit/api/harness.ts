@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ApiCluster } from "../../../shared/api/api-cluster.ts";
 import { type ServedCluster, serveCluster } from "../../../shared/api/cluster-api.ts";
 import { createClusterTokens } from "../../../shared/api/cluster-tokens.ts";
+import { RequestMetrics } from "../../../shared/api/metrics/request-metrics.ts";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { Registry } from "../../../shared/api/registry.ts";
 import { ResourceCatalog } from "../../../shared/api/resource-catalog.ts";
@@ -71,6 +72,7 @@ export async function createHarness(more: Pick<ApiCluster, "webhooks"> = {}, ope
     tokens: createClusterTokens(issuer, ref, mirror, systemClock),
     podStreams: { log: () => Promise.reject(new StatusError("ServiceUnavailable", "no node")) },
     documents: new Documents("127.0.0.1:7443", optional),
+    metrics: new RequestMetrics(() => Date.now()),
     encoders: new WeakMap(),
   };
   const request = (method: string, url: string, body: unknown, headers: Record<string, string>) => {
