@@ -25,9 +25,12 @@ export interface ApiRequest {
   readonly upgradable?: boolean;
 }
 
-/** The paths of requests that may be upgraded; elsewhere the wish is ignored, as HTTP allows, and e.g. a watch by WebSocket gets a plain stream. */
-export const mayUpgrade = (path: string): boolean =>
-  /\/(?:pods\/[^/]+\/(?:exec|attach|portforward)|(?:pods|services|nodes)\/[^/]+\/proxy(?:\/.*)?)$/.test(path.split("?")[0] ?? "");
+/** The paths of requests that may be upgraded: to pods and nodes, and watches. Elsewhere the wish is ignored, as HTTP allows. */
+export function mayUpgrade(url: string): boolean {
+  const [path = ""] = url.split("?");
+  if (/\/(?:pods\/[^/]+\/(?:exec|attach|portforward)|(?:pods|services|nodes)\/[^/]+\/proxy(?:\/.*)?)$/.test(path)) return true;
+  return /\/watch\//.test(path) || isTrue(parseQuery(url).get("watch"));
+}
 
 /** The parts of a Kubernetes API path, as `RequestInfoFactory.NewRequestInfo` of k8s.io/apiserver splits it. */
 export interface RequestInfo {

@@ -16,8 +16,9 @@ import { metered } from "./metered.ts";
 import { Documents } from "./non-resource.ts";
 import { failure } from "./rendering.ts";
 import { type ApiRequest, parseRequest } from "./request-info.ts";
-import { type ApiResponse, noSuchResource } from "./response.ts";
+import { type ApiResponse, isStream, noSuchResource } from "./response.ts";
 import { protocolHeader, tokenOfProtocols } from "./websocket-token.ts";
+import { overWebSocket } from "./websocket-watch.ts";
 
 /** Port: brings a cluster into this process. `undefined` when there is none. */
 export interface ClusterDirectory {
@@ -53,7 +54,7 @@ const prefix = "/clusters/";
 /** Whether a path belongs to the cluster API: below `/clusters/{id}`, or at the root for clients that know only a host and a token. */
 export const isClusterPath = (path: string): boolean =>
   path.startsWith(prefix) ||
-  /^\/(api|apis|openapi|version|healthz|livez|readyz|openid|\.well-known\/openid-configuration)(\/|\?|$)/.test(path);
+  /^\/(api|apis|openapi|version|healthz|livez|readyz|metrics|openid|\.well-known\/openid-configuration)(\/|\?|$)/.test(path);
 
 /**
  * The cluster API of all clusters. A token names its cluster: with a path to another one the answer is the same 404 as for a cluster that
@@ -140,13 +141,16 @@ export function createClusterSurface({
       const asked = asksIssuer ? await issuer() : undefined;
       if (asked) return asked;
       const answer = await serveCluster(served, below, user, onUnknown(request));
-      return meter ? metered(meter, verified.cluster, request.method, answer) : answer;
+      const counted = meter ? metered(meter, verified.cluster, request.method, answer) : answer;
+      return isStream(counted.body) && isWatch(below) ? overWebSocket(below, counted, counted.body) : counted;
     } catch (error) {
       onUnknown(request)(error);
       return failure(internalError(), request);
     }
   };
 }
+
+const isWatch = ({ method, url }: ApiRequest): boolean => parseRequest(method, url).resource?.verb === "watch";
 
 /** As kube-apiserver's filters refuse (`tooManyRequests`). */
 const tooManyRequests = (retryAfterSeconds: number): StatusError =>
