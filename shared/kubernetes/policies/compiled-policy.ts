@@ -29,9 +29,10 @@ export function compilePolicy(
   const hasParams = spec.paramKind !== undefined;
   const base = variablesOf({ ...types, hasParams, hasAuthorizer: true });
   const { variables, variablesType } = compileVariables(spec.variables ?? [], base);
-  const environment = new Map([...base, ["variables", variablesType]]);
+  const composed = (spec.variables?.length ?? 0) > 0;
+  const environment = composed ? new Map([...base, ["variables", variablesType]]) : base;
   const withoutAuthorizer = variablesOf({ ...types, hasParams, hasAuthorizer: false });
-  withoutAuthorizer.set("variables", variablesType);
+  if (composed) withoutAuthorizer.set("variables", variablesType);
   return {
     variables,
     variablesType,

@@ -57,7 +57,7 @@ export function validateAdmissionPolicy(
   const compiled = compileVariables(variables, environment);
   causes.push(...checkVariables(variables, compiled.variables));
   const withoutAuthorizer = variablesOf({ hasParams, hasAuthorizer: false });
-  for (const known of [environment, withoutAuthorizer]) known.set("variables", compiled.variablesType);
+  if (variables.length > 0) for (const known of [environment, withoutAuthorizer]) known.set("variables", compiled.variablesType);
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const text = "validations or auditAnnotations must contain at least one item";
     return [...causes, required("spec.validations", text), required("spec.auditAnnotations", text)];
