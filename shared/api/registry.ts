@@ -14,6 +14,7 @@ import type { ManagedFieldsEntry, ObjectMeta } from "../kubernetes/types.ts";
 import { isStoreError, type LogEntry, type Operation, type RecordOperation, type StoredObject } from "../store/store.ts";
 import { LazyObject, serialize } from "../store/stored-entry.ts";
 import type { AdmissionAttributes } from "./admission/attributes.ts";
+import { paramAccessProblems } from "./admission/policies/param-access.ts";
 import { QuotaGate } from "./admission/quota-gate.ts";
 import { mutateAdmitted, validateAdmitted } from "./admission.ts";
 import { type ApiCluster, timestamp } from "./api-cluster.ts";
@@ -119,6 +120,7 @@ export class Registry {
         definition.collection === "services" ? await companionsOfCreate(this.cluster, definition, next, context.dryRun) : undefined;
       strategy.prepareCreate?.(next, this.#preparing(context));
       const causes = this.#judgedAs(served, schema)?.validateCreate(asRecord(judged(definition, served, next))) ?? [];
+      if (causes.length === 0) causes.push(...paramAccessProblems(this.cluster, context, definition, next));
       if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
       for (const text of schema?.warnings(asRecord(next), undefined) ?? []) context.warn(text);
       const key = keyOf(definition, namespace, next.metadata.name ?? "");
@@ -302,6 +304,8 @@ export class Registry {
     const part = isJudgedApart(subresource) ? subresource : undefined;
     const causes =
       subresource === "binding" ? [] : (this.#judgedAs(served, schema)?.validateUpdate(after, prior, part, context.warn) ?? []);
+    if (causes.length === 0 && subresource === undefined)
+      causes.push(...paramAccessProblems(this.cluster, context, definition, next, before));
     if (causes.length > 0) throw invalidStatus(definition.kind, definition.group, next.metadata.name ?? "", causes);
     if (subresource === undefined) for (const text of schema?.warnings(asRecord(next), asRecord(before)) ?? []) context.warn(text);
     await validateAdmitted(this.cluster, attributes);

@@ -291,6 +291,41 @@ describe("mutating policies that cannot be", () => {
   });
 });
 
+describe("whose parameters a user may not read", () => {
+  const user = { username: "alice", groups: ["system:authenticated"] };
+  const rules = [{ apiGroups: ["admissionregistration.k8s.io"], resources: ["*"], verbs: ["*"] }];
+  const roles = "/apis/rbac.authorization.k8s.io/v1";
+  const subjects = [{ kind: "User", name: "alice", apiGroup: "rbac.authorization.k8s.io" }];
+  const allow = async (name: string, more: object[]) => {
+    await api.call("POST", `${roles}/clusterroles`, { metadata: { name }, rules: more });
+    const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name };
+    await api.call("POST", `${roles}/clusterrolebindings`, { metadata: { name }, roleRef, subjects });
+  };
+  const group = "admissionregistration.k8s.io";
+  const paramKind = { apiVersion: "v1", kind: "Secret" };
+  const spec = { matchConstraints: rulesFor("", "configmaps"), reinvocationPolicy: "Never", mutations: [apply("Object{}")], paramKind };
+  const send = (kind: string, name: string, body: object) =>
+    api.call("POST", `${registration}/mutatingadmission${kind}`, { metadata: { name }, spec: body }, {}, user);
+
+  it("he writes no policy and no binding over", async () => {
+    await allow("policies", rules);
+    const who = "&{alice  [system:authenticated] map[]}";
+    const policyText = `MutatingAdmissionPolicy.${group} "over" is invalid: spec.paramKind: Forbidden: user ${who} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)`;
+    expect((await send("policies", "over", spec)).body.message).toBe(policyText);
+    const paramRef = { name: "s", namespace: "default" };
+    const bindingText = `MutatingAdmissionPolicyBinding.${group} "over" is invalid: spec.paramRef: Forbidden: unable to get policy over to determine minimum required permissions and user ${who} does not have "get" permission for all groups, versions and resources`;
+    expect((await send("policybindings", "over", { policyName: "over", paramRef })).body.message).toBe(bindingText);
+    await allow("secrets", [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"] }]);
+    expect((await send("policies", "over", spec)).status).toBe(201);
+    expect((await send("policybindings", "over", { policyName: "over", paramRef })).status).toBe(201);
+    const all = { policyName: "over", paramRef: { selector: {} } };
+    expect((await send("policybindings", "all", all)).body.message).toBe(
+      `MutatingAdmissionPolicyBinding.${group} "all" is invalid: spec.paramRef: Forbidden: user list does not have "${who}" permission on the object referenced by paramRef`,
+    );
+    for (const kind of ["policies", "policybindings"]) await api.call("DELETE", `${registration}/mutatingadmission${kind}/over`);
+  });
+});
+
 describe("the kinds", () => {
   it("are served, with defaults, columns and a published schema", async () => {
     await policy([apply("Object{}")]);
