@@ -120,7 +120,9 @@ function scalarProblem({ shape }: SchemaNode, value: unknown): string | undefine
   switch (shape) {
     case "integer":
     case "number":
-      return type === "number" ? undefined : `expected numeric (int or float), got ${value instanceof GoValue ? value.type : goTypeOf(value)}`;
+      return type === "number"
+        ? undefined
+        : `expected numeric (int or float), got ${value instanceof GoValue ? value.type : goTypeOf(value)}`;
     case "boolean":
       return type === "boolean" ? undefined : `expected boolean, got &{${plain(value)}}`;
     case "quantity":
