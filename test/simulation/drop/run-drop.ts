@@ -43,6 +43,9 @@ interface Server {
   readonly store: DynamoStore;
 }
 
+/** A creation that is decided after the deletion would make the cluster anew; the platform's come with a record whose version keeps them from it. */
+const founder = (scene: Scene, name: string): Server => serve(scene, name, { ...scene.plan.faults, late: 0 });
+
 /** Of what was dropped nothing is seen again and nothing is left, whoever was still at it. */
 export async function runDrop(plan: DropPlan) {
   const world = new World(createRandom(plan.seed, "world"), startMs);
@@ -55,10 +58,10 @@ export async function runDrop(plan: DropPlan) {
   return { violations, happenings: world.happenings, digest, tell: () => scene.told.map((line) => JSON.stringify(line)) };
 }
 
-function serve(scene: Scene, name: string): Server {
+function serve(scene: Scene, name: string, faults = scene.plan.faults): Server {
   const { plan, world, dynamo } = scene;
   const process = new SimulatedProcess(name, world, createRandom(plan.seed, name));
-  const table = new TableClient(dynamo, process, () => (scene.healthy ? noFaults : plan.faults));
+  const table = new TableClient(dynamo, process, () => (scene.healthy ? noFaults : faults));
   let ids = 0;
   const makeId = (): string => `${++ids}-${name}`;
   return { process, store: new DynamoStore({ table, clock: process.clock, random: process.random.next, makeId }) };
@@ -67,7 +70,7 @@ function serve(scene: Scene, name: string): Server {
 async function play(scene: Scene, violations: Violation[]): Promise<void> {
   const { plan, world } = scene;
   const servers = Array.from({ length: plan.processes }, (_, index) => serve(scene, `p${index}`));
-  await made(scene, serve(scene, "founder"));
+  await made(scene, founder(scene, "founder"));
   for (const [index, server] of servers.entries())
     for (let writer = 0; writer < writersEach; writer++) void write(scene, server, `w${index}.${writer}`);
   for (const { process, atMs, forMs } of plan.pauses) world.after(atMs, () => servers[process]?.process.pause(forMs));
@@ -77,7 +80,7 @@ async function play(scene: Scene, violations: Violation[]): Promise<void> {
   const ackMs = world.nowMs;
   scene.told.push({ dropped: ackMs - startMs });
   if (plan.remade) {
-    await made(scene, serve(scene, "again"));
+    await made(scene, founder(scene, "again"));
     await world.sleep(1500);
   }
   scene.healthy = true;
