@@ -21,11 +21,6 @@ export const functionsBugs: readonly PlantedBug[] = [
     patches: one("shared/api/watch.ts", "wanted < cluster.mirror.historyStart ? await readMissed(cluster, wanted) : []", "[]"),
   },
   {
-    name: "orphans-run-on",
-    story: "what was deleted while its agent was away runs on",
-    patches: one("agent/agent.ts", "if (news.full) await endOrphans(news.id, state);", ""),
-  },
-  {
     name: "pods-of-other-nodes",
     story: "an agent is told of the pods of all nodes",
     patches: one("shared/api/agent/cluster-feed.ts", "view.podsOnNode(nodeName)", 'view.list({ group: "", resource: "pods" }, undefined)'),
