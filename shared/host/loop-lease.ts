@@ -64,7 +64,7 @@ const leaseRecord = z.object({
   holder: z.string(),
   token: z.number(),
   expiresAtMs: z.number(),
-  /** 1: nobody has it. A number, so that news to a holder can be conditional on there being one. */
+  /** 1: nobody has it; -1: somebody has. A number, so that word to a holder can be conditional on there being one: of a record that is gone it is 0. */
   free: z.number(),
   /** How often somebody came while it was held. */
   wakes: z.number().default(0),
@@ -85,15 +85,15 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
     const found = await read(ref);
     const nowMs = clock.now();
     const last = found?.value;
-    if (last && last.free === 0 && last.holder !== holder && last.expiresAtMs > nowMs) {
+    if (last && last.free === -1 && last.holder !== holder && last.expiresAtMs > nowMs) {
       await lookAgain(ref, last.expiresAtMs);
-      await store.writeRecords([{ ...keyOf(ref), kind: "add", add: { wakes: 1 }, atMost: { free: 0, token: last.token } }]);
+      await store.writeRecords([{ ...keyOf(ref), kind: "add", add: { wakes: 1 }, atMost: { free: -1, token: last.token } }]);
       return { kind: "busy" };
     }
     if (last && last.free === 1 && last.doneRevision >= revision) return { kind: "done" };
     const continued = last?.holder === holder;
     const value: LeaseRecord = {
-      ...{ holder, token: continued ? last.token : (last?.token ?? 0) + 1, expiresAtMs: nowMs + leaseMs, free: 0, wakes: 0 },
+      ...{ holder, token: continued ? last.token : (last?.token ?? 0) + 1, expiresAtMs: nowMs + leaseMs, free: -1, wakes: 0 },
       doneRevision: last?.doneRevision ?? 0,
       ...(last?.agenda !== undefined && { agenda: last.agenda }),
       pools: last?.pools ?? [],

@@ -53,6 +53,15 @@ describe("the lease of a cluster's loops", () => {
     expect(await lease.release(5, none)).toBe("lost");
   });
 
+  test("is not made anew by whoever leaves word for its holder while the cluster is deleted", async () => {
+    const lease = await held("a");
+    const late = createLoopLeases({ store, clock, holder: "b", lookAgain: () => lease.discard() });
+    const found = await late.acquire(ref, 5);
+    expect(found.kind).toBe("held");
+    if (found.kind === "held") await found.discard();
+    expect(await store.queryRecords(fenceKey(ref, 0).partition)).toEqual([]);
+  });
+
   test("says what is done, so that whoever comes for that does not take it", async () => {
     await (await held("a")).release(7, { agenda: "agenda", pools: ["p"] });
     expect(await leases("b").acquire(ref, 7)).toEqual({ kind: "done" });
