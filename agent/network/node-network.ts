@@ -132,6 +132,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   let latest: NetworkState | undefined;
   let running: Promise<void> | undefined;
   let cancelVerify = (): void => {};
+  /** From then on nothing is written any more: what `remove` took away must not come back. */
+  let stopped = false;
   const ownRange = (): string | undefined => (network === undefined || network.kind === "foreign" ? undefined : network.podCidr);
 
   const applyOnce = async (state: NetworkState): Promise<void> => {
@@ -161,7 +163,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const applyLatest = (): Promise<void> => {
     running ??= (async () => {
       try {
-        for (let state = latest; state !== undefined; ) {
+        for (let state = latest; state !== undefined && !stopped; ) {
           await applyOnce(state);
           const next = latest;
           state = next === state ? undefined : next;
@@ -183,7 +185,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     } catch (cause) {
       log.error("service rules cannot be restored", cause, { table });
     }
-    cancelVerify = clock.after(verifyPeriodMs, () => void verify());
+    if (!stopped) cancelVerify = clock.after(verifyPeriodMs, () => void verify());
   };
 
   return {
@@ -210,6 +212,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       cancelVerify = clock.after(verifyPeriodMs, () => void verify());
     },
     async update(state) {
+      if (stopped) return;
       const onMachine = new Set(machineCidrs().map((cidr) => cidr.split("/")[0]));
       latest = {
         ...state,
@@ -224,8 +227,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     dnsFor: ({ cluster, namespace, spec }) => dns.configFor(cluster, namespace, spec),
     podCidr: ownRange,
     async stop({ remove } = { remove: false }) {
+      stopped = true;
       cancelVerify();
-      cancelVerify = () => {};
       await running?.catch(() => {});
       await dns.stop();
       if (!bridged) return;
