@@ -61,8 +61,11 @@ export interface NodeNetworkPort extends PodNetwork {
 export interface NodeAgent {
   /** Resolves when the node was removed from its pool and everything it ran has ended. */
   readonly removed: Promise<void>;
-  /** Stops driving and syncing, after a last report. Containers keep running, to be found by the next agent. */
-  stop(): Promise<void>;
+  /**
+   * Stops driving and syncing, after a last report. `keep` (default): containers keep running, to be found by the next agent; `end`: nothing of any pod is
+   * left, neither containers nor files. Those that are about to end are not waited for.
+   */
+  stop(pods?: "keep" | "end"): Promise<void>;
   readonly workers: ReadonlyMap<string, PodWorker>;
 }
 
@@ -234,14 +237,17 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       if (pods[0]?.cluster === cluster && !state.pods.has(uid) && !workers.has(uid)) await endOrphan(uid, pods);
     }
   };
+  const endPod = async (uid: string, pods: readonly { sandbox: { id: string } }[]): Promise<void> => {
+    for (const { sandbox } of pods) {
+      await runtime.stopSandbox(sandbox.id);
+      await runtime.removeSandbox(sandbox.id);
+    }
+    await files.tearDown(uid, undefined);
+  };
   const endOrphan = async (uid: string, pods: readonly { sandbox: { id: string } }[]): Promise<void> => {
     log.info("ending a pod that is gone from its cluster", { pod: uid });
     try {
-      for (const { sandbox } of pods) {
-        await runtime.stopSandbox(sandbox.id);
-        await runtime.removeSandbox(sandbox.id);
-      }
-      await files.tearDown(uid, undefined);
+      await endPod(uid, pods);
     } catch (error) {
       log.error("orphaned pod not ended", error, { pod: uid });
     }
@@ -404,7 +410,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   return {
     removed: removal.promise,
     workers,
-    async stop() {
+    async stop(pods = "keep") {
       if (stopped) return;
       await flush();
       stopped = true;
@@ -414,6 +420,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       pushSoon?.();
       for (const cancel of timers) cancel();
       for (const worker of workers.values()) worker.abandon();
+      if (pods === "keep") return;
+      const left = await observer.look();
+      for (const uid of new Set([...left.keys(), ...workers.keys()])) await endPod(uid, left.get(uid) ?? []);
     },
   };
 }

@@ -104,13 +104,7 @@ export async function startAgent(options: StartAgentOptions): Promise<RunningAge
       pool: identity.pool,
       removed: agent.removed,
       async stop({ pods = "keep" } = {}) {
-        await agent.stop();
-        if (pods === "end") {
-          for (const { sandbox } of await runtime.list()) {
-            await runtime.stopSandbox(sandbox.id);
-            await runtime.removeSandbox(sandbox.id);
-          }
-        }
+        await agent.stop(pods);
         await connected?.stop({ remove: pods === "end" });
         if (gatewayPort !== undefined) await gateway?.close();
         await runtime.close();

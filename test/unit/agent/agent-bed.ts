@@ -106,6 +106,6 @@ export async function createAgentBed(given: { runtime?: ContainerRuntime; files?
     pod: (name: string) => cluster.get<Pod>(pods, "default", name),
     deletePod: (name: string, gracePeriodSeconds = 30) => cluster.client.delete(pods, "default", name, { gracePeriodSeconds }),
     reasons: () => cluster.all<Event>(events).map(({ reason }) => reason),
-    stop: () => agent.stop(),
+    stop: (pods?: "keep" | "end") => agent.stop(pods),
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createHollowRuntime } from "../../../agent/hollow/hollow-runtime.ts";
+import { noPodFiles, type PodFiles } from "../../../agent/pod-files.ts";
 import { type ContainerRuntime, RuntimeError } from "../../../agent/runtime.ts";
 import { pods } from "../../../shared/kubernetes/known-resources.ts";
 import type { Pod, ResourceRequirements } from "../../../shared/kubernetes/types.ts";
@@ -101,6 +102,24 @@ test("pods run on while the server is away, and what happened is told when it is
   await pass(500);
   expect(pod("b")?.status?.phase).toBe("Running");
   await stop();
+});
+
+test("an agent that leaves ends its pods, with their files, and does not wait for those that are on their way out", async () => {
+  const tornDown: string[] = [];
+  const files: PodFiles = { ...noPodFiles, tearDown: async (uid) => void tornDown.push(uid) };
+  const { addPod, pass, deletePod, pod, runtime, stop } = await createAgentBed({ files });
+  await addPod("stays");
+  await addPod("lingers", {
+    containers: [{ name: "main", image: "busybox", lifecycle: { preStop: { sleep: { seconds: 25 } } } }],
+  });
+  await pass(1000);
+  const uids = [pod("stays"), pod("lingers")].map((found) => found?.metadata.uid ?? "");
+  await deletePod("lingers", 0);
+  await pass(1000);
+  expect(await runtime.list()).toHaveLength(2);
+  await stop("end");
+  expect(await runtime.list()).toEqual([]);
+  expect(tornDown.sort()).toEqual(uids.sort());
 });
 
 test("a node that is removed from its pool ends its pods", async () => {
