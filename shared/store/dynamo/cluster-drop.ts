@@ -9,11 +9,12 @@ import {
   logPartition,
   logPartsPartition,
   logSort,
+  objectKey,
   partitionOfRevision,
   revisionsPerPartition,
   scopeOf,
 } from "./keys.ts";
-import { isVoid, type LogSite, revisionOf, spanOf, voidItem } from "./log-items.ts";
+import { isVoid, type LogSite, objectOfEntry, revisionOf, spanOf, voidItem } from "./log-items.ts";
 import { keysOfPartition, type ObjectTable } from "./object-table.ts";
 import { type Item, type ItemKey, isTableError, type Table } from "./table.ts";
 
@@ -44,11 +45,12 @@ export async function dropItems(parts: DropParts, cluster: ClusterRef): Promise<
   const names = setAt(await table.get(collectionsKey(scope)), "names");
   for (const name of names) for await (const keys of objects.itemKeys(scope, name)) await remove(table, keys);
   const from = keptFrom(head, parts.clock.now(), parts.ttlSeconds);
-  for await (const items of logPages(table, site, from, head.revision))
-    await remove(
-      table,
-      items.filter((item) => !isVoid(item)),
-    );
+  for await (const items of logPages(table, site, from, head.revision)) {
+    const entries = items.filter((item) => !isVoid(item));
+    // A query may show a transaction's entry and not yet its object: what was looked through above may have lacked it.
+    const named = new Map(entries.map((entry) => [`${entry.collection}/${entry.object}`, objectKey(scope, objectOfEntry(entry))]));
+    await remove(table, [...named.values(), ...entries]);
+  }
   for await (const keys of keysOfPartition(table, logPartsPartition(site.log))) await remove(table, keys);
   await remove(table, [collectionsKey(scope)]);
   await remove(table, [headKey(scope)]);

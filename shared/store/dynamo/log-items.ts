@@ -1,4 +1,4 @@
-import { collectionOf } from "../../kubernetes/object.ts";
+import { collectionOf, type ObjectKey } from "../../kubernetes/object.ts";
 import { type LogEntry, StoreError } from "../store.ts";
 import { LazyEntry, LazyObject } from "../stored-entry.ts";
 import { bytesAt, numberAt, textAt } from "./attributes.ts";
@@ -80,13 +80,15 @@ export function voidItem(site: LogSite, revision: number, span: number, stamp: E
 export const isVoid = (item: Item): boolean => item.type === voidType;
 /** How many places an item settles: a void of a writer all that were its own. */
 export const spanOf = (item: Item): number => Math.max(1, numberAt(item, "span"));
+/** What an entry is about; voids are about nothing. */
+export const objectOfEntry = (item: Item): ObjectKey => keyOfObject(textAt(item, "collection"), textAt(item, "object"));
 export const revisionOf = (item: Item): number => Number(item.sk);
 
 export async function placeOf(site: LogSite, payloads: Payloads, table: Table, item: Item): Promise<Place> {
   const revision = revisionOf(item);
   const type = textAt(item, "type");
   if (!isEntryType(type)) return { kind: "void", atMs: numberAt(item, "at") };
-  const key = keyOfObject(textAt(item, "collection"), textAt(item, "object"));
+  const key = objectOfEntry(item);
   const payloadOf = async (name: string): Promise<Buffer | undefined> => {
     const stored = bytesAt(item, name) ?? (await joined(site, table, revision, name, numberAt(item, `${name}Parts`)));
     return stored && payloads.decode(site.scope, key, stored);

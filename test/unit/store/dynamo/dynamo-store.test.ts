@@ -296,6 +296,24 @@ describe("a cluster that is dropped", () => {
     }
   });
 
+  it("is gone whole though a commit's entry was seen before its object was", async () => {
+    const { promise: whole, resolve: show } = Promise.withResolvers<void>();
+    let shown = Number.NEGATIVE_INFINITY;
+    const memory = new MemoryTable(async () => {
+      if (++shown > 1) await whole;
+    });
+    const store = storeOn(memory);
+    await store.createCluster(cluster);
+    await store.commit(cluster, [put("a", 0)]);
+    shown = 0;
+    const committed = store.commit(cluster, [put("b", 0)]);
+    await expect.poll(() => shown).toBe(2);
+    await storeOn(memory).dropCluster(cluster);
+    show();
+    await committed;
+    expect([...memory.items.values()].filter((item) => item.type !== "VOID")).toEqual([]);
+  });
+
   it("keeps out a writer that was on its way", async () => {
     let drop: (() => Promise<void>) | undefined;
     const { store, calm, memory } = await withCluster(async (call) => {
