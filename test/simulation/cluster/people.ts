@@ -41,24 +41,29 @@ const template = {
   },
 };
 
+const setOf = (name: string, replicas: number): KubernetesObject =>
+  ({
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: { name, namespace: "default" },
+    spec: { replicas, selector: { matchLabels: { app: name } }, template: { ...template, metadata: { labels: { app: name } } } },
+  }) as KubernetesObject;
+
 /** Makes, scales and deletes, on whichever server answers. */
 export async function want(client: ObjectClient, random: Random, least: number, most: number): Promise<void> {
   const name = `s${random.below(2)}`;
   const replicas = least + random.below(most + 1 - least);
-  const set = {
-    apiVersion: "apps/v1",
-    kind: "ReplicaSet",
-    metadata: { name, namespace: "default" },
-    spec: {
-      replicas: Math.max(1, replicas),
-      selector: { matchLabels: { app: name } },
-      template: { ...template, metadata: { labels: { app: name } } },
-    },
-  } as KubernetesObject;
-  const made = await tried(client.create(replicaSets, set));
+  const made = await tried(client.create(replicaSets, setOf(name, Math.max(1, replicas))));
   if (made) return;
   if (random.chance(0.15)) await tried(client.delete(replicaSets, "default", name, { propagationPolicy: "Background" }));
   else await tried(client.patch(replicaSets, "default", name, { type: "merge", body: { spec: { replicas } } }));
+}
+
+/** As many of each as this, on whichever server answers. */
+export async function scale(client: ObjectClient, index: number, replicas: number): Promise<void> {
+  const name = `s${index}`;
+  const patched = await tried(client.patch(replicaSets, "default", name, { type: "merge", body: { spec: { replicas } } }));
+  if (!patched) await tried(client.create(replicaSets, setOf(name, replicas)));
 }
 
 /** Takes one of the pods away that the server shows. */

@@ -17,15 +17,19 @@ import { createRandom, type Random } from "../random.ts";
 import { staged } from "../staged.ts";
 import { World } from "../world.ts";
 import type { ClusterPlan } from "./cluster-plan.ts";
-import { attend, disturbPods, joinMachine, machineName, tried, unbound, want } from "./people.ts";
+import { attend, disturbPods, joinMachine, machineName, scale, tried, unbound, want } from "./people.ts";
 import { checkClaims, checkFences, checkPods, type PodChange } from "./pod-checks.ts";
-import { type FencedCommit, Server } from "./server.ts";
+import { type FencedCommit, invocationMs, Server } from "./server.ts";
+import { WakeUps } from "./wake-ups.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const mostHappenings = 150_000;
 /** After everything was put right, what is wanted is there within this. */
 const settleMs = 70_000;
 const lookMs = 3000;
+/** Changes in pairs when all else is quiet, and how soon each has to be there. */
+const quietSteps = 6;
+const quietMs = 45_000;
 /** What a holder that was frozen at the beginning held is free by then. */
 const leaseEndMs = 31_000;
 const lateSteps = 4;
@@ -37,10 +41,13 @@ interface Scene {
   readonly servers: (Server | undefined)[];
   readonly random: Random;
   readonly changes: PodChange[];
+  readonly wakeUps: WakeUps;
   readonly fenced: FencedCommit[];
   readonly violations: Violation[];
   /** From then on pods run on, nobody disturbs, and the cluster settles. */
   calm: boolean;
+  /** Agents rest: nothing wakes the loops but what somebody wants. */
+  quiet: boolean;
   /** From then on nobody acts but the loops. */
   over: boolean;
 }
@@ -50,17 +57,20 @@ export async function runCluster(
 ): Promise<{ violations: readonly Violation[]; happenings: number; digest: string; changes: readonly PodChange[] }> {
   const world = new World(createRandom(plan.seed, "world"), startMs);
   const changes: PodChange[] = [];
+  const wakeUps = new WakeUps(world, invocationMs);
   const onEntry = (entry: SeenEntry, object: KubernetesObject): void => {
+    wakeUps.changed(entry.revision);
     if (entry.path.startsWith("pods\u0001")) changes.push(changeOf(entry, object as Pod));
   };
   const backend = createDynamoBackend(plan, world, onEntry, createHostBase("CA", objectPath));
   const scene: Scene = {
-    ...{ plan, world, backend, changes },
+    ...{ plan, world, backend, changes, wakeUps },
     servers: [],
     random: createRandom(plan.seed, "people"),
     fenced: [],
     violations: [],
     calm: false,
+    quiet: false,
     over: false,
   };
   const crash = await staged(world, play(scene), mostHappenings);
@@ -102,14 +112,28 @@ async function play(scene: Scene): Promise<void> {
   for (let index = 0; index < plan.servers; index++) start(scene, index, 99);
   // What was stopped goes on before anybody looks.
   await world.sleep(Math.max(lookMs, stopsMs(plan)));
-  const untilMs = world.nowMs + settleMs;
   const auditor = backend.openStore(new SimulatedProcess("auditor", world, createRandom(plan.seed, "auditor")));
-  let problem = await unsettled(auditor, plan);
-  for (; problem && world.nowMs < untilMs; problem = await unsettled(auditor, plan)) await world.sleep(lookMs);
+  let problem = await settled(scene, auditor, settleMs);
+  scene.quiet = true;
+  for (let step = 0; step < quietSteps && !problem; step++) {
+    // The second comes while the loops are at the first, or end with it.
+    await onSome(scene, ({ api }) => api && scale(api.client, 0, step % 2));
+    await world.sleep(scene.random.between(0, 400));
+    await onSome(scene, ({ api }) => api && scale(api.client, 1, step % 2));
+    problem = await settled(scene, auditor, quietMs);
+  }
   scene.over = true;
   await world.sleep(lookMs);
   if (problem) scene.violations.push({ rule: "what is wanted comes to be", story: problem });
   scene.violations.push(...checkClaims(scene.changes, await committed(auditor)));
+}
+
+/** Looks until all is as it is wanted; answers what is not so when that lasts too long. */
+async function settled({ world, plan }: Scene, auditor: Store, withinMs: number): Promise<string | undefined> {
+  const untilMs = world.nowMs + withinMs;
+  let problem = await unsettled(auditor, plan);
+  for (; problem && world.nowMs < untilMs; problem = await unsettled(auditor, plan)) await world.sleep(lookMs);
+  return problem;
 }
 
 async function disturbances(scene: Scene, steps: number): Promise<void> {
@@ -134,13 +158,18 @@ function start(scene: Scene, index: number, run: number): void {
   const process = new SimulatedProcess(name, world, createRandom(plan.seed, name), plan.clocks[index]);
   const freezes = plan.freezes.filter(({ server }) => server === index);
   let commits = 0;
-  servers[index] = new Server(process, backend.openStore(process), {
-    before() {
-      commits++;
-      if (!scene.calm) for (const { commit, forMs } of freezes) if (commit === commits) process.pause(forMs);
+  servers[index] = new Server(
+    process,
+    backend.openStore(process),
+    {
+      before() {
+        commits++;
+        if (!scene.calm) for (const { commit, forMs } of freezes) if (commit === commits) process.pause(forMs);
+      },
+      landed: (commit) => fenced.push(commit),
     },
-    landed: (commit) => fenced.push(commit),
-  });
+    scene.wakeUps,
+  );
 }
 
 /** A client waits for an answer as long as clients do, then asks another server. */
@@ -154,7 +183,7 @@ async function onSome({ servers, world, random }: Scene, ask: (server: Server) =
 async function agent(scene: Scene, index: number, away: ReadonlySet<number>): Promise<void> {
   while (!scene.over) {
     await scene.world.sleep(scene.random.between(200, 900));
-    if (!away.has(index))
+    if (!away.has(index) && !scene.quiet)
       await onSome(scene, (server) => attend(server, machineName(index), scene.random, scene.calm ? 0 : scene.plan.ending));
   }
 }

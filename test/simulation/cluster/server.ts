@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Documents } from "../../../shared/api/non-resource.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
+import { dropAgenda, dueAgenda, putAgenda } from "../../../shared/host/agenda.ts";
 import { type ClusterRuntime, type ClusterRuntimeOptions, openClusterRuntime } from "../../../shared/host/cluster-runtime.ts";
 import { createLoopLeases, type LoopLeases } from "../../../shared/host/loop-lease.ts";
 import { createLoops } from "../../../shared/host/loops.ts";
@@ -13,6 +14,7 @@ import { isStoreError, type Store } from "../../../shared/store/store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { cluster } from "../objects.ts";
 import type { SimulatedProcess } from "../process.ts";
+import type { WakeUps } from "./wake-ups.ts";
 
 /** A commit that a holder of the loops' lease made: by what the store was asked for, and answered. */
 export interface FencedCommit {
@@ -29,6 +31,10 @@ export interface LoopsTap {
 
 const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const turnMs = 12_000;
+/** An invocation that a turn does not end in. */
+export const invocationMs = 15_000;
+/** How often the agenda is looked at. */
+const agendaMs = 5000;
 
 /** One function: it serves the cluster's API to whoever asks, and turns its loops when it is woken. */
 export class Server {
@@ -36,11 +42,11 @@ export class Server {
   readonly store: Store;
   api: ClusterRuntime | undefined;
 
-  constructor(process: SimulatedProcess, store: Store, tap: LoopsTap) {
+  constructor(process: SimulatedProcess, store: Store, tap: LoopsTap, wakeUps: WakeUps) {
     this.process = process;
     this.store = store;
     void this.#serve();
-    void this.#turn(tap);
+    void this.#turn(tap, wakeUps);
   }
 
   get #options(): ClusterRuntimeOptions {
@@ -70,7 +76,7 @@ export class Server {
     }
   }
 
-  async #turn(tap: LoopsTap): Promise<void> {
+  async #turn(tap: LoopsTap, wakeUps: WakeUps): Promise<void> {
     const { process, store } = this;
     const { clock, random } = process;
     let token = 0;
@@ -84,7 +90,8 @@ export class Server {
         return entries;
       },
     });
-    const plain = createLoopLeases({ store, clock, holder: process.name, lookAgain: async () => {} });
+    const lookAgain = async (_: unknown, atMs: number): Promise<void> => void (await store.writeRecords([putAgenda(cluster, atMs)]));
+    const plain = createLoopLeases({ store, clock, holder: process.name, lookAgain });
     const leases: LoopLeases = {
       async acquire(ref, revision) {
         const lease = await plain.acquire(ref, revision);
@@ -108,10 +115,19 @@ export class Server {
       wake: () => {},
       kept: 50,
     });
+    const turn = async (revision: number): Promise<void> => void (await turner.turn(cluster, revision, clock.now() + turnMs));
+    let lookedAtMs = 0;
+    const agenda = async (): Promise<void> => {
+      lookedAtMs = clock.now();
+      const items = await dueAgenda(store, clock.now());
+      if (items.length > 0) await turn(0);
+      for (const { key } of items) await store.writeRecords([dropAgenda(key)]);
+    };
     while (process.alive) {
       await process.sleep(random.between(50, 600));
       try {
-        await turner.turn(cluster, 0, clock.now() + turnMs);
+        await wakeUps.tell(turn);
+        if (clock.now() - lookedAtMs >= agendaMs) await agenda();
       } catch (error) {
         if (!isStoreError(error)) throw error;
       }
