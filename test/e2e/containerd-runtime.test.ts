@@ -12,6 +12,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
 import { type ContainerdFixture, realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
+import { untilTrue } from "./eventually.ts";
 import { describeWith } from "./needs.ts";
 
 const nodeName = `e2e-run-${process.pid}`;
@@ -137,12 +138,18 @@ describeWith([realContainerd], "the containerd runtime", () => {
 
   it("stops a container with a signal, and by force when the grace is over", async () => {
     const { id } = await runtime.runSandbox(sandboxSpec(fixture, "c1", "stop"));
-    const polite = await runtime.startContainer(id, shellContainer(imageId, "trap 'exit 7' TERM; while :; do sleep 0.1; done"));
+    // A first process that has not set its trap yet does not hear of the signal.
+    const listening = async (container: string): Promise<boolean> =>
+      (await runtime.exec(container, ["test", "-e", "/tmp/listening"], 5)).exitCode === 0;
+    const script = (trap: string): string => `trap '${trap}' TERM; mkdir -p /tmp; touch /tmp/listening; while :; do sleep 0.1; done`;
+    const polite = await runtime.startContainer(id, shellContainer(imageId, script("exit 7")));
+    await untilTrue("the polite one listens", () => listening(polite));
     await runtime.stopContainer(polite, 10);
     expect((await containerOf("c1-stop"))?.state).toMatchObject({ kind: "exited", exitCode: 7, reason: "Error" });
     await runtime.removeContainer(polite);
     await runtime.removeContainer(polite);
-    const deaf = await runtime.startContainer(id, shellContainer(imageId, "trap '' TERM; while :; do sleep 0.1; done", { attempt: 1 }));
+    const deaf = await runtime.startContainer(id, shellContainer(imageId, script(""), { attempt: 1 }));
+    await untilTrue("the deaf one does not", () => listening(deaf));
     const started = Date.now();
     await runtime.stopContainer(deaf, 1);
     expect(Date.now() - started).toBeGreaterThan(900);
