@@ -45,8 +45,10 @@ async function work(share: string): Promise<void> {
   // Errors are many and nobody reads where they were made.
   Error.stackTraceLimit = 0;
   const { runSeeds } = await load();
-  for await (const progress of runSeeds(seedsOf(share), !values["no-shrink"])) process.send?.(progress);
-  process.disconnect();
+  for await (const progress of runSeeds(seedsOf(share), !values["no-shrink"]))
+    await new Promise((resolve) => process.send?.(progress, undefined, undefined, resolve));
+  // Histories leave real timers of libraries behind, which would hold the process for a minute.
+  process.exit();
 }
 
 /** Resolves with the first failure, if any. */
