@@ -43,9 +43,10 @@ export async function everythingOnce(bed: Bed, shift: (ms: number) => void): Pro
     answered(await join(), 201);
     const joined = answered(await join(), 201).json();
     await lookInside(fn, made.id, made.credentials.token);
+    // Before the stream's function sends what is due itself.
+    await deliverAll(bed);
     await drainStream(bed, fn);
     answered(await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} }), 200);
-    await deliverAll(bed);
     // Long enough for what was counted to be written.
     shift(16 * 60_000);
     answered(await fn.cluster("DELETE", `/clusters/${made.id}/api/v1/namespaces/default/configmaps/one`, made.credentials.token), 200);

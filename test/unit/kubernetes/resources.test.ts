@@ -40,7 +40,8 @@ describe("built-in resources", () => {
   });
 
   it("has a constant for every resource that is stored", () => {
-    const named = Object.values(known).map(storageResource);
+    // Kinds behind a closed gate are none.
+    const named = Object.values(known).flatMap((resource) => storageResource(resource) ?? []);
     const stored = builtinResources().filter((resource) => storageResource(resource) === resource && resource.verbs.has("list"));
     expect(named).toEqual(stored.filter(({ resource }) => resource !== "componentstatuses"));
   });

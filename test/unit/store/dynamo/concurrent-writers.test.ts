@@ -62,7 +62,7 @@ it("holds nobody up for long while writers die before or after any step of a com
     );
     // A collection of its own, which it has to name first.
     const key = { group: "", resource: `kind${index}`, namespace: "n", name: `mortal-${index}` };
-    void mortal.commit(cluster, [{ kind: "put", key, expected: 0, object: { metadata: { name: key.name } } }]);
+    void mortal.commit(cluster, [{ kind: "put", key, expected: 0, object: { metadata: { name: key.name, annotations: { value: "1" } } } }]);
     await lag();
   }
   await done;
