@@ -54,6 +54,8 @@ export async function everythingOnce(bed: Bed, shift: (ms: number) => void): Pro
     await fn.reconcile();
     answered(await fn.platform("DELETE", `/v1/pools/${made.pool}/nodes/n1`, key), 204);
     answered(await fn.platform("DELETE", `/v1/clusters/${made.id}`, key), 202);
+    // The schedule finishes what the stream has not told of yet.
+    await fn.reconcile();
     await drainStream(bed, fn);
     shift(26 * 3_600_000);
     await fn.reconcile();
