@@ -5,7 +5,7 @@ import { createPolledLogs } from "../shared/host/polled-logs.ts";
 import { ServedClusters } from "../shared/host/served-clusters.ts";
 import { createRateLimiter } from "../shared/platform/api/rate-limit.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
-import { createClustersById } from "./clusters-by-id.ts";
+import { clustersById } from "./clusters-by-id.ts";
 import { type Dependencies, opener } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
 import { createPartialReads } from "./partial-reads.ts";
@@ -34,7 +34,7 @@ function createClusterApi(dependencies: Dependencies) {
   const partly = createPartialReads(dependencies, clusters, podStreamsOf);
   const limiter = createRateLimiter(clock, environment.requests);
   const throttle = (tenant: string): number => limiter.take(tenant);
-  const { findSecret } = createClustersById(dependencies);
+  const { findSecret } = clustersById(dependencies);
   const directory: ClusterDirectory = { open: (ref) => clusters.open(ref), openPart: partly, findSecret };
   const surface = createClusterSurface({ directory, tokens, clock, log, requestId: uid, meter, throttle });
   return { surface, heads, clusters, dependencies };

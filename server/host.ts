@@ -11,6 +11,7 @@ import { createTokenIssuer } from "../shared/auth/token.ts";
 import type { Clock } from "../shared/clock.ts";
 import { createAddressGuard } from "../shared/host/address-guard.ts";
 import { createHostBase } from "../shared/host/base.ts";
+import { createClustersById } from "../shared/host/clusters-by-id.ts";
 import { createTunnelSession } from "../shared/host/http2-tunnel.ts";
 import { HttpsWebhookCaller } from "../shared/host/https-webhook-caller.ts";
 import { createLoops } from "../shared/host/loops.ts";
@@ -24,7 +25,6 @@ import { LmdbStore } from "../shared/store/lmdb/lmdb-store.ts";
 import { createAesSealer } from "../shared/store/sealer.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
-import { createClusterDirectory } from "./cluster-directory.ts";
 import { ClusterHost } from "./cluster-host.ts";
 import { refused, refusedByApi, trackConnections } from "./connections.ts";
 import { openDataDirectory } from "./data-directory.ts";
@@ -142,7 +142,10 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     newId: randomUUID,
   });
   const clusterApi = createClusterSurface({
-    directory: createClusterDirectory({ host, store, clusters: () => platform.clusters, caKeyPem: data.caKeyPem }),
+    directory: {
+      open: (ref) => host.open(ref),
+      ...createClustersById({ find: (id) => platform.clusters.find(id), storeOf: () => store, caKeyPem: () => data.caKeyPem }),
+    },
     ...{ tokens, clock, log, requestId: randomUUID, meter: platform.meter },
   });
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);

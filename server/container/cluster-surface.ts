@@ -1,4 +1,4 @@
-import { createClustersById } from "../../functions/clusters-by-id.ts";
+import { clustersById } from "../../functions/clusters-by-id.ts";
 import type { Dependencies } from "../../functions/dependencies.ts";
 import { createPartialReads } from "../../functions/partial-reads.ts";
 import { createStreamsOf } from "../../functions/streams.ts";
@@ -37,7 +37,7 @@ export function createHeldSurface(dependencies: Dependencies, held: HeldClusters
     podStreamsBy(dependencies, () => held, tunnels),
   );
   return createClusterSurface({
-    directory: { open: (ref) => held.open(ref), openPart, ...createClustersById(dependencies) },
+    directory: { open: (ref) => held.open(ref), openPart, ...clustersById(dependencies) },
     ...{ tokens, clock, log, meter },
     requestId: uid,
     throttle: (tenant) => limiter.take(tenant),

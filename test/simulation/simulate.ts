@@ -47,7 +47,7 @@ async function work(share: string): Promise<void> {
   const { runSeeds } = await load();
   for await (const progress of runSeeds(seedsOf(share), !values["no-shrink"]))
     await new Promise((resolve) => process.send?.(progress, undefined, undefined, resolve));
-  // Histories leave real timers of libraries behind, which would hold the process for a minute.
+  // The time limits of agents' calls (AbortSignal.timeout) are real ones, and would hold the process for a minute.
   process.exit();
 }
 

@@ -1,6 +1,7 @@
 import { namespaces } from "../../kubernetes/known-resources.ts";
 import { type LabelRequirement, matchesLabels, requirementsOf } from "../../kubernetes/label-selector.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { oncePer } from "../../kubernetes/once-per.ts";
 import { builtinResources, type ResourceDefinition } from "../../kubernetes/resources.ts";
 import type { LabelSelector, NamedRuleWithOperations } from "../../kubernetes/types.ts";
 import type { ApiCluster } from "../api-cluster.ts";
@@ -112,14 +113,5 @@ function matchesObjects(selector: LabelSelector | undefined, { object, oldObject
   return holds(object) || holds(oldObject);
 }
 
-/** Selectors are parts of stored objects, which never change: they are compiled once. */
-const compiledSelectors = new WeakMap<LabelSelector, LabelRequirement[]>();
-function compiled(selector: LabelSelector | undefined): LabelRequirement[] {
-  if (!selector) return [];
-  let requirements = compiledSelectors.get(selector);
-  if (!requirements) {
-    requirements = requirementsOf(selector);
-    compiledSelectors.set(selector, requirements);
-  }
-  return requirements;
-}
+const compiledSelector = oncePer((selector: LabelSelector): LabelRequirement[] => requirementsOf(selector));
+const compiled = (selector: LabelSelector | undefined): LabelRequirement[] => (selector ? compiledSelector(selector) : []);

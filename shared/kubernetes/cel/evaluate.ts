@@ -187,14 +187,9 @@ class Planner {
       for (const { key: keyStep, value: valueStep, optional } of steps) {
         const key = keyStep(frame);
         if (isFailure(key)) return key;
-        let value: CelValue | undefined = valueStep(frame);
+        const value = entryValue(valueStep(frame), optional, () => valueText(key));
         if (isFailure(value)) return value;
-        if (optional) {
-          if (!(value instanceof OptionalValue))
-            return new Failure(`cannot initialize optional entry '${valueText(key)}' from non-optional value ${valueText(value)}`);
-          value = value.value;
-          if (value === undefined) continue;
-        }
+        if (value === undefined) continue;
         if (!isMapKey(key)) return new Failure("unsupported key type");
         if (!map.insert(key, value)) return new Failure(`Failed with repeated key ${String(key)}`);
       }
@@ -209,13 +204,8 @@ class Planner {
       frame.meter.spend(structCost);
       const fields = new Map<string, CelValue>();
       for (const { name, value: step, optional } of steps) {
-        let value: CelValue | undefined = step(frame);
+        const value = entryValue(step(frame), optional, () => name);
         if (isFailure(value)) return value;
-        if (optional) {
-          if (!(value instanceof OptionalValue))
-            return new Failure(`cannot initialize optional entry '${name}' from non-optional value ${valueText(value)}`);
-          value = value.value;
-        }
         if (value === undefined) fields.delete(name);
         else if (!fits(value, type.fields?.get(name)?.type ?? dynType)) return noOverload;
         else fields.set(name, value);
@@ -259,6 +249,13 @@ class Planner {
       return result(frame);
     };
   }
+}
+
+/** What an entry of a map or a field holds; `undefined`: it is optional and has nothing. */
+function entryValue(value: CelValue, optional: boolean, name: () => string): CelValue | undefined {
+  if (!optional || isFailure(value)) return value;
+  if (value instanceof OptionalValue) return value.value;
+  return new Failure(`cannot initialize optional entry '${name()}' from non-optional value ${valueText(value)}`);
 }
 
 function isConstant(expression: Expression): boolean {

@@ -1,5 +1,6 @@
 import type { Bindings } from "../../../kubernetes/cel/evaluate.ts";
 import { matchConditionsBudget } from "../../../kubernetes/cel/meter.ts";
+import { oncePer } from "../../../kubernetes/once-per.ts";
 import { type CompiledPolicy, compileMatchConditions } from "../../../kubernetes/policies/compiled-policy.ts";
 import { Evaluation } from "../../../kubernetes/policies/evaluation.ts";
 import type { MatchCondition } from "../../../kubernetes/types.ts";
@@ -13,17 +14,8 @@ export type ConditionsOutcome = { readonly kind: "match" | "no match" } | { read
 /** Expressions of one request may take no longer, whatever they cost. */
 export const mostMs = 1000;
 
-const compiledConditions = new WeakMap<readonly MatchCondition[], Compiled>();
-
-/** Of a webhook. They are part of a stored object, which never changes: compiled once. */
-export function compiledConditionsOf(conditions: readonly MatchCondition[]): Compiled {
-  let compiled = compiledConditions.get(conditions);
-  if (!compiled) {
-    compiled = compileMatchConditions(conditions, false);
-    compiledConditions.set(conditions, compiled);
-  }
-  return compiled;
-}
+/** Of a webhook. */
+export const compiledConditionsOf = oncePer((conditions: readonly MatchCondition[]): Compiled => compileMatchConditions(conditions, false));
 
 /** One that is false decides, whatever the others cannot tell (apiserver `matchconditions`). */
 export function matchConditions({ clock }: ApiCluster, compiled: Compiled, bindings: Bindings): ConditionsOutcome {

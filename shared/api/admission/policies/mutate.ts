@@ -1,8 +1,9 @@
 import { cloneJson } from "../../../kubernetes/clone.ts";
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings } from "../../../kubernetes/known-resources.ts";
-import { type CompiledMutations, compileMutations } from "../../../kubernetes/policies/compiled-mutations.ts";
+import { oncePer } from "../../../kubernetes/once-per.ts";
+import { compileMutations } from "../../../kubernetes/policies/compiled-mutations.ts";
 import { StatusError, type StatusReason } from "../../../kubernetes/status-error.ts";
-import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingAdmissionPolicySpec } from "../../../kubernetes/types.ts";
+import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { type AdmissionAttributes, denied } from "../attributes.ts";
 import { isExempt } from "../matching.ts";
@@ -62,17 +63,7 @@ export async function mutateByPolicies(
   return mutated;
 }
 
-const compiledPolicies = new WeakMap<MutatingAdmissionPolicySpec, CompiledMutations>();
-
-/** Parts of stored objects never change: they are compiled once. */
-function compiledOf(spec: MutatingAdmissionPolicySpec): CompiledMutations {
-  let compiled = compiledPolicies.get(spec);
-  if (!compiled) {
-    compiled = compileMutations(spec);
-    compiledPolicies.set(spec, compiled);
-  }
-  return compiled;
-}
+const compiledOf = oncePer(compileMutations);
 
 interface Outcome {
   readonly ran: boolean;

@@ -1,14 +1,10 @@
 import { objectBudget } from "../../../kubernetes/cel/meter.ts";
 import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from "../../../kubernetes/known-resources.ts";
-import { type CompiledPolicy, compilePolicy } from "../../../kubernetes/policies/compiled-policy.ts";
+import { oncePer } from "../../../kubernetes/once-per.ts";
+import { compilePolicy } from "../../../kubernetes/policies/compiled-policy.ts";
 import { Evaluation } from "../../../kubernetes/policies/evaluation.ts";
 import { StatusError, type StatusReason } from "../../../kubernetes/status-error.ts";
-import type {
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
-  ValidatingAdmissionPolicySpec,
-  Validation,
-} from "../../../kubernetes/types.ts";
+import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { type AdmissionAttributes, denied } from "../attributes.ts";
 import { isExempt } from "../matching.ts";
@@ -61,17 +57,7 @@ export async function validateByPolicies(cluster: ApiCluster, attributes: Admiss
   throw new StatusError(first.reason, error.message, { ...error.details, causes: [{ message }] }, codes[first.reason] ?? 422);
 }
 
-const compiledPolicies = new WeakMap<ValidatingAdmissionPolicySpec, CompiledPolicy>();
-
-/** Parts of stored objects never change: they are compiled once. */
-function compiledOf(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
-  let compiled = compiledPolicies.get(spec);
-  if (!compiled) {
-    compiled = compilePolicy(spec);
-    compiledPolicies.set(spec, compiled);
-  }
-  return compiled;
-}
+const compiledOf = oncePer(compilePolicy);
 
 /** Why a policy refuses a request with one set of parameters; nothing: it does not (apiserver `validating/validator.go`). */
 async function evaluatePolicy(
