@@ -1,7 +1,6 @@
 import { pods } from "../../kubernetes/known-resources.ts";
 import { type LabelRequirement, matchesLabels } from "../../kubernetes/label-selector.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
-import { isStatus } from "../../kubernetes/status-error.ts";
 import type { Pod, PodTemplateSpec, ReplicaSetStatus } from "../../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "../controller.ts";
@@ -10,6 +9,7 @@ import { isNamespaceTerminating, messageOf } from "../failures.ts";
 import { claimOwned, controllerOf, controllerReference, createOrphanIndex, type OwnerKind, resolveController } from "../owners.ts";
 import { isPodActive } from "../pod-state.ts";
 import { isOf } from "../same-resource.ts";
+import { createPodControl } from "./pod-control.ts";
 import { podsToDelete } from "./pod-ranking.ts";
 import { podFromTemplate } from "./pod-template.ts";
 import { nextAvailability, replicaStatus, sameStatus } from "./replica-status.ts";
@@ -95,16 +95,10 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
   };
 
   const create = async (owner: ReplicaOwner, count: number, { client }: ControllerContext): Promise<Failure | undefined> => {
-    const { failure } = await slowStart(count, async () => {
-      try {
-        const pod = podFromTemplate(owner.spec?.template ?? {}, owner, controllerReference(kind, owner));
-        const created = await client.create(pods, pod);
-        events.event(owner, "Normal", "SuccessfulCreate", `Created pod: ${created.key.name}`);
-      } catch (error) {
-        if (!isNamespaceTerminating(error)) events.event(owner, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
-        throw error;
-      }
-    });
+    const control = createPodControl(client, events);
+    const { failure } = await slowStart(count, () =>
+      control.create(podFromTemplate(owner.spec?.template ?? {}, owner, controllerReference(kind, owner)), owner),
+    );
     return failure && isNamespaceTerminating(failure.cause) ? undefined : failure;
   };
 
@@ -114,20 +108,9 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
     count: number,
     { view, client, clock }: ControllerContext,
   ): Promise<Failure | undefined> => {
-    const outcomes = await Promise.allSettled(
-      podsToDelete(owned, relatedPods(view, owner), count, clock.now()).map(
-        async ({ metadata: { namespace = "", name = "", uid = "" } }) => {
-          try {
-            await client.delete(pods, namespace, name, { uid });
-            events.event(owner, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
-          } catch (error) {
-            if (isStatus(error, "NotFound")) return;
-            events.event(owner, "Warning", "FailedDelete", `Error deleting: ${messageOf(error)}`);
-            throw error;
-          }
-        },
-      ),
-    );
+    const control = createPodControl(client, events);
+    const doomed = podsToDelete(owned, relatedPods(view, owner), count, clock.now());
+    const outcomes = await Promise.allSettled(doomed.map((pod) => control.delete(pod, owner)));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     return failed && { cause: failed.reason };
   };
