@@ -64,17 +64,12 @@ async function bindChunk(cluster: ApiCluster, chunk: readonly Candidate[], outco
 const shed = (candidates: readonly Candidate[]): Candidate[] => candidates.slice(-1);
 
 function claims(cluster: ApiCluster, candidates: readonly Candidate[]): { records: RecordOperation[]; owners: Candidate[][] } {
-  const byNode = new Map<Node, Candidate[]>();
-  for (const candidate of candidates) {
-    if (!candidate.node) continue;
-    const same = byNode.get(candidate.node);
-    if (same) same.push(candidate);
-    else byNode.set(candidate.node, [candidate]);
-  }
-  const records = [...byNode].map(([node, of]) =>
+  const byNode = Map.groupBy(candidates, ({ binding }) => binding.nodeName);
+  const records = [...byNode].map(([nodeName, of]) =>
     claimOf(
       cluster,
-      node,
+      nodeName,
+      of[0]?.node,
       of.map(({ pod }) => pod),
     ),
   );

@@ -14,14 +14,17 @@ const providerId = /^coracle:\/\/([^/]+)\//;
 type Amounts = Record<string, number>;
 const none: Companions = { operations: [], records: [] };
 
+const poolOf = (node: Node | undefined): string | undefined => providerId.exec(node?.spec?.providerID ?? "")?.[1];
+
 /**
  * What is committed on a machine is counted once for all clusters of its pool: one record a machine, changed in the transactions that
- * bind pods and end them. So two schedulers can waste work but never over-commit a node. Nodes without a pool count for their cluster alone.
+ * bind pods and end them. So two schedulers can waste work but never over-commit a node. What is bound to the name of a Node that is no
+ * pool's counts for its cluster alone, whether that Node is there or not: so no reader can be too late to see it come or go.
  */
-export function claimKey({ ref }: ApiCluster, node: Node): RecordKey {
-  const pool = providerId.exec(node.spec?.providerID ?? "")?.[1];
+function claimKey({ ref }: ApiCluster, name: string, node: Node | undefined): RecordKey {
+  const pool = poolOf(node);
   const partition = pool === undefined ? clusterPartitions.poollessCommitments(ref) : `${ref.tenant}#committed#${pool}`;
-  return { partition, sort: node.metadata.name ?? "" };
+  return { partition, sort: name };
 }
 
 /** CPU in thousandths, the rest in bytes or pieces. */
@@ -35,23 +38,27 @@ export function amountsOf(pod: Pod): Amounts {
   return amounts;
 }
 
-/** The claim of some pods on a node, on the condition that the node still has room for all of them together. */
-export function claimOf(cluster: ApiCluster, node: Node, pods: readonly Pod[]): RecordOperation {
-  const add: Amounts = {};
-  for (const pod of pods) for (const [name, amount] of Object.entries(amountsOf(pod))) add[name] = (add[name] ?? 0) + amount;
-  const allocatable = node.status?.allocatable ?? node.status?.capacity;
+/** The claim of some pods on a node, on the condition that the node, if it is there, still has room for all of them together. */
+export function claimOf(cluster: ApiCluster, name: string, node: Node | undefined, pods: readonly Pod[]): RecordOperation {
+  const add = sumOf(pods, 1);
+  const allocatable = node?.status?.allocatable ?? node?.status?.capacity;
   const atMost: Amounts = {};
-  for (const [name, amount] of Object.entries(add)) {
-    const room = allocatable?.[name];
-    if (allocatable) atMost[name] = (room === undefined ? 0 : amountOf(name, room, parseQuantity)) - amount;
+  for (const [resource, amount] of Object.entries(add)) {
+    const room = allocatable?.[resource];
+    if (allocatable) atMost[resource] = (room === undefined ? 0 : amountOf(resource, room, parseQuantity)) - amount;
   }
-  return { kind: "add", ...claimKey(cluster, node), add, atMost };
+  return { kind: "add", ...claimKey(cluster, name, node), add, atMost };
 }
 
-function addition(cluster: ApiCluster, node: Node, pods: readonly Pod[], sign: 1 | -1): Companions {
-  const add: Amounts = {};
-  for (const pod of pods) for (const [name, amount] of Object.entries(amountsOf(pod))) add[name] = (add[name] ?? 0) + sign * amount;
-  return pods.length === 0 ? none : { operations: [], records: [{ kind: "add", ...claimKey(cluster, node), add }] };
+function sumOf(pods: readonly Pod[], sign: number): Amounts {
+  const sum: Amounts = {};
+  for (const pod of pods) for (const [name, amount] of Object.entries(amountsOf(pod))) sum[name] = (sum[name] ?? 0) + sign * amount;
+  return sum;
+}
+
+async function change(cluster: ApiCluster, nodeName: string, add: Amounts): Promise<Companions> {
+  const node = await nodeNamed(cluster, nodeName);
+  return { operations: [], records: [{ kind: "add", ...claimKey(cluster, nodeName, node), add }] };
 }
 
 /** Also one that a mirror which is behind does not show yet: what is bound to it counts all the same. */
@@ -63,21 +70,30 @@ export async function nodeNamed({ mirror, store, ref }: ApiCluster, name: string
 /** A pod that is made with its node's name goes past the scheduler: it counts, whether there is room or not. */
 export async function claimOfNewPod(cluster: ApiCluster, pod: Pod): Promise<Companions> {
   const nodeName = pod.spec?.nodeName ?? "";
-  const node = nodeName === "" ? undefined : await nodeNamed(cluster, nodeName);
-  return node ? addition(cluster, node, [pod], 1) : none;
+  return nodeName === "" ? none : change(cluster, nodeName, sumOf([pod], 1));
 }
 
-const runningOn = ({ mirror }: ApiCluster, nodeName: string): Pod[] =>
-  mirror
-    .podsOnNode(nodeName)
-    .map((stored) => stored.object as Pod)
-    .filter((pod) => !hasEnded(pod));
+/**
+ * What is already bound to the name of a Node that comes counts for its pool from then on, and for the cluster alone again when the Node
+ * goes. Pods that are bound to the name in the very moment in which a pool's Node comes or goes may be counted on the other side.
+ */
+async function moveToPool(cluster: ApiCluster, node: Node, sign: 1 | -1): Promise<Companions> {
+  if (poolOf(node) === undefined) return none;
+  const name = node.metadata.name ?? "";
+  await cluster.mirror.reached((await cluster.store.head(cluster.ref)).revision);
+  const pods = cluster.mirror.podsOnNode(name).map((stored) => stored.object as Pod);
+  const running = pods.filter((pod) => !hasEnded(pod));
+  if (running.length === 0) return none;
+  const moved = (of: Node | undefined, sign: number): RecordOperation => ({
+    kind: "add",
+    ...claimKey(cluster, name, of),
+    add: sumOf(running, sign),
+  });
+  return { operations: [], records: [moved(node, sign), moved(undefined, -sign)] };
+}
 
-/** Pods whose Node goes are not counted any more, and are again when it comes back before they have gone. */
-export const claimsOfNewNode = (cluster: ApiCluster, node: Node): Companions =>
-  addition(cluster, node, runningOn(cluster, node.metadata.name ?? ""), 1);
-export const releaseOfNode = (cluster: ApiCluster, node: Node): Companions =>
-  addition(cluster, node, runningOn(cluster, node.metadata.name ?? ""), -1);
+export const claimsOfNewNode = (cluster: ApiCluster, node: Node): Promise<Companions> => moveToPool(cluster, node, 1);
+export const releaseOfNode = (cluster: ApiCluster, node: Node): Promise<Companions> => moveToPool(cluster, node, -1);
 
 const hasEnded = (pod: Pod | undefined): boolean =>
   pod === undefined || pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
@@ -87,8 +103,7 @@ export async function releaseOfPod(cluster: ApiCluster, before: Pod, after: Pod 
   const nodeName = before.spec?.nodeName ?? "";
   if (nodeName === "" || hasEnded(before)) return none;
   if (after !== undefined && !hasEnded(after)) return changeOfPod(cluster, nodeName, before, after);
-  const node = await nodeNamed(cluster, nodeName);
-  return node ? addition(cluster, node, [before], -1) : none;
+  return change(cluster, nodeName, sumOf([before], -1));
 }
 
 /**
@@ -101,11 +116,10 @@ async function changeOfPod(cluster: ApiCluster, nodeName: string, before: Pod, a
   const names = new Set([...Object.keys(old), ...Object.keys(next)]);
   const add: Amounts = {};
   for (const name of names) {
-    const change = (next[name] ?? 0) - (old[name] ?? 0);
-    if (change !== 0) add[name] = change;
+    const difference = (next[name] ?? 0) - (old[name] ?? 0);
+    if (difference !== 0) add[name] = difference;
   }
-  const node = Object.keys(add).length === 0 ? undefined : await nodeNamed(cluster, nodeName);
-  return node ? { operations: [], records: [{ kind: "add", ...claimKey(cluster, node), add }] } : none;
+  return Object.keys(add).length === 0 ? none : change(cluster, nodeName, add);
 }
 
 /** Of the many updates of a pod few concern what `podRequests` looks at. */

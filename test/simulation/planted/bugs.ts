@@ -218,8 +218,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: "shared/api/companions/node-claims.ts",
-        from: 'return { kind: "add", ...claimKey(cluster, node), add, atMost };',
-        to: 'return { kind: "add", ...claimKey(cluster, node), add };',
+        from: 'return { kind: "add", ...claimKey(cluster, name, node), add, atMost };',
+        to: 'return { kind: "add", ...claimKey(cluster, name, node), add };',
       },
     ],
   },

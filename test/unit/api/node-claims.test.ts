@@ -15,7 +15,8 @@ const pod = (name: string, more: object = {}) => ({
   metadata: { name },
   spec: { containers: [{ name: "c", image: "i", resources: { requests: { cpu: "400m" } } }], ...more },
 });
-const committed = async () => (await api.store.queryRecords("t#committed#pool-1"))[0]?.value;
+const committed = async (of = "pool-1", node = "n1") =>
+  (await api.store.queryRecords(`t#committed#${of}`)).find(({ sort }) => sort === node)?.value;
 const bind = async (...names: string[]) => {
   const bindings = await Promise.all(
     names.map(async (name) => ({
@@ -77,4 +78,20 @@ it("counts a pod that was made with its node's name, and none of a Node that is 
   await api.call("DELETE", `${pods}/direct?gracePeriodSeconds=0`);
   await makeNode();
   expect(await committed()).toEqual({ cpu: 400, pods: 1 });
+});
+
+it("counts what is bound to a name before its Node is there, for the cluster alone until the Node is a pool's", async () => {
+  const alone = `cluster:${api.cluster.ref.cluster}`;
+  await api.call("POST", pods, pod("early", { nodeName: "n2" }));
+  expect(await committed(alone, "n2")).toEqual({ cpu: 400, pods: 1 });
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "n2" }, status: { allocatable: { cpu: "1", pods: "10" } } };
+  await api.call("POST", "/api/v1/nodes", { ...node, spec: { providerID: "coracle://pool-1/n2" } });
+  expect(await committed("pool-1", "n2")).toEqual({ cpu: 400, pods: 1 });
+  expect(await committed(alone, "n2")).toEqual({ cpu: 0, pods: 0 });
+  await api.call("DELETE", "/api/v1/nodes/n2");
+  expect(await committed("pool-1", "n2")).toEqual({ cpu: 0, pods: 0 });
+  await api.call("POST", "/api/v1/nodes", node);
+  expect(await committed(alone, "n2")).toEqual({ cpu: 400, pods: 1 });
+  await api.call("DELETE", `${pods}/early?gracePeriodSeconds=0`);
+  expect(await committed(alone, "n2")).toEqual({ cpu: 0, pods: 0 });
 });
