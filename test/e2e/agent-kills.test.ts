@@ -48,7 +48,8 @@ function suite(
         const [status] = pod?.status?.containerStatuses ?? [];
         // A container that was made and not begun counts, as kubelet has it; so does one whose begin broke off with its agent (containerd's StartError).
         expect([name, (status?.restartCount ?? 9) <= mostRestarts]).toEqual([name, true]);
-        if (mostRestarts === 0 || status?.lastState?.terminated?.reason !== "StartError") expect([name, status?.lastState]).toEqual([name, {}]);
+        if (mostRestarts === 0 || status?.lastState?.terminated?.reason !== "StartError")
+          expect([name, status?.lastState]).toEqual([name, {}]);
         if (exitCode === undefined)
           expect([name, pod?.status?.phase, status?.state?.running === undefined]).toEqual([name, "Running", false]);
         else {
