@@ -22,15 +22,17 @@ import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
 import { isOf } from "../same-resource.ts";
 import type { Hint } from "./scheduling-queue.ts";
 
+/** What may have become possible where a pod has left its node, or does not come to one that was decided on. */
+export const podGone: Hint = new Set<FilterPlugin>([
+  "NodePorts",
+  "NodeResourcesFit",
+  "VolumeRestrictions",
+  "NodeVolumeLimits",
+  "PodTopologySpread",
+  "InterPodAffinity",
+]);
+
 const hints = {
-  podGone: new Set<FilterPlugin>([
-    "NodePorts",
-    "NodeResourcesFit",
-    "VolumeRestrictions",
-    "NodeVolumeLimits",
-    "PodTopologySpread",
-    "InterPodAffinity",
-  ]),
   podCame: new Set<FilterPlugin>(["PodTopologySpread", "InterPodAffinity"]),
   podShrank: new Set<FilterPlugin>(["NodeResourcesFit"]),
   volumes: new Set<FilterPlugin>(["VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone"]),
@@ -85,14 +87,14 @@ function followPod(snapshot: ClusterSnapshot, change: Change): Hint | undefined 
   const before = change.previous && objectOf<Pod>(change.previous);
   const wasOnNode = before !== undefined && isOnNode(before);
   if (change.type === "DELETED") {
+    const wasToCome = snapshot.isAssumed(uidOf(pod));
     snapshot.removePod(uidOf(pod));
-    return wasOnNode || isOnNode(pod) ? hints.podGone : undefined;
+    return wasToCome || wasOnNode || isOnNode(pod) ? podGone : undefined;
   }
   snapshot.applyPod(pod);
   const isNowOnNode = isOnNode(pod);
   if (!wasOnNode) return isNowOnNode ? hints.podCame : undefined;
-  if (!isNowOnNode || (pod.metadata.deletionTimestamp !== undefined && before.metadata.deletionTimestamp === undefined))
-    return hints.podGone;
+  if (!isNowOnNode || (pod.metadata.deletionTimestamp !== undefined && before.metadata.deletionTimestamp === undefined)) return podGone;
   if (!same(pod.metadata.labels, before.metadata.labels)) return hints.podCame;
   return mayHaveShrunk(before, pod) ? hints.podShrank : undefined;
 }

@@ -11,7 +11,7 @@ import type { ControllerContext } from "../controller.ts";
 import { createEventRecorder } from "../event-recorder.ts";
 import { controllerOf } from "../owners.ts";
 import { createBoundedTasks } from "./bounded-tasks.ts";
-import { follow, isPodChange, load } from "./cluster-changes.ts";
+import { follow, isPodChange, load, podGone } from "./cluster-changes.ts";
 import { createPodStatusWriter } from "./pod-status.ts";
 import { createSchedulingQueue, podBackOff, type SchedulingQueue } from "./scheduling-queue.ts";
 
@@ -113,11 +113,15 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
     const pending = queue.take(batch.pods, clock.now());
     if (pending.length === 0) return false;
     const placed: Placed[] = [];
+    let isRoomGivenBack = false;
     for (const decision of decideOn(pending)) {
       if (decision.kind === "unschedulable") giveUp(decision);
-      else if (decision.claims.length > 0) waitForVolumes(decision);
-      else placed.push(decision);
+      else if (decision.claims.length > 0) {
+        waitForVolumes(decision);
+        isRoomGivenBack = true;
+      } else placed.push(decision);
     }
+    if (isRoomGivenBack) queue.hint(podGone, clock.now());
     if (placed.length > 0) {
       bindsUnderWay++;
       binds.run("bind", () => bind(placed));
@@ -163,6 +167,8 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
       placed.forEach((placement, index) => {
         settleBinding(placement, outcomes[index]);
       });
+      // A placement that comes to nothing counts as a pod that went, as kube-scheduler has it: others were refused its room.
+      if (placed.some((_, index) => outcomes[index]?.kind !== "bound")) queue.hint(podGone, clock.now());
       bindsUnderWay--;
       turn();
       settle();

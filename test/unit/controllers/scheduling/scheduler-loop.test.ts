@@ -112,6 +112,41 @@ describe("the scheduler loop", () => {
     expect(nodeNameOf(cluster, "second")).toBe("n1");
   });
 
+  it("tries a refused pod again when the one whose room it was refused was deleted before it was bound", async () => {
+    const cluster = createFakeCluster();
+    await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
+    await cluster.client.create(pods, podOf("first", "1"));
+    await cluster.client.create(pods, podOf("second", "1"));
+    let refusals = 1;
+    const loop = await run(cluster, () => {
+      if (refusals-- <= 0) return undefined;
+      cluster.kill("default", "first");
+      return { kind: "stale" };
+    });
+    cluster.clock.advance(1000);
+    await loop.idle();
+    expect(nodeNameOf(cluster, "second")).toBe("n1");
+  });
+
+  it("tries a refused pod again when the one whose room it was refused could not be bound and has a wait of its own", async () => {
+    const cluster = createFakeCluster();
+    await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
+    await cluster.client.create(pods, podOf("first", "1"));
+    await cluster.client.create(pods, podOf("second", "1"));
+    let failures = 1;
+    const loop = await run(cluster, () => {
+      if (failures-- <= 0) return undefined;
+      cluster.edit<Pod>(pods, "default", "first", (pod) => {
+        pod.spec = { ...pod.spec, containers: pod.spec?.containers ?? [], schedulerName: "another" };
+        return pod;
+      });
+      throw new StatusError("ServiceUnavailable", "not now");
+    });
+    cluster.clock.advance(1000);
+    await loop.idle();
+    expect(nodeNameOf(cluster, "second")).toBe("n1");
+  });
+
   it("leaves a refused pod alone when nothing happened that could help it", async () => {
     const cluster = createFakeCluster();
     await cluster.client.create(nodes, nodeOf("n1", { taints: [{ key: "k", value: "v", effect: "NoSchedule" }] }));
