@@ -260,10 +260,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     for (const pending of answer.streams) void answerStream(pending);
   };
 
-  const openTunnel = async (id: string): Promise<void> => {
+  const openTunnel = async (id: string, url: string | undefined): Promise<void> => {
     let connection: Duplex;
     try {
-      connection = await transport.openTunnel(id);
+      connection = await transport.openTunnel(id, url);
     } catch (error) {
       const detail = `node ${nodeName} cannot open a tunnel: ${error instanceof Error ? error.message : String(error)}`;
       await transport.refuseStream(id, { type: "about:blank", title: "No tunnel", status: 503, detail });
@@ -279,7 +279,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         await transport.refuseStream(pending.id, { type: "about:blank", title: "Not implemented by this node", status: 501 });
         return;
       }
-      if (request.data.kind === "tunnel") return await openTunnel(pending.id);
+      if (request.data.kind === "tunnel") return await openTunnel(pending.id, request.data.url);
       const answer = answerLogRequest(request.data, await streams.logContext(request.data.podUid));
       if (answer.kind === "problem") await transport.refuseStream(pending.id, answer.problem);
       else await transport.answerStream(pending.id, answer.body);

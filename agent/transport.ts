@@ -32,8 +32,8 @@ export interface AgentTransport {
   /** Resolves when the server has taken the whole body, or nobody wants it any more. */
   answerStream(id: string, body: ReadableStream<Uint8Array>): Promise<void>;
   refuseStream(id: string, problem: Problem): Promise<void>;
-  /** The connection of a tunnel, its upgrade answered. */
-  openTunnel(id: string): Promise<Duplex>;
+  /** The connection of a tunnel, its upgrade answered. `url`: the server that it leads to, if not the one of all other calls. */
+  openTunnel(id: string, url?: string): Promise<Duplex>;
 }
 
 export interface PostInit {
@@ -64,6 +64,7 @@ export interface HttpTransportOptions {
 }
 
 const answerSlackSeconds = 20;
+const isTls = (url: string): boolean => url.startsWith("https:");
 
 export async function joinPool(options: HttpTransportOptions, request: JoinRequest): Promise<JoinResponse> {
   return parse(await post(options, agentPaths.join, JSON.stringify(request), { seconds: answerSlackSeconds }), joinResponse);
@@ -97,13 +98,15 @@ export function createHttpTransport(options: HttpTransportOptions, credential: s
       const type = "application/problem+json";
       await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds });
     },
-    async openTunnel(id) {
+    async openTunnel(id, url = options.serverUrl) {
       const { serverUrl, upgrade } = options;
       if (upgrade === undefined) throw new TransportError("this agent opens no tunnels");
+      // The node's credential goes along.
+      if (isTls(serverUrl) && !isTls(url)) throw new TransportError(`the server at ${url} has no TLS`);
       try {
-        return await upgrade(new URL(agentPaths.tunnel(id), serverUrl).href, { authorization: `Bearer ${credential}` }, tunnelProtocol);
+        return await upgrade(new URL(agentPaths.tunnel(id), url).href, { authorization: `Bearer ${credential}` }, tunnelProtocol);
       } catch (error) {
-        throw new TransportError(`the server at ${serverUrl} takes no tunnel`, undefined, error);
+        throw new TransportError(`the server at ${url} takes no tunnel`, undefined, error);
       }
     },
   };

@@ -24,7 +24,8 @@ function createClusterApi(dependencies: Dependencies) {
   const streamsOf = createStreamsOf(dependencies);
   const podStreamsOf = (ref: ClusterRef) => {
     const view = () => clusters.peek(ref)?.cluster.mirror;
-    return createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes);
+    const { connectionsUrl } = environment;
+    return { ...createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes), connectionsUrl };
   };
   const heads = createRequestHeads();
   const clusters: ServedClusters = new ServedClusters((ref, onEnd) => {

@@ -19,6 +19,7 @@ const shape = z.object({
   [variables.operatorSecret]: z.string().min(1).optional(),
   [variables.clusterApiUrl]: url,
   [variables.agentApiUrl]: url,
+  [variables.connectionsUrl]: url,
   [variables.tenantRole]: z.string().startsWith("arn:").optional(),
   [variables.webhookQueue]: z.url().optional(),
   [variables.webhookAddresses]: z.enum(["public", "any"]).default("public"),
@@ -39,6 +40,7 @@ export interface Environment {
   readonly operatorSecret: string | undefined;
   readonly clusterApiUrl: string | undefined;
   readonly agentApiUrl: string | undefined;
+  readonly connectionsUrl: string | undefined;
   /** Absent: data is reached by the function's own role. */
   readonly tenantRole: string | undefined;
   readonly webhookQueue: string | undefined;
@@ -61,6 +63,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     operatorSecret: data[variables.operatorSecret],
     clusterApiUrl: data[variables.clusterApiUrl],
     agentApiUrl: data[variables.agentApiUrl],
+    connectionsUrl: data[variables.connectionsUrl],
     tenantRole: data[variables.tenantRole],
     webhookQueue: data[variables.webhookQueue],
     webhooksToPrivateAddresses: data[variables.webhookAddresses] === "any",

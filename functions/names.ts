@@ -28,6 +28,8 @@ export const variables = {
   /** Public URLs without a path. A function's own is not needed (it would be a circle): it takes that from the request. */
   clusterApiUrl: "CORACLE_CLUSTER_API_URL",
   agentApiUrl: "CORACLE_AGENT_API_URL",
+  /** Public URL without a path of the servers that hold connections to nodes: they tell agents to open tunnels there, `cluster-api` sends clients there. */
+  connectionsUrl: "CORACLE_CONNECTIONS_URL",
   /** ARN of the role that is taken on, confined to one tenant's partitions, to serve that tenant. Absent: the function's own role is used. */
   tenantRole: "CORACLE_TENANT_ROLE",
   /** URL of the queue of webhook deliveries. */

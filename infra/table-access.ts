@@ -33,8 +33,8 @@ const clusterApi: readonly PartitionAccess[] = [
  */
 export const ownAccess = {
   clusterApi,
-  /** A server process that holds watches does what the function does. */
-  container: clusterApi,
+  /** A server process that holds watches and connections does what the function does, and looks up which node opens a tunnel. */
+  container: [...clusterApi, { actions: ["GetItem"], partitions: ["node-credential#*#records"] }],
   /** A cluster is born together with its records, in one transaction. */
   platformApi: [everyRecord, { actions: ["PutItem", "UpdateItem"], partitions: [records, heads] }],
   agentApi: [everyRecord],

@@ -30,6 +30,8 @@ export interface WatchServiceProps {
   readonly clusters: ClusterTable;
   readonly secret: InstallationSecret;
   readonly environment: FunctionEnvironment;
+  /** Where clients and agents reach them. */
+  readonly url: string;
   readonly tasks: { readonly least: number; readonly most: number };
 }
 
@@ -39,14 +41,15 @@ const drainSeconds = 25;
 const stopSeconds = 60;
 
 /**
- * Server processes that hold watches: the cluster API and nothing else, with the rights of the cluster API's function and no more. Functions turn the clusters.
+ * Server processes that hold watches and connections to nodes: the cluster API and agents' tunnels, with the rights of the cluster API's function and a look at who a
+ * node is. Functions turn the clusters.
  */
 export class WatchService extends Construct {
   readonly service: FargateService;
 
   constructor(scope: Construct, id: string, props: WatchServiceProps) {
     super(scope, id);
-    const { vpc, securityGroup, image, clusters, secret, environment, tasks } = props;
+    const { vpc, securityGroup, image, clusters, secret, environment, url, tasks } = props;
     const cluster = new Cluster(this, "Cluster", { vpc, containerInsightsV2: ContainerInsights.DISABLED }) as ICluster;
     const task = new FargateTaskDefinition(this, "Task", {
       cpu: containerSize.cpu,
@@ -64,6 +67,7 @@ export class WatchService extends Construct {
         [containerVariables.surfaces]: "cluster",
         [containerVariables.loops]: "off",
         [containerVariables.drainSeconds]: String(drainSeconds),
+        [variables.connectionsUrl]: url,
         [variables.table]: clusters.table.tableName,
         [variables.secret]: secret.arn,
       },

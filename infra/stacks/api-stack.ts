@@ -33,14 +33,15 @@ export class ApiStack extends Stack {
       [variables.secret]: data.secret.arn,
       ...functionVariables(settings),
     };
+    const containerUrl = containerDomainName === undefined ? undefined : `https://${containerDomainName}`;
     const publicUrl = (own: Surface): string => (domainName === undefined ? own.url : `https://${domainName}`);
     this.clusterApi = new Surface(this, "ClusterApi", {
       ...{ name: entryPoints.clusterApi, codeOf, description: "The Kubernetes API of every cluster", output: "ClusterApiUrl" },
       ...sized(functionSizes.clusterApi),
-      environment: common,
+      environment: { ...common, ...(containerUrl !== undefined && { [variables.connectionsUrl]: containerUrl }) },
     });
-    // What can hold many watches is what everybody is told of; the function answers whoever still asks it.
-    const clusterApiUrl = containerDomainName === undefined ? publicUrl(this.clusterApi) : `https://${containerDomainName}`;
+    // What can hold watches and connections is what everybody is told of; the function answers whoever still asks it.
+    const clusterApiUrl = containerUrl ?? publicUrl(this.clusterApi);
     this.agentApi = new Surface(this, "AgentApi", {
       ...{ name: entryPoints.agentApi, codeOf, description: "What node agents call", output: "AgentApiUrl" },
       ...sized(functionSizes.agentApi),

@@ -18,7 +18,7 @@ export interface ContainerStackProps extends StackProps {
   readonly image: ContainerImage;
 }
 
-/** Containers beside the functions that hold many watches, under a name of their own. */
+/** Containers beside the functions that hold many watches and connections to nodes, under a name of their own. */
 export class ContainerStack extends Stack {
   readonly service: WatchService;
   readonly targets: NetworkTargetGroup;
@@ -36,14 +36,15 @@ export class ContainerStack extends Stack {
     vpc.addFlowLog("Refused", { destination: FlowLogDestination.toCloudWatchLogs(flows), trafficType: FlowLogTrafficType.REJECT });
     clusters.allowThrough(vpc.addGatewayEndpoint("Table", { service: GatewayVpcEndpointAwsService.DYNAMODB }));
     const door = new WatchDoor(this, "Door", { vpc, certificateArn });
+    const url = `https://${domainName}`;
     const least = settings.containers ?? 1;
     this.service = new WatchService(this, "Watches", {
-      ...{ vpc, image, clusters, secret, securityGroup: door.servers, environment: functionVariables(settings) },
+      ...{ vpc, image, clusters, secret, securityGroup: door.servers, environment: functionVariables(settings), url },
       tasks: { least, most: settings.mostContainers ?? Math.max(least, containerSize.mostTasks) },
     });
     this.targets = door.leadTo(this.service.service);
     new CfnOutput(this, "AliasTarget", { value: door.balancer.loadBalancerDnsName }).overrideLogicalId("ContainerAliasTarget");
-    new CfnOutput(this, "Url", { value: `https://${domainName}` }).overrideLogicalId("ContainerUrl");
+    new CfnOutput(this, "Url", { value: url }).overrideLogicalId("ContainerUrl");
   }
 
   /** The region's first two, whichever these are: names would be asked of AWS when the stack is synthesised, which needs credentials then and remembers the answer. */

@@ -61,10 +61,13 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     return told;
   });
   const { installation, runtimeOptions } = dependencies;
-  const tunnels = createNodeTunnels({ broker: createStreamsOfAll(createStreamsOf(dependencies)), clock, attempts: tunnelAttempts });
+  const { connectionsUrl, clusterApiUrl } = dependencies.environment;
+  const broker = createStreamsOfAll(createStreamsOf(dependencies));
+  const tunnels = createNodeTunnels({ broker, clock, attempts: tunnelAttempts, url: connectionsUrl });
   const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
-  // Where no agent calls none could ever come.
-  const ownTunnels = serves("agent") ? tunnels : undefined;
+  // Where no agent calls, nor is told to, none could ever come.
+  const takesTunnels = serves("agent") || connectionsUrl !== undefined;
+  const ownTunnels = takesTunnels ? tunnels : undefined;
   const podStreams = podStreamsBy(dependencies, () => held, ownTunnels);
   const held: HeldClusters = new HeldClusters({
     open(ref, onEnd) {
@@ -78,7 +81,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   const loops = settings.loops ? startLoops(dependencies, served, (store) => quiet.get(store) ?? store) : undefined;
   if (loops) writes = loops.writes;
 
-  const platform = createPlatformFunction(dependencies, served, dependencies.environment.clusterApiUrl ? undefined : installation.caPem);
+  const platform = createPlatformFunction(dependencies, served, clusterApiUrl ? undefined : installation.caPem);
   const agents = createAgentFunction(dependencies, served, {
     tunnels,
     createSession: (connection) => createTunnelSession(connection, clock),
@@ -109,7 +112,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
       if (!serves(isAgents ? "agent" : "platform")) return new Response("404 Not Found\n", { status: 404 });
       return isAgents ? agents.app.fetch(request) : platform.serve(request, url);
     },
-    tunnel: { isTunnelPath: (path) => serves("agent") && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
+    tunnel: { isTunnelPath: (path) => takesTunnels && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
   const connections = trackConnections(server, { clock, log });

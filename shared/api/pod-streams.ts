@@ -31,6 +31,8 @@ export interface PodStreams {
    * @throws ConnectError as the node cannot connect; StatusError when there is no way to the node
    */
   connect?(nodeName: string, target: ConnectTarget): Promise<Duplex>;
+  /** Where there are connections, without a path, if this host carries none and knows of one that does. */
+  readonly connectionsUrl?: string | undefined;
 }
 
 export type ConnectTarget =

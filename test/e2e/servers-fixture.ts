@@ -27,6 +27,8 @@ export interface TableServers {
   readonly operatorKey: string;
   /** Of every server's certificate. */
   readonly caPem: string;
+  /** What they are started with: whatever else works on the table needs the same. */
+  readonly environment: Readonly<Record<string, string>>;
   /** What all of them wrote. */
   output(): string;
   stop(): Promise<void>;
@@ -39,7 +41,7 @@ const table = "coracle";
 const readyWithinMs = 60_000;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-const npmStart: Begin = (environment) =>
+export const npmStart: Begin = (environment) =>
   spawn(process.execPath, [join(repository, "server/main.mjs")], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -103,6 +105,7 @@ export async function startTableServers(folder: string, count: number, begin: Be
     return {
       servers,
       caPem,
+      environment,
       operatorKey: operatorApiKey(operatorSecret).token,
       output: () => output,
       clients(base, token) {
@@ -126,7 +129,7 @@ async function makeTable(emulator: DynamoEmulator): Promise<void> {
 
 /** A cluster of a tenant of its own; answers the path of its API and a token of its administrator. */
 export async function createTenantCluster(
-  { clients, operatorKey }: TableServers,
+  { clients, operatorKey }: Pick<TableServers, "clients" | "operatorKey">,
   tenant = "acme",
 ): Promise<{ path: string; token: string }> {
   const post = async (client: HttpClient | undefined, path: string, body: object): Promise<HttpAnswer> => {
@@ -143,4 +146,16 @@ export async function createTenantCluster(
   const { id } = (await post(platform, "/v1/clusters", { name: "dev" })).json<{ id: string }>();
   const { token } = (await post(platform, `/v1/clusters/${id}/credentials`, {})).json<{ token: string }>();
   return { path: `/clusters/${id}`, token };
+}
+
+/** For machines of the tenant's only cluster. */
+export async function joinTokenOf({ clients, operatorKey }: Pick<TableServers, "clients" | "operatorKey">): Promise<string> {
+  const [operator] = clients("", operatorKey);
+  const scopes = ["clusters:read", "nodes:write"];
+  const made = await operator?.send("/v1/tenants/acme/keys", { method: "POST", body: { name: "machines", scopes } });
+  const [platform] = clients("", made?.json<{ key: string }>().key ?? "");
+  const { items } = (await platform?.send("/v1/clusters"))?.json<{ items: { pool: string }[] }>() ?? { items: [] };
+  const answer = await platform?.send(`/v1/pools/${items[0]?.pool}/join-tokens`, { method: "POST", body: {} });
+  if (answer?.status !== 201) throw new Error(`no join token: ${answer?.status} ${answer?.text}`);
+  return answer.json<{ token: string }>().token;
 }

@@ -15,7 +15,7 @@ import type { HttpClient } from "./http.ts";
 import { removeWithLeftovers } from "./leftovers.ts";
 import { shellPod } from "./manifests.ts";
 import { describeWith, needs } from "./needs.ts";
-import { createTenantCluster, startTableServers, type TableServers } from "./servers-fixture.ts";
+import { createTenantCluster, joinTokenOf, startTableServers, type TableServers } from "./servers-fixture.ts";
 
 const local = await fetchDynamoDbLocal();
 const namespace = "/api/v1/namespaces/default";
@@ -96,15 +96,3 @@ describeWith([local.need, needs.linux, needs.sh], "streams to pods through two s
     }
   });
 });
-
-/** For machines of the tenant's only cluster. */
-async function joinTokenOf({ clients, operatorKey }: TableServers): Promise<string> {
-  const [operator] = clients("", operatorKey);
-  const scopes = ["clusters:read", "nodes:write"];
-  const made = await operator?.send("/v1/tenants/acme/keys", { method: "POST", body: { name: "machines", scopes } });
-  const [platform] = clients("", made?.json<{ key: string }>().key ?? "");
-  const { items } = (await platform?.send("/v1/clusters"))?.json<{ items: { pool: string }[] }>() ?? { items: [] };
-  const answer = await platform?.send(`/v1/pools/${items[0]?.pool}/join-tokens`, { method: "POST", body: {} });
-  if (answer?.status !== 201) throw new Error(`no join token: ${answer?.status} ${answer?.text}`);
-  return answer.json<{ token: string }>().token;
-}

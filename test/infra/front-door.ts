@@ -1,12 +1,7 @@
 import { Agent, type RequestListener, request } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import {
-  apiServerDnsNames,
-  apiServerIps,
-  createCertificateAuthority,
-  issueServerCertificate,
-} from "../../shared/auth/certificate-authority.ts";
+import { issueTestCertificate } from "../e2e/test-certificate.ts";
 import type { Outputs } from "./deployment.ts";
 
 /** Set by `awslambda.mjs` where emulators would pass on nothing but text. */
@@ -20,15 +15,7 @@ export interface FrontDoor {
 }
 
 export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): Promise<FrontDoor> {
-  const authority = await createCertificateAuthority({ commonName: "coracle-test-ca", notBefore: Date.now() });
-  const issued = await issueServerCertificate({
-    caKeyPem: authority.keyPem,
-    caPem: authority.certificatePem,
-    dnsNames: apiServerDnsNames,
-    ips: apiServerIps,
-    notBefore: Date.now(),
-    days: 1,
-  });
+  const { key, cert, caPem } = await issueTestCertificate();
   const agent = new Agent({ keepAlive: true });
   const emulator = new URL(endpoint);
   const forward: RequestListener = (incoming, answer) => {
@@ -62,11 +49,11 @@ export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): 
     outgoing.on("error", (error) => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end(String(error))));
     incoming.pipe(outgoing);
   };
-  const server = createServer({ key: issued.keyPem, cert: issued.certificatePem }, forward);
+  const server = createServer({ key, cert }, forward);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    caPem: authority.certificatePem,
+    caPem,
     close() {
       server.close();
       server.closeAllConnections();

@@ -35,16 +35,18 @@ export interface NodeTunnelsOptions {
   readonly idleSeconds?: number;
   /** How often a node is asked whose tunnels come to another process each time. */
   readonly attempts?: number;
+  /** Where agents reach this server, without a path, if that is not where they call. */
+  readonly url?: string | undefined;
 }
 
-export function createNodeTunnels({ broker, clock, idleSeconds = 60, attempts = 1 }: NodeTunnelsOptions): NodeTunnels {
+export function createNodeTunnels({ broker, clock, idleSeconds = 60, attempts = 1, url }: NodeTunnelsOptions): NodeTunnels {
   const sessions = new Map<string, TunnelSession>();
   const opening = new Map<string, Promise<TunnelSession>>();
   const keyOf = ({ pool, nodeName }: StreamNode): string => `${pool}/${nodeName}`;
 
   const open = async (node: StreamNode): Promise<TunnelSession> => {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const told = await broker.open(node, { kind: "tunnel" });
+      const told = await broker.open(node, { kind: "tunnel", ...(url !== undefined && { url }) });
       await told.cancel();
       const session = sessions.get(keyOf(node));
       if (session !== undefined) return session;

@@ -221,8 +221,14 @@ const streamTarget = { cluster: name, namespace: name, pod: name, podUid: z.stri
 const logRequest = z.object({ kind: z.literal("log"), ...streamTarget, options: logOptions });
 export type LogRequest = z.infer<typeof logRequest>;
 
+const tunnelRequest = z.object({
+  kind: z.literal("tunnel"),
+  /** Without a path: the server that it has to lead to. Absent: the one that the agent calls. */
+  url: z.url().exactOptional(),
+});
+
 /** What a caller of the cluster API wants from a container; `tunnel`: a connection for all that has bytes in both directions. */
-export const streamRequest = z.discriminatedUnion("kind", [logRequest, z.object({ kind: z.literal("tunnel") })]);
+export const streamRequest = z.discriminatedUnion("kind", [logRequest, tunnelRequest]);
 export type StreamRequest = z.infer<typeof streamRequest>;
 
 export const tunnelProtocol = "coracle-tunnel";

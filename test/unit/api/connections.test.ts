@@ -230,15 +230,37 @@ describe("exec, attach and portforward", () => {
     ]);
   });
 
-  it("are told why not, where the host holds no connections", async () => {
-    const { connect: _, ...rest } = api.served.podStreams;
+  /** Asked of a host that holds none. */
+  const askWithout = async (known: { connectionsUrl?: string }, ...asked: Parameters<typeof ask>) => {
     const before = api.served.podStreams;
-    Object.assign(api.served, { podStreams: rest });
-    const answer = await ask("POST", `${base}/pods/box/exec?command=x&stdout=1`);
-    const proxied = await ask("GET", `${base}/pods/box/proxy/`);
-    Object.assign(api.served, { podStreams: before });
+    const { connect: _, ...rest } = before;
+    Object.assign(api.served, { podStreams: { ...rest, ...known } });
+    try {
+      return await ask(...asked);
+    } finally {
+      Object.assign(api.served, { podStreams: before });
+    }
+  };
+
+  it("are told why not, where the host holds no connections", async () => {
+    const answer = await askWithout({}, "POST", `${base}/pods/box/exec?command=x&stdout=1`);
     expect([answer.status, answer.message?.split(":")[0]]).toEqual([405, "this address holds no connections to nodes"]);
-    expect(proxied.status).toBe(405);
+    expect((await askWithout({}, "GET", `${base}/pods/box/proxy/`)).status).toBe(405);
+  });
+
+  it("are led, method and query kept, to the servers that hold them, where the host knows of some; whoever may not is refused here", async () => {
+    const elsewhere = { connectionsUrl: "https://watch.example.com" };
+    for (const [method, path] of [
+      ["POST", `${base}/pods/box/exec?command=x&stdout=1`],
+      ["GET", `${base}/pods/box/portforward?ports=80`],
+      ["PUT", `${base}/services/web:http/proxy/a%20b?c=d`],
+    ] as const) {
+      const { status, headers } = await askWithout(elsewhere, method, path);
+      expect([status, headers.location]).toEqual([307, `https://watch.example.com/clusters/c1${path}`]);
+    }
+    const mallory = { username: "mallory", groups: ["system:authenticated"] };
+    expect((await askWithout(elsewhere, "POST", `${base}/pods/box/exec?command=x`, { user: mallory })).status).toBe(403);
+    expect((await askWithout(elsewhere, "DELETE", `${base}/pods/box/exec?command=x`)).status).toBe(405);
   });
 });
 

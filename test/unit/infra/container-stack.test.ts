@@ -36,7 +36,7 @@ describe("containers beside the functions", { timeout }, () => {
     expect(synthesise().container).toBeUndefined();
   });
 
-  it("serve the cluster API alone, turn nothing, and end slowly enough for a load balancer to notice", () => {
+  it("serve the cluster API and agents' tunnels alone, turn nothing, and end slowly enough for a load balancer to notice", () => {
     container.hasResourceProperties("AWS::ECS::TaskDefinition", {
       ...{ Cpu: "256", Memory: "512", NetworkMode: "awsvpc", RuntimePlatform: { CpuArchitecture: "ARM64" } },
       ContainerDefinitions: [
@@ -47,6 +47,7 @@ describe("containers beside the functions", { timeout }, () => {
             { Name: "CORACLE_SURFACES", Value: "cluster" },
             { Name: "CORACLE_LOOPS", Value: "off" },
             { Name: "CORACLE_DRAIN_SECONDS", Value: "25" },
+            { Name: "CORACLE_CONNECTIONS_URL", Value: "https://watch.example.com" },
             { Name: "CORACLE_TABLE", Value: Match.anyValue() },
             { Name: "CORACLE_SECRET", Value: Match.anyValue() },
             { Name: "CORACLE_TENANT_ROLE", Value: Match.anyValue() },
@@ -57,7 +58,7 @@ describe("containers beside the functions", { timeout }, () => {
     });
   });
 
-  it("reach no more of the table than the cluster API's function, and a tenant's data in a session of the tenant's", () => {
+  it("reach no more of the table than the cluster API's function and nodes' credentials, and a tenant's data in a session of the tenant's", () => {
     const confined = (all: readonly Statement[]): unknown[] =>
       all
         .filter(({ Action, Condition }) => Condition && [Action].flat()[0]?.startsWith("dynamodb:"))
@@ -65,8 +66,12 @@ describe("containers beside the functions", { timeout }, () => {
     const ofFunction = Object.entries(stacks.api.findResources("AWS::IAM::Policy"))
       .filter(([id]) => id.startsWith("ClusterApi"))
       .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
-    expect(confined(statements()).length).toBeGreaterThan(1);
-    expect(confined(statements())).toEqual(confined(ofFunction));
+    expect(confined(ofFunction).length).toBeGreaterThan(1);
+    const credentials = [
+      "dynamodb:GetItem",
+      expect.objectContaining({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["node-credential#*#records"] } }),
+    ];
+    expect(confined(statements())).toEqual([...confined(ofFunction), credentials]);
     // The only one without a condition is of the role that is taken on with a session policy.
     expect(statements().filter(({ Action, Condition }) => !Condition && [Action].flat().includes("dynamodb:PutItem"))).toHaveLength(1);
     container.hasResourceProperties("AWS::IAM::Role", { MaxSessionDuration: 3600 });
@@ -125,6 +130,13 @@ describe("containers beside the functions", { timeout }, () => {
     container.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     for (const name of ["UnHealthyHostCount", "CPUUtilization", "MemoryUtilization"])
       stacks.observability.hasResourceProperties("AWS::CloudWatch::Alarm", { MetricName: name });
+  });
+
+  it("are where the cluster API's function sends who wants a connection to a node, and no other function", () => {
+    const told = Object.values(stacks.api.findResources("AWS::Lambda::Function"))
+      .filter(({ Properties }) => Properties.Environment?.Variables.CORACLE_CONNECTIONS_URL !== undefined)
+      .map(({ Properties }) => [Properties.Description, Properties.Environment.Variables.CORACLE_CONNECTIONS_URL]);
+    expect(told).toEqual([["The Kubernetes API of every cluster", "https://watch.example.com"]]);
   });
 
   it("are what kubeconfigs and agents name", () => {

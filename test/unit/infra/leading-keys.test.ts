@@ -1,5 +1,8 @@
 import type { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
+import { createHttpClient } from "../../../agent/http-client.ts";
+import { serveTunnel } from "../../../agent/streams/tunnel.ts";
+import { createHttpTransport } from "../../../agent/transport.ts";
 import { functionClock } from "../../../functions/clock.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
 import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
@@ -7,8 +10,10 @@ import { ownAccess, storeActions } from "../../../infra/table-access.ts";
 import { startContainer } from "../../../server/container/host.ts";
 import { readContainerSettings } from "../../../server/container/settings.ts";
 import { logKey, logOf, logPartKey, objectKey, objectPartKey } from "../../../shared/store/dynamo/keys.ts";
+import { eventually } from "../../e2e/eventually.ts";
 import { createHttp } from "../../e2e/http.ts";
 import { createCluster, createFunctionBed, type Program } from "../functions/function-bed.ts";
+import { machine } from "../functions/machine.ts";
 import { confinedTable, leadingKeys, likeness, sessionAccess } from "./confined-table.ts";
 import { bootstrapSecret, bootstrapToken, everythingOnce, review, reviews } from "./everything-once.ts";
 import { synthesise } from "./synthesised.ts";
@@ -118,10 +123,13 @@ describe("the partitions that functions and containers may reach", () => {
 
   it("are enough for the containers, which have no others", async () => {
     const bed = createFunctionBed({ variables: { CORACLE_USAGE_SECONDS: "1" } });
-    const made = await createCluster(bed, bed.instance());
+    const functions = bed.instance();
+    const made = await createCluster(bed, functions);
     const reached = new Set<string>();
+    const connectionsUrl = "https://watch.example.com";
+    const unconfined = bed.ports()();
     const ports: FunctionPorts = {
-      ...bed.ports()(),
+      ...{ ...unconfined, environment: { ...unconfined.environment, connectionsUrl } },
       table: confinedTable(bed.table, ownAccess.container, (_, partition) => reached.add(partition)),
       tableOf: (tenant) => confinedTable(bed.table, sessionAccess(tenant)),
     };
@@ -138,9 +146,25 @@ describe("the partitions that functions and containers may reach", () => {
     expect((await client.send("/api/v1/namespaces/kube-system/secrets", { method: "POST", body: bootstrapSecret })).status).toBe(201);
     const known = await client.send(reviews, { method: "POST", body: review, token: bootstrapToken });
     expect(known.json()).toMatchObject({ status: { userInfo: { username: "system:bootstrap:abcdef" } } });
+    const joined = await functions.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") });
+    const { credential } = joined.json();
+    await functions.agent("POST", "/agent/v1/sync", credential, { marks: {} });
+    const proxied = client.send("/api/v1/nodes/n1/proxy/healthz");
+    const asked = await eventually("a tunnel that is asked for", async () => {
+      const synced = await functions.agent("POST", "/agent/v1/sync", credential, { marks: {} });
+      return synced.json().streams[0] as { id: string; url: string } | undefined;
+    });
+    expect(asked).toEqual({ kind: "tunnel", id: expect.any(String), url: connectionsUrl });
+    const { fetch, upgrade, close } = createHttpClient(server.caPem);
+    const connection = await createHttpTransport({ serverUrl: server.url, fetch, upgrade }, credential).openTunnel(asked.id);
+    const tunnel = serveTunnel(connection, (_target, stream) => stream.refuse("not now"));
+    expect((await proxied).json()).toMatchObject({ code: 503, message: "error trying to reach service: not now" });
+    tunnel.close();
+    await close();
     client.close();
     await server.close();
     expect(bed.logged).toEqual([]);
-    expect([...reached].some((partition) => partition.includes("usage"))).toBe(true);
+    for (const word of ["usage", "node-credential"])
+      expect([word, [...reached].some((partition) => partition.includes(word))]).toEqual([word, true]);
   });
 });

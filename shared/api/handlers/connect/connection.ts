@@ -5,6 +5,7 @@ import { StatusError, UnexplainedError } from "../../../kubernetes/status-error.
 import { admitConnection } from "../../admission.ts";
 import type { Call } from "../../cluster-api.ts";
 import { ConnectError, type ConnectTarget } from "../../pod-streams.ts";
+import { type ApiResponse, text } from "../../response.ts";
 
 /** What stands before every connection (`ConnectResource` of k8s.io/apiserver): its options are admitted. @throws StatusError */
 export async function admitOptions(call: Call, options: Readonly<Record<string, unknown>>): Promise<void> {
@@ -35,6 +36,17 @@ export async function connect({ served }: Call, nodeName: string, target: Connec
       {},
     );
   return podStreams.connect(nodeName, target);
+}
+
+/**
+ * To the servers that hold connections, where this host does not and knows of them: with the same method and body (RFC 9110 §15.4.8). client-go follows it, its token
+ * along, by SPDY and by plain requests; its WebSockets take it for a refused upgrade, after which kubectl asks by SPDY.
+ */
+export function elsewhere({ request, served: { podStreams } }: Call): ApiResponse | undefined {
+  const { connect, connectionsUrl } = podStreams;
+  if (connect !== undefined || connectionsUrl === undefined) return undefined;
+  const said = text(307, `connections to nodes are held by ${connectionsUrl}: kubeconfigs that are asked for now lead there\n`);
+  return { ...said, headers: { ...said.headers, location: `${connectionsUrl}${request.root ?? ""}${request.url}` } };
 }
 
 /** A failure to reach a node in the words in which kube-apiserver tells it. */

@@ -5,7 +5,7 @@ import type { Call } from "../../cluster-api.ts";
 import { isTrue, parseInt64 } from "../../request-info.ts";
 import { type ApiResponse, methodNotAllowed, notFound } from "../../response.ts";
 import { findNewest } from "../read.ts";
-import { admitOptions, connect, dialing } from "./connection.ts";
+import { admitOptions, connect, dialing, elsewhere } from "./connection.ts";
 import { chooseContainer } from "./container.ts";
 import { forwardedHeaders, sendUpgrade } from "./forward-http.ts";
 
@@ -16,6 +16,8 @@ import { forwardedHeaders, sendUpgrade } from "./forward-http.ts";
 export async function streamToPod(call: Call): Promise<ApiResponse> {
   const { request, target, info } = call;
   if (request.method !== "GET" && request.method !== "POST") throw methodNotAllowed();
+  const redirected = elsewhere(call);
+  if (redirected) return redirected;
   const { query } = info;
   const forwarding = target.subresource === "portforward";
   const options = forwarding ? { ports: query.getAll("ports").map(parseInt64) } : streamOptions(query, target.subresource === "exec");

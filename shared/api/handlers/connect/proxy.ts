@@ -5,7 +5,7 @@ import { StatusError } from "../../../kubernetes/status-error.ts";
 import type { Call } from "../../cluster-api.ts";
 import { ConnectError } from "../../pod-streams.ts";
 import { type ApiResponse, methodNotAllowed } from "../../response.ts";
-import { admitOptions, connect, dialing } from "./connection.ts";
+import { admitOptions, connect, dialing, elsewhere } from "./connection.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { answerOf, type Forwarded, forwardedHeaders, sendRequest, sendUpgrade } from "./forward-http.ts";
 import { rewriteAnswer } from "./rewrite-answer.ts";
@@ -17,6 +17,8 @@ export async function proxyTo(call: Call): Promise<ApiResponse> {
   const { request, info, target } = call;
   const { method } = request;
   if (!methods.has(method)) throw methodNotAllowed();
+  const redirected = elsewhere(call);
+  if (redirected) return redirected;
   const below = pathBelow(info.path, target.subresource);
   await admitOptions(call, below === "" ? {} : { path: below });
   const destination = await destinationOf(call);

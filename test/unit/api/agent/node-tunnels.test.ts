@@ -28,11 +28,11 @@ function fakeSession() {
   return { session, calls, closed: () => close.map((listener) => listener()) };
 }
 
-function bed(attempts?: number) {
+function bed({ attempts, url }: { attempts?: number; url?: string } = {}) {
   const clock = createFakeClock();
   let ids = 0;
   const broker = createStreamBroker({ clock, newId: () => `id${++ids}` });
-  const tunnels = createNodeTunnels({ broker, clock, ...(attempts !== undefined && { attempts }) });
+  const tunnels = createNodeTunnels({ broker, clock, url, ...(attempts !== undefined && { attempts }) });
   const take = async () => (await broker.take(node)).map(({ id, kind }) => [id, kind]);
   return { clock, broker, tunnels, take };
 }
@@ -48,6 +48,14 @@ describe("tunnels of nodes", () => {
     await tunnels.connect(node, target);
     expect(calls).toEqual(["node", "node", "node"]);
     expect(await take()).toEqual([]);
+  });
+
+  it("are asked for with the address of a server that agents do not call", async () => {
+    const { tunnels, broker } = bed({ url: "https://watch.example.com" });
+    const waiting = tunnels.connect(node, target);
+    expect(await broker.take(node)).toEqual([{ id: "id1", kind: "tunnel", url: "https://watch.example.com" }]);
+    tunnels.accept(node, "id1", fakeSession().session);
+    await waiting;
   });
 
   it("end when nobody used them for a minute, or with their node, and are asked for again", async () => {
@@ -78,7 +86,7 @@ describe("tunnels of nodes", () => {
   });
 
   it("that come to another process are asked for again, as often as may be", async () => {
-    const { tunnels, broker, take } = bed(2);
+    const { tunnels, broker, take } = bed({ attempts: 2 });
     const waiting = tunnels.connect(node, target);
     const elsewhere = () => new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
     await take();
