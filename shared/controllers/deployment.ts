@@ -1,6 +1,5 @@
 import { deployments, pods, replicaSets } from "../kubernetes/known-resources.ts";
-import { type LabelRequirement, matchesLabels, requirementsOf } from "../kubernetes/label-selector.ts";
-import type { KubernetesObject } from "../kubernetes/object.ts";
+import { requirementsOf } from "../kubernetes/label-selector.ts";
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
@@ -28,6 +27,7 @@ import {
 } from "./deployments/sizes.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { isNamespaceTerminating, unlessMissing } from "./failures.ts";
+import { keysOfOwners, selectsByLabels } from "./owner-keys.ts";
 import { claimOwned, controllerOf, createOrphanIndex, resolveController } from "./owners.ts";
 import { isPodTerminal } from "./pod-state.ts";
 import { replicaSetKind } from "./replica-set.ts";
@@ -39,25 +39,6 @@ const unlimited = 2 ** 31 - 1;
 /** Rolls Deployments out over ReplicaSets. `events` tells as `deployment-controller`. */
 export function createDeploymentController({ events }: { readonly events: Pick<EventRecorder, "event"> }): Controller {
   const orphans = createOrphanIndex(replicaSets);
-  const selectors = new WeakMap<KubernetesObject, readonly LabelRequirement[]>();
-  const matches = (deployment: KubernetesObject, object: KubernetesObject): boolean => {
-    const known = selectors.get(deployment) ?? requirementsOf((deployment as Deployment).spec?.selector ?? {});
-    selectors.set(deployment, known);
-    return known.length > 0 && matchesLabels(known, object.metadata.labels);
-  };
-  const keysOfReplicaSet = (change: Change, view: ClusterView): string[] => {
-    const { namespace } = change.key;
-    const owner = controllerOf(change.object);
-    const before = change.previous && controllerOf(change.previous.object);
-    const keys = [owner, ...(before && before.uid !== owner?.uid ? [before] : [])]
-      .map((reference) => resolveController(view, deploymentKind, namespace, reference))
-      .filter((stored) => stored !== undefined)
-      .map(({ key }) => `${namespace}/${key.name}`);
-    if (owner || change.type === "DELETED") return keys;
-    for (const { key, object } of view.list(deployments, namespace))
-      if (matches(object, change.object)) keys.push(`${namespace}/${key.name}`);
-    return keys;
-  };
   /** Recreate waits for the old pods to be gone. */
   const keysOfPod = (change: Change, view: ClusterView): string[] => {
     if (change.type !== "DELETED" && !isPodTerminal(objectOf<Pod>(change))) return [];
@@ -78,7 +59,7 @@ export function createDeploymentController({ events }: { readonly events: Pick<E
       if (isOf(pods, change.key)) return keysOfPod(change, view);
       if (!isOf(replicaSets, change.key)) return [];
       orphans.note(change);
-      return keysOfReplicaSet(change, view);
+      return keysOfOwners(change, view, deploymentKind, selectsByLabels);
     },
     async reconcile(key, context) {
       const [namespace = "", name = ""] = key.split("/");
@@ -93,7 +74,7 @@ export function createDeploymentController({ events }: { readonly events: Pick<E
         claimer: deployment,
         resource: replicaSets,
         orphans,
-        matches: (replicaSet) => matches(deployment, replicaSet),
+        matches: (replicaSet) => selectsByLabels(deployment, replicaSet),
       });
       try {
         return await advance(await openRollout(deployment, owned, context, events));

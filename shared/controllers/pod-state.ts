@@ -35,3 +35,12 @@ export function isPodAvailable(pod: Pod, minReadySeconds: number, nowMs: number)
   const fromMs = availableFrom(pod, minReadySeconds);
   return fromMs !== undefined && fromMs <= nowMs;
 }
+
+/** In how many milliseconds the next ready pod will have been ready for long enough; undefined when none waits for that. */
+export function nextAvailability(pods: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
+  const waits = pods
+    .map((pod) => availableFrom(pod, minReadySeconds))
+    .filter((fromMs) => fromMs !== undefined && fromMs > nowMs)
+    .map((fromMs = nowMs) => fromMs - nowMs);
+  return waits.length === 0 ? undefined : waits.reduce((low, wait) => Math.min(low, wait));
+}

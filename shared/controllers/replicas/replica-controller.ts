@@ -1,18 +1,21 @@
 import { pods } from "../../kubernetes/known-resources.ts";
 import { type LabelRequirement, matchesLabels } from "../../kubernetes/label-selector.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
+import { oncePer } from "../../kubernetes/once-per.ts";
 import type { Pod, PodTemplateSpec, ReplicaSetStatus } from "../../kubernetes/types.ts";
-import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
+import { type ClusterView, objectOf } from "../../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "../controller.ts";
 import type { EventRecorder } from "../event-recorder.ts";
 import { isNamespaceTerminating, messageOf } from "../failures.ts";
-import { claimOwned, controllerOf, controllerReference, createOrphanIndex, type OwnerKind, resolveController } from "../owners.ts";
-import { isPodActive } from "../pod-state.ts";
+import { podsControlledBy } from "../owned-pods.ts";
+import { keysOfOwners } from "../owner-keys.ts";
+import { claimOwned, controllerOf, controllerReference, createOrphanIndex, type OwnerKind } from "../owners.ts";
+import { isPodActive, nextAvailability } from "../pod-state.ts";
 import { isOf } from "../same-resource.ts";
 import { createPodControl } from "./pod-control.ts";
 import { podsToDelete } from "./pod-ranking.ts";
 import { podFromTemplate } from "./pod-template.ts";
-import { nextAvailability, replicaStatus, sameStatus } from "./replica-status.ts";
+import { replicaStatus, sameStatus } from "./replica-status.ts";
 import { type Failure, slowStart } from "./slow-start.ts";
 
 /** What ReplicaSet and ReplicationController have in common. */
@@ -33,12 +36,8 @@ const burstReplicas = 500;
 /** Keeps as many pods as `spec.replicas` says: kube-controller-manager's `replicaset` and `replicationcontroller`, which are one there too. */
 export function createReplicaController(kind: ReplicaKind, events: Pick<EventRecorder, "event">): Controller {
   const orphans = createOrphanIndex(pods);
-  const selectors = new WeakMap<KubernetesObject, readonly LabelRequirement[]>();
-  const selectorOf = (owner: KubernetesObject): readonly LabelRequirement[] | undefined => {
-    const known = selectors.get(owner) ?? kind.selectorOf(owner);
-    if (known) selectors.set(owner, known);
-    return known;
-  };
+  const selectionOf = oncePer((owner: KubernetesObject) => ({ selector: kind.selectorOf(owner) }));
+  const selectorOf = (owner: KubernetesObject): readonly LabelRequirement[] | undefined => selectionOf(owner).selector;
   const matches = (owner: KubernetesObject, pod: KubernetesObject): boolean => {
     const selector = selectorOf(owner);
     return selector !== undefined && matchesLabels(selector, pod.metadata.labels);
@@ -71,16 +70,12 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
       await client.update(kind.resource, body, { subresource: "status" });
     }
     if (failure) throw failure.cause;
-    const againMs = nextAvailability(owner, active, clock.now());
+    const againMs = nextAvailability(active, owner.spec?.minReadySeconds ?? 0, clock.now());
     return againMs === undefined ? { kind: "done" } : { kind: "again", afterMs: againMs };
   };
 
-  const ownedNow = (view: ClusterView, owner: ReplicaOwner): Pod[] =>
-    view
-      .ownedBy(owner.metadata.uid ?? "")
-      .filter(({ key, object }) => key.resource === "pods" && key.group === "" && controllerOf(object)?.uid === owner.metadata.uid)
-      .map((stored) => objectOf<Pod>(stored))
-      .filter((pod) => isPodActive(pod) && matches(owner, pod));
+  const ownedNow = (view: ClusterView, owner: KubernetesObject): Pod[] =>
+    podsControlledBy(view, owner.metadata.uid ?? "").filter((pod) => isPodActive(pod) && matches(owner, pod));
 
   const scale = async (
     owner: ReplicaOwner,
@@ -133,31 +128,8 @@ export function createReplicaController(kind: ReplicaKind, events: Pick<EventRec
       if (isOf(kind.resource, change.key)) return [`${change.key.namespace}/${change.key.name}`];
       if (!isOf(pods, change.key)) return [];
       orphans.note(change);
-      return keysOfPod(change, view);
+      return keysOfOwners(change, view, kind, matches);
     },
     reconcile,
   };
-
-  function keysOfPod(change: Change, view: ClusterView): string[] {
-    const { namespace } = change.key;
-    const reference = controllerOf(change.object);
-    const before = change.previous && controllerOf(change.previous.object);
-    const keys = [reference, ...(before && before.uid !== reference?.uid ? [before] : [])]
-      .map((owner) => resolveController(view, kind, namespace, owner))
-      .filter((stored) => stored !== undefined)
-      .map(({ key }) => `${namespace}/${key.name}`);
-    if (reference || change.type === "DELETED") return keys;
-    // An orphan: whoever selects it may adopt it, but only when that is news.
-    const isNews = !change.previous || before !== undefined || !sameLabels(change.previous.object, change.object);
-    if (!isNews) return keys;
-    for (const { key, object } of view.list(kind.resource, namespace))
-      if (matches(object, change.object)) keys.push(`${namespace}/${key.name}`);
-    return keys;
-  }
-}
-
-function sameLabels(a: KubernetesObject, b: KubernetesObject): boolean {
-  const [before, after] = [a.metadata.labels ?? {}, b.metadata.labels ?? {}];
-  const names = Object.keys(before);
-  return names.length === Object.keys(after).length && names.every((name) => before[name] === after[name]);
 }

@@ -1,6 +1,6 @@
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { Pod, ReplicaSetCondition, ReplicaSetStatus } from "../../kubernetes/types.ts";
-import { availableFrom, isPodAvailable, isPodReady } from "../pod-state.ts";
+import { isPodAvailable, isPodReady } from "../pod-state.ts";
 import { formatTime } from "../timestamp.ts";
 import type { ReplicaOwner } from "./replica-controller.ts";
 
@@ -45,15 +45,4 @@ function conditionsOf(owner: ReplicaOwner, failure: ReplicaFailure | undefined, 
 
 export function sameStatus({ status }: ReplicaOwner, next: ReplicaSetStatus): boolean {
   return deepEqual(status, next);
-}
-
-/** In how many milliseconds the next ready pod will have been ready for long enough; undefined when none waits for that. */
-export function nextAvailability(owner: ReplicaOwner, pods: readonly Pod[], nowMs: number): number | undefined {
-  const { minReadySeconds = 0 } = owner.spec ?? {};
-  const waits = pods.map((pod) => availableFrom(pod, minReadySeconds)).filter((fromMs) => fromMs !== undefined && fromMs > nowMs);
-  const next = waits.reduce<number | undefined>(
-    (low, fromMs) => (fromMs !== undefined && (low === undefined || fromMs < low) ? fromMs : low),
-    undefined,
-  );
-  return next === undefined ? undefined : next - nowMs;
 }
