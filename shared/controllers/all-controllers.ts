@@ -27,6 +27,7 @@ import { createReplicationControllerController } from "./replication-controller.
 import { createResourceQuotaController } from "./resource-quota.ts";
 import { createRootCaController } from "./root-ca.ts";
 import { createServiceAccountController } from "./service-account.ts";
+import { createStatefulSetController } from "./stateful-set.ts";
 import { createTaintEvictionController } from "./taint-eviction.ts";
 import { createTokenSecretController } from "./token-secret.ts";
 import { createClaimProtectionController, createVolumeProtectionController } from "./volume-protection.ts";
@@ -66,6 +67,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createReplicationControllerController(events("replication-controller")),
     createReplicaSetController(events("replicaset-controller")),
     createDeploymentController(events("deployment-controller")),
+    createStatefulSetController(events("statefulset-controller")),
     createEndpointsController(events("endpoint-controller")),
     createEndpointSliceController(events("endpoint-slice-controller")),
     createEndpointSliceMirroringController(events("endpoint-slice-mirroring-controller")),

@@ -26,8 +26,8 @@ export function templateHash(template: unknown, collisionCount?: number): string
   return safeEncodeString(String(collisionCount === undefined ? hash : fnv1a32(`#${collisionCount}`, hash)));
 }
 
-/** JSON with sorted keys, without absent properties. */
-function canonicalText(value: unknown): string {
+/** JSON with sorted keys, without absent properties: as Go encodes a map. */
+export function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const object = value as Readonly<Record<string, unknown>>;

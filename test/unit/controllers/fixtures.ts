@@ -1,6 +1,15 @@
 import { formatTime } from "../../../shared/controllers/timestamp.ts";
 import { pods } from "../../../shared/kubernetes/known-resources.ts";
-import type { Deployment, Node, Pod, PodCondition, ReplicaSet, ReplicationController, Service } from "../../../shared/kubernetes/types.ts";
+import type {
+  Deployment,
+  Node,
+  Pod,
+  PodCondition,
+  ReplicaSet,
+  ReplicationController,
+  Service,
+  StatefulSet,
+} from "../../../shared/kubernetes/types.ts";
 import type { FakeCluster } from "./fake-cluster.ts";
 
 export const labels = { app: "web" };
@@ -36,6 +45,24 @@ export function deployment(replicas: number, change: Partial<Deployment["spec"]>
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } },
       revisionHistoryLimit: 10,
       progressDeadlineSeconds: 600,
+      ...change,
+    },
+  };
+}
+
+export function statefulSet(replicas: number, change: Partial<StatefulSet["spec"]> = {}): StatefulSet {
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: { namespace: "default", name: "web" },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      serviceName: "web",
+      template: template("web:1"),
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0 } },
+      podManagementPolicy: "OrderedReady",
+      revisionHistoryLimit: 10,
       ...change,
     },
   };
