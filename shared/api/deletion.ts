@@ -22,7 +22,7 @@ const attempts = 30;
 
 /**
  * Deletes as k8s.io/apiserver's `rest.BeforeDelete` and the generic store do: preconditions, grace, propagation by finalizers;
- * an object that something still holds gets a deletion timestamp, one that nothing holds goes.
+ * an object that something still holds gets a deletion timestamp, one that nothing holds goes. `admit` is asked about each state that is to go.
  */
 export async function deleteObject(
   registry: Registry,
@@ -31,16 +31,22 @@ export async function deleteObject(
   name: string,
   options: DeleteOptions,
   context: AdmissionContext,
+  admit = admitRequest,
 ): Promise<Deletion> {
   const definition = storedAs(served);
+  /** The grace that an object has by itself is settled before admission is asked. */
+  const shownTo = (next: Body, live: StoredObject): AdmissionContext => {
+    if (!strategyOf(definition).gracePeriodSeconds || live.object.metadata.deletionTimestamp !== undefined) return context;
+    return { ...context, options: { ...context.options, gracePeriodSeconds: next.metadata.deletionGracePeriodSeconds ?? 0 } };
+  };
   for (let attempt = 0; ; attempt++) {
     const live = await registry.latest(keyOf(definition, namespace, name));
     if (!live) throw notFound(served.group, served.resource, name);
     checkPreconditions(served, live, options);
-    const attributes = { served, definition, schema: undefined, subresource: "", namespace: live.key.namespace, name, context };
+    const attributes = { served, definition, schema: undefined, subresource: "", namespace: live.key.namespace, name };
     const shown = needsWebhook(definition) ? await showFresh(registry.cluster, definition, live) : live;
-    await admitRequest(registry.cluster, { ...attributes, operation: "DELETE", oldObject: shown.object });
     const next = marked(definition, live.object, options, registry.cluster.clock.now());
+    await admit(registry.cluster, { ...attributes, operation: "DELETE", oldObject: shown.object, context: shownTo(next, live) });
     const gone = isFree(next);
     if (context.dryRun) return { object: new LazyObject(live.key, live.revision, serialize(next), next), gone };
     if (!gone && sameDeletion(next, live.object) && (await registry.lasts(live))) return { object: live, gone };

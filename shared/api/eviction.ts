@@ -50,6 +50,8 @@ export async function evictPod(call: Call): Promise<ApiResponse> {
   return respondWith(201, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, negotiated);
 }
 
+/** Admission was asked about the eviction, and is not about the deletion that comes of it (`rest.ValidateAllObjectFunc`). */
+const notAsked = (): Promise<void> => Promise.resolve();
 const loopContext: WriteContext = { user: loops, dryRun: false, fieldManager: "", warn: () => {} };
 
 /** For the platform's own drains. @throws StatusError `TooManyRequests` while a disruption budget forbids it */
@@ -86,7 +88,7 @@ async function evict(
   try {
     const marked = context.dryRun ? undefined : await markDisrupted(registry, definition, stored, options.uid, resourceVersion, context);
     const condition = resourceVersion === undefined ? {} : { resourceVersion: marked ?? resourceVersion };
-    await deleteObject(registry, definition, namespace, name, { ...options, ...condition }, context);
+    await deleteObject(registry, definition, namespace, name, { ...options, ...condition }, context, notAsked);
   } catch (error) {
     if (!isStatus(error, "Conflict") || asked !== undefined || spent.kind !== "unready") throw error;
     throw stillProcessed(spent.budget);

@@ -106,6 +106,8 @@ function unreadable(given: unknown, path: readonly PropertyKey[]): StatusError {
 export interface ParsedDelete {
   readonly options: DeleteOptions;
   readonly dryRun: boolean;
+  /** The options as they were given, but for `dryRun`. */
+  readonly given: Readonly<Record<string, unknown>>;
 }
 
 /** `DeleteOptions` from the body, else from the query. @throws StatusError `BadRequest`, `Invalid` */
@@ -114,7 +116,8 @@ export async function parseDelete(request: ApiRequest, query: URLSearchParams, l
   const given = body.length > 0 ? parseDeleteBody(body, request.header("content-type")) : fromQuery(query);
   const parsed = deleteBody.safeParse(given ?? {});
   if (!parsed.success) throw unreadable(given, parsed.error.issues[0]?.path ?? []);
-  const { gracePeriodSeconds, propagationPolicy, orphanDependents, dryRun, preconditions } = parsed.data;
+  const { dryRun, ...asked } = parsed.data;
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = asked;
   if (orphanDependents != null && propagationPolicy != null) {
     const message = `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`;
     throw invalid("DeleteOptions", "propagationPolicy", "FieldValueInvalid", message);
@@ -131,6 +134,7 @@ export async function parseDelete(request: ApiRequest, query: URLSearchParams, l
   const orphan = orphanDependents == null ? undefined : orphanDependents ? "Orphan" : "Background";
   const propagation = policy ?? orphan;
   return {
+    given: Object.fromEntries(Object.entries(asked).filter(([, value]) => value != null)),
     dryRun: parseDryRun("DeleteOptions", query) || (dryRun?.length ?? 0) > 0,
     options: {
       ...(preconditions?.uid != null && { uid: preconditions.uid }),

@@ -40,6 +40,8 @@ export interface WriteContext {
   readonly authorizer?: Pick<RbacAuthorizer, "authorize">;
   /** Throws when the user may not make this of what is there, beyond what the request itself shows (RBAC's own objects). */
   readonly guard?: (next: KubernetesObject, live: KubernetesObject | undefined) => void;
+  /** What the client asked for beside the object, as admission reviews show it: `fieldManager`, `fieldValidation`; of a deletion its `DeleteOptions`. */
+  readonly options?: Readonly<Record<string, unknown>>;
   /** Shown to the client as a `Warning` header. */
   readonly warn: (text: string) => void;
 }

@@ -7,7 +7,7 @@ import type { WriteContext } from "../registry.ts";
 import { forbidden } from "../response.ts";
 
 /** What `context` of a write says that admission asks for. */
-export type AdmissionContext = Pick<WriteContext, "user" | "dryRun" | "warn" | "authorizer"> & { readonly fieldManager?: string };
+export type AdmissionContext = Pick<WriteContext, "user" | "dryRun" | "warn" | "authorizer" | "options">;
 
 interface Common {
   /** As the client addressed it; objects are in the storage version. */

@@ -16,7 +16,7 @@ import { deleteObject } from "../deletion.ts";
 import { listObjects, parseListOptions } from "../list.ts";
 import { type Negotiated, negotiate } from "../negotiation.ts";
 import type { DeleteOptions } from "../object-client.ts";
-import { parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
+import { type ParsedDelete, parseDelete, parseDryRun, parseFieldManager, parseFieldValidation, refuseForce } from "../options.ts";
 import { bodyLimit } from "../parse-body.ts";
 import { applyPatch, parsePatch } from "../patch.ts";
 import type { UpdateSubresource, WriteContext } from "../registry.ts";
@@ -36,10 +36,12 @@ export function writeContext(
   { user, info, request, served, definition, warnings }: Call,
   kind: "CreateOptions" | "UpdateOptions" | "PatchOptions",
 ): WriteContext {
+  const options = ["fieldManager", "fieldValidation"].map((name) => [name, info.query.get(name)] as const);
   return {
     user,
     dryRun: parseDryRun(kind, info.query),
     fieldManager: parseFieldManager(kind, info.query, request.header("user-agent")),
+    options: Object.fromEntries(options.filter(([, value]) => value)),
     authorizer: served.authorizer,
     guard: (next, live) => checkEscalation(served.authorizer, user, definition, next, live),
     warn: (text) => warnings.push(text),
@@ -208,8 +210,8 @@ function warnOfOrphans({ definition, warnings }: Call, { propagationPolicy }: De
   warnings.push(`${text} or set propagationPolicy=Orphan to suppress this warning`);
 }
 
-const deletionContext = ({ user, served, warnings }: Call, dryRun: boolean): AdmissionContext => ({
-  ...{ user, dryRun, authorizer: served.authorizer },
+const deletionContext = ({ user, served, warnings }: Call, { dryRun, given }: ParsedDelete): AdmissionContext => ({
+  ...{ user, dryRun, authorizer: served.authorizer, options: given },
   warn: (text) => warnings.push(text),
 });
 
@@ -217,15 +219,15 @@ export async function deleteOne(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
   if (!definition.verbs.has("delete")) throw methodNotAllowed();
   const negotiated = negotiate(call);
-  const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
-  warnOfOrphans(call, options);
+  const parsed = await parseDelete(request, info.query, bodyLimit);
+  warnOfOrphans(call, parsed.options);
   const { object, gone } = await deleteObject(
     served.registry,
     definition,
     target.namespace,
     target.name,
-    options,
-    deletionContext(call, dryRun),
+    parsed.options,
+    deletionContext(call, parsed),
   );
   const stored = storedAs(definition);
   if (!gone || strategyOf(stored).returnsDeleted) return answer(call, negotiated, 200, object);
@@ -243,7 +245,8 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
   const { definition, info, request, served, target } = call;
   const negotiated = negotiate(call);
   const selection = parseSelection(definition, info.query);
-  const { options, dryRun } = await parseDelete(request, info.query, bodyLimit);
+  const parsed = await parseDelete(request, info.query, bodyLimit);
+  const { options } = parsed;
   warnOfOrphans(call, options);
   const stored = storedAs(definition);
   const result = await listObjects(
@@ -254,7 +257,7 @@ export async function deleteMany(call: Call): Promise<ApiResponse> {
     parseListOptions(info.query),
   );
   const items = [...result.items];
-  const context = deletionContext(call, dryRun);
+  const context = deletionContext(call, parsed);
   for (let at = 0; at < items.length; at += deleteConcurrency) {
     await Promise.all(
       items.slice(at, at + deleteConcurrency).map(async ({ key, object }) => {

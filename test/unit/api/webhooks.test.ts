@@ -81,9 +81,37 @@ describe("validating webhooks", () => {
       userInfo: { username: "admin", groups: ["system:masters", "system:authenticated"] },
       oldObject: null,
       dryRun: false,
-      options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1", fieldManager: "test" },
+      options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1" },
     });
+    expect(review?.request.options).not.toHaveProperty("fieldManager");
     expect(review?.request.object).toMatchObject({ kind: "ConfigMap", apiVersion: "v1", data: { a: "b" } });
+  });
+
+  it("are shown the options that the client gave, and the grace that a pod gets", async () => {
+    await register("validating", {
+      rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["*"], resources: ["configmaps", "pods", "pods/eviction"] }],
+    });
+    const { body } = await configMap({}, "?fieldManager=me&fieldValidation=Strict");
+    const at = `${base}/configmaps/${body.metadata.name}`;
+    await api.call("PATCH", `${at}?dryRun=All`, { data: { a: "c" } }, mergePatch);
+    const preconditions = { uid: body.metadata.uid };
+    await api.call("DELETE", at, { propagationPolicy: "Background", preconditions });
+    const pod = (name: string) => ({
+      metadata: { name },
+      spec: { nodeName: "n1", terminationGracePeriodSeconds: 7, containers: [{ name: "c", image: "i" }] },
+    });
+    for (const name of ["a", "b"]) await api.call("POST", `${base}/pods`, pod(name));
+    asked.splice(3, 2);
+    await api.call("DELETE", `${base}/pods/a`);
+    await api.call("POST", `${base}/pods/b/eviction`, { metadata: { name: "b" }, deleteOptions: { gracePeriodSeconds: 3 } });
+    const of = (kind: string) => ({ kind: `${kind}Options`, apiVersion: "meta.k8s.io/v1" });
+    expect(asked.map(({ review }) => review?.request.options)).toEqual([
+      { ...of("Create"), fieldManager: "me", fieldValidation: "Strict" },
+      { ...of("Update"), dryRun: ["All"] },
+      { ...of("Delete"), propagationPolicy: "Background", preconditions },
+      { ...of("Delete"), gracePeriodSeconds: 7 },
+      of("Create"),
+    ]);
   });
 
   it.each<[string, object, number, string, string | undefined]>([

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
 import type { ResourceDefinition } from "../../../kubernetes/resources.ts";
-import type { AdmissionAttributes } from "../attributes.ts";
+import type { AdmissionAttributes, AdmissionContext } from "../attributes.ts";
 import { requestNamespace } from "../matching.ts";
 
 /** What of an `AdmissionReview` answer counts (admission.k8s.io/v1 `AdmissionResponse`); absent fields may also be null. */
@@ -87,19 +87,15 @@ export function requestOf(
     object: object ?? null,
     oldObject: oldObject ?? null,
     dryRun: context.dryRun,
-    options: attributes.operation === "CONNECT" ? null : optionsOf(attributes.operation, attributes),
+    options: operation === "CONNECT" ? null : optionsOf(operation, context),
   };
 }
 
 const optionsKinds = { CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" } as const;
 
-function optionsOf(operation: keyof typeof optionsKinds, { context: { dryRun, fieldManager } }: AdmissionAttributes): object {
-  return {
-    kind: optionsKinds[operation],
-    apiVersion: "meta.k8s.io/v1",
-    ...(dryRun && { dryRun: ["All"] }),
-    ...(fieldManager && operation !== "DELETE" && { fieldManager }),
-  };
+/** What the client gave, and no more: the manager that a user agent stands for is not among it. A patch is an update or a create here. */
+function optionsOf(operation: keyof typeof optionsKinds, { dryRun, options }: AdmissionContext): object {
+  return { kind: optionsKinds[operation], apiVersion: "meta.k8s.io/v1", ...(dryRun && { dryRun: ["All"] }), ...options };
 }
 
 /** `VerifyAdmissionResponse`: answers why it is none, as a text. */
