@@ -2,10 +2,12 @@ import { type AgentApiPorts, createAgentApi } from "../shared/api/agent/agent-ap
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
 import { createAgentPorts } from "./agent-ports.ts";
-import { type Dependencies, opener } from "./dependencies.ts";
+import { lambdaPorts } from "./aws-ports.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
+import { opener } from "./opener.ts";
 import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import type { FunctionPorts } from "./ports.ts";
 import { fromWebResponse, toWebRequest } from "./requests.ts";
 
 /** Whether a node lives is told by its calls; its object says again what it has only twice a day. */

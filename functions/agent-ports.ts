@@ -1,21 +1,22 @@
 import type { AgentApiPorts } from "../shared/api/agent/agent-api.ts";
 import type { NodePool } from "../shared/api/agent/ports.ts";
 import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
+import { createNodeChanges } from "../shared/host/node-changes.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
+import { createPodTokens } from "../shared/host/pod-tokens.ts";
 import { createStreamsOfAll } from "../shared/host/record-streams.ts";
 import { createPlatformNews } from "../shared/platform/news.ts";
 import type { DomainServices } from "../shared/platform/platform-services.ts";
 import { certifier } from "./certifier.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { createNodeChanges, issuePodToken } from "./node-changes.ts";
 import { createStreamsOf } from "./streams.ts";
 
 /** What the agent API stands on where each call may meet another process. */
 export function createAgentPorts(dependencies: Dependencies, services: DomainServices, directory: RuntimeDirectory): AgentApiPorts {
-  const { clock, log, uid: newId, meter } = dependencies;
+  const { clock, log, uid: newId, meter, tokens, marksOf } = dependencies;
   // What other processes wrote makes this one forget what it knew; it must not be told on as if it were this one's doing.
   const news = createPlatformNews();
-  const { changes, spokeBefore, authenticate } = createNodeChanges(dependencies, { pool: () => pool, news, directory });
+  const { changes, spokeBefore, authenticate } = createNodeChanges({ marksOf, clock, pool: () => pool, news, directory });
   const own = createNodePool({ ...services, news, host: directory, meter, spokeBefore });
   const pool: NodePool = {
     ...own,
@@ -25,12 +26,11 @@ export function createAgentPorts(dependencies: Dependencies, services: DomainSer
       if (atMs - (spokeBefore(node) ?? 0) >= 1.5 * dependencies.environment.idlePollSeconds * 1000) own.seen(node, atMs);
     },
   };
-  const tokens = issuePodToken(dependencies);
   return {
     ...certifier(dependencies),
     pool,
     changes,
-    tokens,
+    tokens: createPodTokens(tokens),
     streams: createStreamsOfAll(createStreamsOf(dependencies)),
     clock,
     log,

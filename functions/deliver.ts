@@ -2,9 +2,10 @@ import middy from "@middy/core";
 import { z } from "zod";
 import { createWebhookDeliverer } from "../shared/webhooks/deliverer.ts";
 import { deliveryRef } from "../shared/webhooks/records.ts";
-import { opener } from "./dependencies.ts";
+import { lambdaPorts } from "./aws-ports.ts";
 import { parsed, settled } from "./event-function.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { opener } from "./opener.ts";
+import type { FunctionPorts } from "./ports.ts";
 
 const sqsEvent = z.object({ Records: z.array(z.object({ messageId: z.string(), body: z.string() })) });
 

@@ -2,9 +2,10 @@ import middy from "@middy/core";
 import { closeUsageDays } from "../shared/metering/usage-days.ts";
 import { createIdentifiers } from "../shared/platform/identifiers.ts";
 import { createOutbox } from "../shared/webhooks/outbox.ts";
-import { opener } from "./dependencies.ts";
+import { lambdaPorts } from "./aws-ports.ts";
 import { settled } from "./event-function.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { opener } from "./opener.ts";
+import type { FunctionPorts } from "./ports.ts";
 
 /** Once an hour: days that are over get their sums, and who wants to know is told. */
 export function createHandler(ports: () => FunctionPorts) {

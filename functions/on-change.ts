@@ -1,11 +1,12 @@
 import middy from "@middy/core";
-import { opener } from "./dependencies.ts";
+import { turnMany } from "../shared/host/turn-many.ts";
+import { lambdaPorts } from "./aws-ports.ts";
 import { parsed, settled } from "./event-function.ts";
 import type { LambdaContext } from "./lambda.ts";
+import { opener } from "./opener.ts";
 import { finishPlatformWork, sendWebhooks } from "./platform-work.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import type { FunctionPorts } from "./ports.ts";
 import { changesOf, streamEvent } from "./stream-records.ts";
-import { turnMany } from "./turn-many.ts";
 import { createTurning } from "./turning.ts";
 
 /** Kept of the function's time to leave things in order. */
@@ -27,7 +28,7 @@ export function createHandler(ports: () => FunctionPorts) {
       // That a cluster is being deleted concerns its loops, but is not in its log.
       const wanted = clusters.map((each) => ({ ...each, failures: 0, ...(platform && { revision: 0 }) }));
       const [turned] = await Promise.all([
-        turnMany(turning, wanted, untilMs),
+        turnMany({ ...turning.dependencies, turner: turning.turner }, wanted, untilMs),
         platform ? finishPlatformWork(turning, untilMs) : undefined,
         webhooks ? sendWebhooks(turning) : undefined,
       ]);

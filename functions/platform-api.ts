@@ -1,11 +1,13 @@
 import { version } from "../shared/api/non-resource.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
-import { type Dependencies, opener } from "./dependencies.ts";
+import { lambdaPorts } from "./aws-ports.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { createUrlHandler } from "./function-url.ts";
+import { opener } from "./opener.ts";
 import { createOperatorDoor } from "./operator-door.ts";
 import { createDirectory, createFunctionProvisioner, tellByMarks } from "./platform-domain.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import type { FunctionPorts } from "./ports.ts";
 import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
 
 /** `caPem`: of the server's certificate, where it is not one that everybody trusts. */

@@ -1,8 +1,9 @@
 import middy from "@middy/core";
-import { opener } from "./dependencies.ts";
+import { lambdaPorts } from "./aws-ports.ts";
 import { settled } from "./event-function.ts";
 import type { LambdaContext } from "./lambda.ts";
-import { type FunctionPorts, lambdaPorts } from "./ports.ts";
+import { opener } from "./opener.ts";
+import type { FunctionPorts } from "./ports.ts";
 import { createSchedule } from "./schedule.ts";
 import { createTurning } from "./turning.ts";
 

@@ -1,6 +1,6 @@
-import { type ApiRequest, parseRequest } from "../shared/api/request-info.ts";
+import type { ApiRequest } from "../shared/api/request-info.ts";
 import type { ApiResponse } from "../shared/api/response.ts";
-import { isStatus, StatusError } from "../shared/kubernetes/status-error.ts";
+import { StatusError } from "../shared/kubernetes/status-error.ts";
 import type { UrlEvent } from "./lambda.ts";
 
 const bodyOf = ({ body, isBase64Encoded }: UrlEvent): Buffer => Buffer.from(body ?? "", isBase64Encoded ? "base64" : "utf8");
@@ -37,26 +37,4 @@ export function toWebRequest(event: UrlEvent): Request {
 
 export async function fromWebResponse(response: Response): Promise<ApiResponse> {
   return { status: response.status, headers: Object.fromEntries(response.headers), body: Buffer.from(await response.arrayBuffer()) };
-}
-
-/** A watch that ends itself, with a bookmark, before the function's time is over: as if the client had asked for that. */
-export function endWatchBy(url: string, seconds: number): string {
-  if (!isWatch(url)) return url;
-  const [path = "", query = ""] = url.split("?");
-  const parameters = new URLSearchParams(query);
-  const asked = Number(parameters.get("timeoutSeconds") ?? 0);
-  if (Number.isNaN(asked) || (asked > 0 && asked <= seconds)) return url;
-  parameters.set("timeoutSeconds", String(Math.max(1, Math.floor(seconds))));
-  return `${path}?${parameters}`;
-}
-
-function isWatch(url: string): boolean {
-  try {
-    const below = url.replace(/^\/clusters\/[^/]+/, "");
-    return url.includes("watch") && parseRequest("GET", below).resource?.verb === "watch";
-  } catch (error) {
-    // Whoever serves it says what is wrong with it.
-    if (isStatus(error)) return false;
-    throw error;
-  }
 }

@@ -1,10 +1,10 @@
 import { forEachBounded } from "../shared/controllers/bounded.ts";
 import { dropAgenda, dueAgenda } from "../shared/host/agenda.ts";
 import { type ListenedTo, listenNoMore } from "../shared/host/listening.ts";
+import { createSilence } from "../shared/host/silence.ts";
+import { createSweep, type Left } from "../shared/host/sweep.ts";
+import { turnMany, type Wanted } from "../shared/host/turn-many.ts";
 import { finishPlatformWork, sendWebhooks } from "./platform-work.ts";
-import { createSilence } from "./silence.ts";
-import { createSweep, type Left } from "./sweep.ts";
-import { turnMany } from "./turn-many.ts";
 import type { Turning } from "./turning.ts";
 
 /** Clusters followed beside each other. */
@@ -19,10 +19,12 @@ export interface Schedule {
 
 /** What the clock asks for, whoever has the clock. */
 export function createSchedule(turning: Turning): Schedule {
-  const { turner } = turning;
-  const { clock, store, log } = turning.dependencies;
-  const sweep = createSweep(turning);
-  const silence = createSilence(turning);
+  const { turner, services } = turning;
+  const { clock, store, log, nodeGraceMs, installation } = turning.dependencies;
+  const tidyUp = () => Promise.all([services.housekeeping.round(), installation.signingKeys.rotate()]);
+  const sweep = createSweep({ store, clock, log, tidyUp });
+  const silence = createSilence({ store, heartbeats: services.heartbeats, clock, nodeGraceMs });
+  const turnAll = <T extends Wanted>(wanted: readonly T[], untilMs: number) => turnMany({ turner, clock, log, store }, wanted, untilMs);
   /** What they hold is metered from memory, which has to follow. */
   const keepUp = async (clusters: readonly ListenedTo[], untilMs: number): Promise<void> => {
     const failures = await forEachBounded(clusters, atOnce, async ({ ref }) => {
@@ -33,12 +35,12 @@ export function createSchedule(turning: Turning): Schedule {
   const agenda = async (untilMs: number, left: readonly Left[] = []): Promise<void> => {
     const items = await dueAgenda(store, clock.now());
     const wanted = [...items, ...left].map((item) => ({ ...item, revision: 0 }));
-    for (const { key, outcome } of await turnMany(turning, wanted, untilMs))
+    for (const { key, outcome } of await turnAll(wanted, untilMs))
       if (key && outcome !== "lost") await store.writeRecords([dropAgenda(key)]);
   };
   const silences = async (untilMs: number): Promise<readonly ListenedTo[]> => {
     const { silenced, others } = await silence.look();
-    await silence.noted(await turnMany(turning, silenced, untilMs));
+    await silence.noted(await turnAll(silenced, untilMs));
     return others;
   };
   return {

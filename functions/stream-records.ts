@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { type NotedWork, notedWork } from "../shared/host/noted-work.ts";
+import { logEntryOf, partitionOfRecord, scopeOf } from "../shared/store/dynamo/keys.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
 
 /** What the functions use of an event of DynamoDB Streams. */
@@ -31,42 +33,20 @@ export interface ChangedCluster {
 /** Which clusters a batch concerns. The order of its records, and whether they came before, make no difference. */
 export function changesOf(records: readonly unknown[]): Changes {
   const clusters = new Map<string, ChangedCluster>();
-  let platform = false;
-  let webhooks = false;
+  const noted = new Set<NotedWork>();
   let unreadable = 0;
   for (const record of records) {
-    const parsed = streamRecord.safeParse(record);
-    const place = parsed.success ? placeOf(parsed.data.dynamodb.Keys.pk.S, parsed.data.dynamodb.Keys.sk.S) : undefined;
-    if (!parsed.success || !place) {
-      unreadable++;
-      continue;
-    }
-    if (place === "platform") {
-      platform = true;
-      continue;
-    }
-    if (place === "webhooks") {
-      webhooks = true;
-      continue;
-    }
-    const { ref, revision } = place;
-    const key = `${ref.tenant}#${ref.cluster}`;
-    const known = clusters.get(key);
-    const { SequenceNumber: sequenceNumber } = parsed.data.dynamodb;
-    clusters.set(key, known ? { ...known, revision: Math.max(known.revision, revision) } : { ref, revision, sequenceNumber });
+    const { data } = streamRecord.safeParse(record);
+    const key = data && { pk: data.dynamodb.Keys.pk.S, sk: data.dynamodb.Keys.sk.S };
+    const work = key && notedWork(partitionOfRecord(key.pk) ?? "");
+    const entry = key && logEntryOf(key);
+    if (work) noted.add(work);
+    else if (data && entry) {
+      const { ref, revision } = entry;
+      const known = clusters.get(scopeOf(ref));
+      const { SequenceNumber: sequenceNumber } = data.dynamodb;
+      clusters.set(scopeOf(ref), known ? { ...known, revision: Math.max(known.revision, revision) } : { ref, revision, sequenceNumber });
+    } else unreadable++;
   }
-  return { clusters: [...clusters.values()], platform, webhooks, unreadable };
-}
-
-const platformPartitions = new Set(["platform#deleting#records", "platform#draining#records"]);
-
-/** `{tenant}#{cluster}#log#{incarnation}#{number}` and the revision. */
-function placeOf(pk: string, sk: string): { ref: ClusterRef; revision: number } | "platform" | "webhooks" | undefined {
-  if (platformPartitions.has(pk)) return "platform";
-  if (pk === "platform#webhooks-due#records") return "webhooks";
-  const [tenant = "", cluster = "", kind, incarnation, number, ...more] = pk.split("#");
-  const revision = /^\d+$/.test(sk) ? Number(sk) : Number.NaN;
-  if (kind !== "log" || tenant === "" || cluster === "" || incarnation === undefined || number === undefined || more.length > 0)
-    return undefined;
-  return Number.isSafeInteger(revision) ? { ref: { tenant, cluster }, revision } : undefined;
+  return { clusters: [...clusters.values()], platform: noted.has("platform"), webhooks: noted.has("webhooks"), unreadable };
 }

@@ -1,30 +1,14 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { RecentMap } from "../shared/recent-map.ts";
 import { AwsTable } from "../shared/store/dynamo/aws-table.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
-import { tableKeyActions } from "./names.ts";
+import { sessionPolicy } from "./session-policy.ts";
 
 /** The longest session of a role that was taken on from a role. */
 const sessionSeconds = 3600;
 /** Tenants whose table is kept. */
 const kept = 200;
-
-const actions = ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
-
-/** What a session may do at the most: reach partitions whose key begins with the tenant's id. */
-export const sessionPolicy = (tenant: string) => ({
-  Version: "2012-10-17",
-  Statement: [
-    {
-      Effect: "Allow",
-      Action: actions.map((action) => `dynamodb:${action}`),
-      Resource: "*",
-      Condition: { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": [`${tenant}#*`] }, Null: { "dynamodb:LeadingKeys": "false" } },
-    },
-    // The table is encrypted with a key of its own; which items are read is decided above.
-    { Effect: "Allow", Action: tableKeyActions.map((action) => `kms:${action}`), Resource: "*" },
-  ],
-});
 
 export interface TenantSessionsOptions {
   readonly table: string;
@@ -35,7 +19,7 @@ export interface TenantSessionsOptions {
 /** The table by tenant, each behind credentials that know no other tenant. They are fetched at the first use and kept until they expire. */
 export function tenantSessions({ table, role, client }: TenantSessionsOptions): (tenant: string) => Table {
   const sts = new STSClient({});
-  const tables = new Map<string, Table>();
+  const tables = new RecentMap<string, Table>(kept);
   return (tenant) => {
     const known = tables.get(tenant);
     if (known) return known;
@@ -60,8 +44,6 @@ export function tenantSessions({ table, role, client }: TenantSessionsOptions): 
     // The client remembers what the function answers, and asks anew some minutes before it expires.
     const made = new AwsTable(new DynamoDBClient({ ...client, maxAttempts: 1, credentials }), table);
     tables.set(tenant, made);
-    const [oldest] = tables.keys();
-    if (tables.size > kept && oldest !== undefined) tables.delete(oldest);
     return made;
   };
 }

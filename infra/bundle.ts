@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
-import { entryPoints } from "../functions/names.ts";
+import { entryPoints } from "../functions/names/entry-points.ts";
 import { lateEntries, lateModules } from "./late-modules.ts";
 import { plainHttp } from "./plain-http.ts";
 import { seldomUsed } from "./seldom-used.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { variables } from "../functions/names.ts";
+import { variables } from "../functions/names/variables.ts";
 import type { FunctionEnvironment } from "./constructs/coracle-function.ts";
 
 const emails = z.email().optional();

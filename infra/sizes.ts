@@ -1,4 +1,4 @@
-import type { entryPoints } from "../functions/names.ts";
+import type { entryPoints } from "../functions/names/entry-points.ts";
 
 export interface FunctionSize {
   readonly memoryMb: number;

@@ -18,6 +18,7 @@ import { createLoops } from "../shared/host/loops.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createNodePool } from "../shared/host/node-pool.ts";
 import { createPodStreams } from "../shared/host/pod-streams.ts";
+import { createPodTokens } from "../shared/host/pod-tokens.ts";
 import { optionalResources } from "../shared/kubernetes/resources.ts";
 import { createPlatform, type Platform } from "../shared/platform/platform.ts";
 import { objectPath } from "../shared/store/lmdb/encoding.ts";
@@ -131,10 +132,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   });
   const agentApi = createAgentApi({
     pool: createNodePool({ ...platform, host }),
-    tokens: {
-      issue: ({ tenant, cluster, ...request }) =>
-        tokens.issueServiceAccountToken({ ...toTokenRequest(request), cluster: { tenant, cluster } }),
-    },
+    tokens: createPodTokens(tokens),
     streams: broker,
     tunnels: { tunnels, createSession: (connection) => createTunnelSession(connection, clock) },
     clock,
@@ -193,12 +191,6 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     },
   };
 }
-
-type PodTokenFields = Omit<Parameters<Parameters<typeof createAgentApi>[0]["tokens"]["issue"]>[0], "tenant" | "cluster">;
-const toTokenRequest = ({ node, ...request }: PodTokenFields) => ({
-  ...request,
-  node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) },
-});
 
 /**
  * The address that the endpoints of the `kubernetes` Service show: Kubernetes allows no loopback there. Pods get to the server through

@@ -3,17 +3,30 @@ import { featureGates } from "../shared/host/feature-gates.ts";
 import { networks, readVariables } from "../shared/host/variables.ts";
 import type { Feature } from "../shared/kubernetes/resources.ts";
 
+const variables = {
+  dataDirectory: "CORACLE_DATA_DIR",
+  host: "CORACLE_HOST",
+  port: "CORACLE_PORT",
+  nodes: "CORACLE_NODES",
+  runtime: "CORACLE_RUNTIME",
+  logLevel: "CORACLE_LOG_LEVEL",
+  webhookAddresses: "CORACLE_WEBHOOK_ADDRESSES",
+  webhookNetworks: "CORACLE_WEBHOOK_NETWORKS",
+  features: "CORACLE_FEATURE_GATES",
+  runtimeEndpoint: "CONTAINER_RUNTIME_ENDPOINT",
+} as const;
+
 const shape = z.object({
-  CORACLE_DATA_DIR: z.string().min(1).default(".coracle"),
-  CORACLE_HOST: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
-  CORACLE_PORT: z.coerce.number().int().min(0).max(65535).default(7443),
-  CORACLE_NODES: z.coerce.number().int().min(0).max(10_000).default(1),
-  CORACLE_RUNTIME: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
-  CORACLE_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
-  CORACLE_WEBHOOK_ADDRESSES: z.enum(["public", "any"]).default("public"),
-  CORACLE_WEBHOOK_NETWORKS: networks,
-  CORACLE_FEATURE_GATES: z.string().default("").transform(featureGates),
-  CONTAINER_RUNTIME_ENDPOINT: z.string().default(""),
+  dataDirectory: z.string().min(1).default(".coracle"),
+  host: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
+  port: z.coerce.number().int().min(0).max(65535).default(7443),
+  nodes: z.coerce.number().int().min(0).max(10_000).default(1),
+  runtime: z.enum(["auto", "containerd", "process", "hollow"]).default("auto"),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("warn"),
+  webhookAddresses: z.enum(["public", "any"]).default("public"),
+  webhookNetworks: networks,
+  features: z.string().default("").transform(featureGates),
+  runtimeEndpoint: z.string().optional(),
 });
 
 export interface Settings {
@@ -38,17 +51,6 @@ export interface Settings {
 
 /** The settings of the embedded host from its environment; the message of the error names the variable. @throws Error */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const data = readVariables(shape, environment);
-  return {
-    dataDirectory: data.CORACLE_DATA_DIR,
-    host: data.CORACLE_HOST,
-    port: data.CORACLE_PORT,
-    nodes: data.CORACLE_NODES,
-    runtime: data.CORACLE_RUNTIME,
-    logLevel: data.CORACLE_LOG_LEVEL,
-    webhooksToPrivateAddresses: data.CORACLE_WEBHOOK_ADDRESSES === "any",
-    webhookNetworks: data.CORACLE_WEBHOOK_NETWORKS,
-    features: data.CORACLE_FEATURE_GATES,
-    runtimeEndpoint: data.CONTAINER_RUNTIME_ENDPOINT || undefined,
-  };
+  const { webhookAddresses, runtimeEndpoint, ...given } = readVariables(shape, variables, environment);
+  return { ...given, webhooksToPrivateAddresses: webhookAddresses === "any", runtimeEndpoint };
 }

@@ -4,7 +4,7 @@ import type { GatewayVpcEndpoint } from "aws-cdk-lib/aws-ec2";
 import { AnyPrincipal, Grant, type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
-import { tableKeyActions, tableKeys } from "../../functions/names.ts";
+import { tableKeyActions, tableKeys } from "../../functions/names/table.ts";
 import { type PartitionAccess, storeActions } from "../table-access.ts";
 
 export interface ClusterTableProps {

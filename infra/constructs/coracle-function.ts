@@ -3,7 +3,7 @@ import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, type Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import type { variables } from "../../functions/names.ts";
+import type { variables } from "../../functions/names/variables.ts";
 import type { FunctionName } from "../bundle.ts";
 
 type VariableName = (typeof variables)[keyof typeof variables];

@@ -3,7 +3,7 @@ import { EventSourceMapping, type Function as LambdaFunction, StartingPosition }
 import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { streamFilters } from "../../functions/names.ts";
+import { streamFilters } from "../../functions/names/table.ts";
 import type { ClusterTable } from "./cluster-table.ts";
 
 export interface StreamConsumerProps {

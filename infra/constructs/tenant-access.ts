@@ -1,7 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { CompositePrincipal, type IGrantable, type IRole, Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
-import { variables } from "../../functions/names.ts";
+import { variables } from "../../functions/names/variables.ts";
 import type { ClusterTable } from "./cluster-table.ts";
 
 /** A function, or what else runs the program. */

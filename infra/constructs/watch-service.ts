@@ -15,7 +15,8 @@ import {
 } from "aws-cdk-lib/aws-ecs";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { containerVariables, variables } from "../../functions/names.ts";
+import { containerVariables } from "../../functions/names/container-variables.ts";
+import { variables } from "../../functions/names/variables.ts";
 import { containerSize } from "../sizes.ts";
 import { ownAccess } from "../table-access.ts";
 import type { ClusterTable } from "./cluster-table.ts";

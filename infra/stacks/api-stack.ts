@@ -1,6 +1,7 @@
 import { Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import { entryPoints, variables } from "../../functions/names.ts";
+import { entryPoints } from "../../functions/names/entry-points.ts";
+import { variables } from "../../functions/names/variables.ts";
 import type { CodeOf } from "../constructs/coracle-function.ts";
 import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";

@@ -1,7 +1,8 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Construct } from "constructs";
-import { entryPoints, variables } from "../../functions/names.ts";
+import { entryPoints } from "../../functions/names/entry-points.ts";
+import { variables } from "../../functions/names/variables.ts";
 import { type CodeOf, CoracleFunction } from "../constructs/coracle-function.ts";
 import { StreamConsumer } from "../constructs/stream-consumer.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";

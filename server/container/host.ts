@@ -1,10 +1,11 @@
 import { getHeapStatistics } from "node:v8";
 import { createAgentFunction } from "../../functions/agent-api.ts";
-import { openDependencies, type SharedStore } from "../../functions/dependencies.ts";
+import { openDependencies } from "../../functions/open-dependencies.ts";
 import { createPlatformFunction } from "../../functions/platform-api.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
 import { createStreamsOf } from "../../functions/streams.ts";
+import type { SharedStore } from "../../functions/tenant-stores.ts";
 import { tunnelId } from "../../shared/api/agent/agent-api.ts";
 import { createNodeTunnels } from "../../shared/api/agent/node-tunnels.ts";
 import { failure } from "../../shared/api/rendering.ts";

@@ -1,5 +1,6 @@
-import type { Dependencies, SharedStore } from "../../functions/dependencies.ts";
+import type { Dependencies } from "../../functions/dependencies.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
+import type { SharedStore } from "../../functions/tenant-stores.ts";
 import { createTurning } from "../../functions/turning.ts";
 import { createLeadership } from "./leadership.ts";
 import { createLedSchedule } from "./led-schedule.ts";

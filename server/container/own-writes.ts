@@ -1,8 +1,7 @@
-import type { SharedStore } from "../../functions/dependencies.ts";
+import type { SharedStore } from "../../functions/tenant-stores.ts";
+import { type NotedWork, notedWork } from "../../shared/host/noted-work.ts";
 import { overStore } from "../../shared/host/over-store.ts";
-import { partitions } from "../../shared/platform/record-keys.ts";
 import type { ClusterRef, RecordOperation } from "../../shared/store/store.ts";
-import { webhookPartitions } from "../../shared/webhooks/records.ts";
 
 /** What the table's stream tells the functions, told of this process's own writes alone. */
 export interface OwnWrites {
@@ -10,22 +9,14 @@ export interface OwnWrites {
   before(ref: ClusterRef): Promise<void> | undefined;
   committed(ref: ClusterRef, revision: number): void;
   /** Clusters are being deleted or nodes drained; webhooks are to be sent. */
-  noted(what: PlatformWork): void;
+  noted(what: NotedWork): void;
 }
-
-export type PlatformWork = "platform" | "webhooks";
-
-const works: Readonly<Record<string, PlatformWork>> = {
-  [partitions.deletingClusters]: "platform",
-  [partitions.drainingNodes]: "platform",
-  [webhookPartitions.due]: "webhooks",
-};
 
 /** A store whose writes are told once they are done. */
 export function tellWrites(store: SharedStore, told: () => OwnWrites): SharedStore {
   const tellRecords = (records: readonly RecordOperation[]): void => {
     for (const { partition, kind } of records) {
-      const work = kind === "delete" ? undefined : works[partition];
+      const work = kind === "delete" ? undefined : notedWork(partition);
       if (work) told().noted(work);
     }
   };

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { awsPorts, type FunctionPorts } from "../../functions/ports.ts";
+import { awsPorts } from "../../functions/aws-ports.ts";
+import type { FunctionPorts } from "../../functions/ports.ts";
 
 const inFile = "file:";
 /** A connection that died without a word must not hold its request for ever; the store tries again by itself. */

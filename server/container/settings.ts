@@ -1,17 +1,17 @@
 import { z } from "zod";
-import { containerVariables as variables } from "../../functions/names.ts";
+import { containerVariables } from "../../functions/names/container-variables.ts";
 import { readVariables, words } from "../../shared/host/variables.ts";
 
 const surfaces = ["cluster", "platform", "agent"] as const;
 export type Surface = (typeof surfaces)[number];
 
 const shape = z.object({
-  [variables.host]: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
-  [variables.port]: z.coerce.number().int().min(0).max(65535).default(7443),
-  [variables.surfaces]: words.pipe(z.array(z.enum(surfaces)).min(1)).default([...surfaces]),
-  [variables.loops]: z.enum(["on", "off"]).default("on"),
-  [variables.drainSeconds]: z.coerce.number().min(0).max(110).default(0),
-  [variables.caFile]: z.string().optional(),
+  host: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
+  port: z.coerce.number().int().min(0).max(65535).default(7443),
+  surfaces: words.pipe(z.array(z.enum(surfaces)).min(1)).default([...surfaces]),
+  loops: z.enum(["on", "off"]).default("on"),
+  drainSeconds: z.coerce.number().min(0).max(110).default(0),
+  caFile: z.string().optional(),
 });
 
 /** What a server process over a table has to know beside what the functions do (`functions/environment.ts`). */
@@ -31,13 +31,6 @@ export interface ContainerSettings {
 
 /** The message of the error names the variable. Empty ones count as absent. @throws Error */
 export function readContainerSettings(environment: Readonly<Record<string, string | undefined>>): ContainerSettings {
-  const data = readVariables(shape, environment);
-  return {
-    host: data[variables.host],
-    port: data[variables.port],
-    surfaces: new Set(data[variables.surfaces]),
-    loops: data[variables.loops] === "on",
-    drainSeconds: data[variables.drainSeconds],
-    caFile: data[variables.caFile],
-  };
+  const { surfaces, loops, caFile, ...given } = readVariables(shape, containerVariables, environment);
+  return { ...given, surfaces: new Set(surfaces), loops: loops === "on", caFile };
 }

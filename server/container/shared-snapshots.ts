@@ -1,4 +1,4 @@
-import type { SharedStore } from "../../functions/dependencies.ts";
+import type { SharedStore } from "../../functions/tenant-stores.ts";
 import { overStore } from "../../shared/host/over-store.ts";
 import type { Mirror } from "../../shared/store/mirror.ts";
 import type { ClusterRef } from "../../shared/store/store.ts";

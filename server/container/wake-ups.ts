@@ -1,9 +1,10 @@
 import { finishPlatformWork, sendWebhooks } from "../../functions/platform-work.ts";
-import { turnMany } from "../../functions/turn-many.ts";
 import type { Turning } from "../../functions/turning.ts";
 import { putAgenda } from "../../shared/host/agenda.ts";
+import type { NotedWork } from "../../shared/host/noted-work.ts";
+import { turnMany } from "../../shared/host/turn-many.ts";
 import type { ClusterRef } from "../../shared/store/store.ts";
-import type { OwnWrites, PlatformWork } from "./own-writes.ts";
+import type { OwnWrites } from "./own-writes.ts";
 
 /** Turns what this process has written: whoever commits turns, so that one change wakes one process. */
 export interface WakeUps extends OwnWrites {
@@ -49,17 +50,21 @@ export function createWakeUps(turning: Turning): WakeUps {
     }
   };
   const turnOne = async ({ ref, revision }: Waiting): Promise<void> => {
-    const [turned] = await turnMany(turning, [{ ref, revision, failures: 0 }], clock.now() + longestTurnMs);
+    const [turned] = await turnMany(
+      { turner: turning.turner, clock, log, store },
+      [{ ref, revision, failures: 0 }],
+      clock.now() + longestTurnMs,
+    );
     if (turned?.outcome === "lost" || turned?.outcome === "late") clock.after(againMs, () => committed(ref, revision));
   };
 
-  const works: Readonly<Record<PlatformWork, () => Promise<void>>> = {
+  const works: Readonly<Record<NotedWork, () => Promise<void>>> = {
     platform: () => finishPlatformWork(turning, clock.now() + platformWorkMs),
     webhooks: () => sendWebhooks(turning),
   };
-  const askedAgain = new Set<PlatformWork>();
-  const running = new Map<PlatformWork, Promise<void>>();
-  const work = (what: PlatformWork): void => {
+  const askedAgain = new Set<NotedWork>();
+  const running = new Map<NotedWork, Promise<void>>();
+  const work = (what: NotedWork): void => {
     if (stopped) return;
     if (running.has(what)) {
       askedAgain.add(what);

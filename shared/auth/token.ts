@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../clock.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { ClusterRef } from "../store/store.ts";
 import { type KeyRing, onlyKey, ringOf } from "./key-ring.ts";
 import type { SigningKeySource, SigningKeys } from "./signing-keys.ts";
@@ -109,7 +110,7 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   const issuer = options.issuer ?? defaultIssuer;
   const cacheSize = options.cacheSize ?? 4096;
   const source = typeof options.signingKey === "string" ? onlyKey(options.signingKey) : options.signingKey;
-  const verified = new Map<string, VerifiedToken>();
+  const verified = new RecentMap<string, VerifiedToken>(cacheSize);
   let made: { readonly of: SigningKeys; readonly ring: Promise<KeyRing> } | undefined;
 
   const keyRing = (): Promise<KeyRing> => {
@@ -162,7 +163,6 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
     }
     // The order of use matters only where somebody may soon have to go: every request comes by here.
     if (verified.size > cacheSize / 2) {
-      verified.delete(token);
       verified.set(token, known);
     }
     return known;
@@ -187,8 +187,6 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
       );
       if (!result) return undefined;
       verified.set(token, result);
-      const [oldest] = verified.keys();
-      if (verified.size > cacheSize && oldest !== undefined) verified.delete(oldest);
       return result;
     },
     issuer,

@@ -19,6 +19,8 @@ export interface TurnedCluster {
   /** Resolves when `over`. */
   readonly ended: Promise<void>;
   end(): void;
+  /** Reads what lies outside the cluster's log and its loops need to know. `rest`: the cluster is being deleted, its loops shall do nothing. */
+  prepare(): Promise<"turn" | "rest">;
   /** A node has something new that it was not told. */
   readonly hasNews: boolean;
   /** Those that its nodes belong to, in order. */
@@ -30,6 +32,8 @@ export interface TurnedCluster {
 
 export interface TurnedClusterOptions extends ClusterRuntimeOptions {
   readonly loopsOf: (runtime: ClusterRuntime) => Loops;
+  /** `pools`: those that its nodes belong to. */
+  readonly prepare: (runtime: ClusterRuntime, pools: readonly string[]) => ReturnType<TurnedCluster["prepare"]>;
 }
 
 const providerId = /^coracle:\/\/([^/]+)\//;
@@ -64,8 +68,13 @@ export async function openTurnedCluster(
     const node = mirror.get(nodes, "", nodeName);
     return providerId.exec((node && objectOf<Node>(node).spec?.providerID) ?? "")?.[1];
   };
+  const poolsOfNodes = (): string[] => {
+    const pools = new Set(mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
+    return [...pools].filter((pool) => pool !== undefined).sort();
+  };
   return {
     ...{ runtime, loops, fence, ended, end },
+    prepare: () => options.prepare(runtime, poolsOfNodes()),
     get over() {
       return over;
     },
@@ -73,8 +82,7 @@ export async function openTurnedCluster(
       return touched.size > 0;
     },
     get pools() {
-      const pools = new Set(mirror.list(nodes).map((stored) => objectOf<Node>(stored).metadata.labels?.[poolLabel]));
-      return [...pools].filter((pool) => pool !== undefined).sort();
+      return poolsOfNodes();
     },
     async tellNodes(marks) {
       const told = [...touched];

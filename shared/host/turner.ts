@@ -33,8 +33,6 @@ export interface TurnerOptions {
   /** For the agenda, which is every tenant's. */
   readonly store: Store;
   readonly open: (ref: ClusterRef, lease: LoopLease) => Promise<TurnedCluster>;
-  /** Reads what lies outside the cluster's log and the loops need to know. `rest`: the cluster is being deleted, its loops shall do nothing. */
-  readonly prepare: (turned: TurnedCluster) => Promise<"turn" | "rest">;
   /** How many clusters stay in memory between turns. */
   readonly kept: number;
   /** The log has moved: followers shall not wait for their next look. */
@@ -198,7 +196,7 @@ export function createTurner(options: TurnerOptions): Turner {
       options.wake(ref);
       const { revision } = await store.head(ref);
       if ((await first(until, [cluster.mirror.reached(revision), ended])) === "late") return late;
-      if ((await options.prepare(turned)) === "rest") {
+      if ((await turned.prepare()) === "rest") {
         await loops.stop();
         return { kind: "rest", doneRevision: cluster.mirror.revision };
       }

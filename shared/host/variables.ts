@@ -1,14 +1,24 @@
 import { z } from "zod";
 
-/** Environment variables as a schema reads them; empty ones count as absent. The message of the error names the variable. @throws Error */
+/**
+ * Environment variables as a schema reads them, whose keys are those of `names`, by which the variables are called. Empty ones count as absent. The message of
+ * the error names the variable. @throws Error
+ */
 export function readVariables<Shape extends z.ZodType>(
   shape: Shape,
+  names: Readonly<Record<keyof z.input<Shape>, string>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): z.output<Shape> {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = shape.safeParse(given);
-  if (!parsed.success) throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
-  return parsed.data;
+  const nameOf = new Map<PropertyKey, string>(Object.entries(names));
+  const given = [...nameOf]
+    .map(([key, name]) => [key, environment[name]] as const)
+    .filter(([, value]) => value !== undefined && value !== "");
+  const parsed = shape.safeParse(Object.fromEntries(given));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    ({ path: [key = "", ...below], message }) => `${[nameOf.get(key), ...below].join(".")}: ${message}`,
+  );
+  throw new Error(problems.join("; "));
 }
 
 /** Words with commas or spaces between them. */

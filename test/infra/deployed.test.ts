@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { variables } from "../../functions/names.ts";
+import { variables } from "../../functions/names/variables.ts";
 import type { Node, Pod } from "../../shared/kubernetes/types.ts";
 import { clientInside } from "../e2e/clients/inside.ts";
 import { eventually } from "../e2e/eventually.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { parse, stringify } from "yaml";
-import { variables } from "../../functions/names.ts";
+import { variables } from "../../functions/names/variables.ts";
 import { type CommandArguments, type CommandOptions, type CommandResult, runCommand, wordsOf } from "../e2e/commands.ts";
 import { createHttp, type HttpClient } from "../e2e/http.ts";
 import { removeWithLeftovers } from "../e2e/leftovers.ts";

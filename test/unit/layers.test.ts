@@ -17,6 +17,8 @@ const breaches: Readonly<Record<string, string>> = {
   "server/breach.ts": "../test/unit/x.ts",
 };
 const allowed = "shared/api/allowed.ts";
+/** Entry points and what puts them together stay small: what is long is a rule, whose place is in `shared/`. */
+const lengths: Readonly<Record<string, number>> = { "functions/short.ts": 59, "functions/names/long.ts": 60, "shared/host/long.ts": 60 };
 
 let folder: string;
 let output: string;
@@ -30,11 +32,19 @@ beforeAll(() => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), `import { x } from "${imported}";\nexport const y = x;\n`);
   }
+  for (const [path, lines] of Object.entries(lengths)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), Array.from({ length: lines }, (_, line) => `export const x${line} = ${line};\n`).join(""));
+  }
   const biome = resolve("node_modules/.bin/biome");
-  const run = spawnSync(biome, ["lint", "--only=style/noRestrictedImports", "--max-diagnostics=none", "."], {
-    cwd: folder,
-    encoding: "utf8",
-  });
+  const run = spawnSync(
+    biome,
+    ["lint", "--only=style/noRestrictedImports", "--only=style/noExcessiveLinesPerFile", "--max-diagnostics=none", "."],
+    {
+      cwd: folder,
+      encoding: "utf8",
+    },
+  );
   output = run.stdout + run.stderr;
 });
 
@@ -46,4 +56,11 @@ it.each(Object.keys(breaches))("the linter finds a breach of the layers in %s", 
 
 it("the linter lets an allowed import pass", () => {
   expect(output).not.toContain(allowed);
+});
+
+it("the linter finds a file of functions that has sixty lines, and no shorter one", () => {
+  const found = Object.keys(lengths).filter((path) =>
+    new RegExp(`${path.replaceAll(".", "\\.")}:\\d+:\\d+ lint/style/noExcessiveLinesPerFile`).test(output),
+  );
+  expect(found).toEqual(["functions/names/long.ts"]);
 });

@@ -58,12 +58,25 @@ export const logKey = (log: string, revision: number): ItemKey => ({
   pk: logPartition(log, partitionOfRevision(revision)),
   sk: logSort(revision),
 });
+/** What the key of a log entry says; undefined: it is the key of something else. */
+export function logEntryOf({ pk, sk }: ItemKey): { readonly ref: ClusterRef; readonly revision: number } | undefined {
+  const [tenant = "", cluster = "", kind, incarnation, partition, ...more] = pk.split("#");
+  const revision = /^\d+$/.test(sk) ? Number(sk) : Number.NaN;
+  if (kind !== "log" || tenant === "" || cluster === "" || incarnation === undefined || partition === undefined || more.length > 0)
+    return undefined;
+  return Number.isSafeInteger(revision) ? { ref: { tenant, cluster }, revision } : undefined;
+}
+
 export const logPartsPartition = (log: string): string => `${log}#parts`;
 export const logPartKey = (log: string, revision: number, part: string): ItemKey => ({
   pk: logPartsPartition(log),
   sk: `${logSort(revision)}/${part}`,
 });
 
-export const recordPartition = (partition: string): string => `${partition}#records`;
+const recordsEnd = "#records";
+export const recordPartition = (partition: string): string => `${partition}${recordsEnd}`;
+/** The partition of a record by its partition key; undefined: it is no record's. */
+export const partitionOfRecord = (pk: string): string | undefined =>
+  pk.endsWith(recordsEnd) ? pk.slice(0, -recordsEnd.length) : undefined;
 export const recordSort = (sort: string): string => `/${sort}`;
 export const recordKey = (key: RecordKey): ItemKey => ({ pk: recordPartition(key.partition), sk: recordSort(key.sort) });

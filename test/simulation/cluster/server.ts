@@ -110,8 +110,8 @@ export class Server {
               heartbeats: { lastSeen: () => undefined },
               schedulingPaused: () => Promise.resolve(false),
             }),
+          prepare: () => Promise.resolve("turn"),
         }),
-      prepare: () => Promise.resolve("turn"),
       wake: () => {},
       kept: 50,
     });

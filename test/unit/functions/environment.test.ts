@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readEnvironment } from "../../../functions/environment.ts";
-import { variables } from "../../../functions/names.ts";
+import { variables } from "../../../functions/names/variables.ts";
 
 describe("the functions' environment", () => {
   test("needs no more than the table and the secret; empty variables count as absent", () => {

@@ -4,7 +4,7 @@ import { functionClock } from "../../../functions/clock.ts";
 import { createHandler as createClusterApi } from "../../../functions/cluster-api.ts";
 import { readEnvironment } from "../../../functions/environment.ts";
 import type { BufferedAnswer } from "../../../functions/lambda.ts";
-import { streamFilters } from "../../../functions/names.ts";
+import { streamFilters } from "../../../functions/names/table.ts";
 import { createHandler as createOnChange } from "../../../functions/on-change.ts";
 import { createHandler as createPlatformApi } from "../../../functions/platform-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";

@@ -49,6 +49,7 @@ it("is thrown away while a binding waits for a mirror that follows nothing any m
           heartbeats: { lastSeen: () => undefined },
           schedulingPaused: () => Promise.resolve(false),
         }),
+      prepare: () => Promise.resolve("turn"),
     },
   );
   const { client } = turned.runtime;

@@ -1,6 +1,6 @@
 import { Match } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { variables } from "../../../functions/names.ts";
+import { variables } from "../../../functions/names/variables.ts";
 import { synthesise } from "./synthesised.ts";
 
 describe("the API stack", () => {

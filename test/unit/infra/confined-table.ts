@@ -1,4 +1,4 @@
-import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
+import { sessionPolicy } from "../../../functions/session-policy.ts";
 import type { PartitionAccess } from "../../../infra/table-access.ts";
 import { keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
 

@@ -5,7 +5,7 @@ import { serveTunnel } from "../../../agent/streams/tunnel.ts";
 import { createHttpTransport } from "../../../agent/transport.ts";
 import { functionClock } from "../../../functions/clock.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
-import { sessionPolicy } from "../../../functions/tenant-sessions.ts";
+import { sessionPolicy } from "../../../functions/session-policy.ts";
 import { ownAccess, storeActions } from "../../../infra/table-access.ts";
 import { startContainer } from "../../../server/container/host.ts";
 import { readContainerSettings } from "../../../server/container/settings.ts";

@@ -1,6 +1,6 @@
 import { Match } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { streamFilters } from "../../../functions/names.ts";
+import { streamFilters } from "../../../functions/names/table.ts";
 import { synthesise } from "./synthesised.ts";
 
 describe("the loops stack", () => {

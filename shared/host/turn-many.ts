@@ -1,7 +1,16 @@
-import { putAgenda } from "../shared/host/agenda.ts";
-import type { TurnOutcome } from "../shared/host/turner.ts";
-import type { ClusterRef } from "../shared/store/store.ts";
-import type { Turning } from "./turning.ts";
+import type { Clock } from "../clock.ts";
+import type { ClusterRef, Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+import { putAgenda } from "./agenda.ts";
+import type { Turner, TurnOutcome } from "./turner.ts";
+
+export interface TurnManyPorts {
+  readonly turner: Pick<Turner, "turn">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For the agenda. */
+  readonly store: Store;
+}
 
 export interface Wanted {
   readonly ref: ClusterRef;
@@ -22,11 +31,10 @@ const backOffMs = { first: 5_000, longest: 3_600_000 } as const;
  * goes on the agenda; `lost`: not even that could be written.
  */
 export async function turnMany<T extends Wanted>(
-  { turner, dependencies }: Turning,
+  { turner, clock, log, store }: TurnManyPorts,
   wanted: readonly T[],
   untilMs: number,
 ): Promise<Turned<T>[]> {
-  const { clock, log, store } = dependencies;
   const turned: Turned<T>[] = [];
   const waiting = [...wanted];
   const one = async (each: T): Promise<TurnOutcome | "failed" | "lost"> => {

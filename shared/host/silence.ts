@@ -1,7 +1,16 @@
-import { type ListenedTo, listenedTo, listenNoMore, listenTo } from "../shared/host/listening.ts";
-import { isStoreError } from "../shared/store/store.ts";
+import type { Clock } from "../clock.ts";
+import type { Heartbeats } from "../platform/heartbeats.ts";
+import { isStoreError, type Store } from "../store/store.ts";
+import { type ListenedTo, listenedTo, listenNoMore, listenTo } from "./listening.ts";
 import type { Turned, Wanted } from "./turn-many.ts";
-import type { Turning } from "./turning.ts";
+
+export interface SilencePorts {
+  readonly store: Store;
+  readonly heartbeats: Pick<Heartbeats, "ofPool">;
+  readonly clock: Clock;
+  /** How long a node may be silent. */
+  readonly nodeGraceMs: number;
+}
 
 export interface Silenced extends Wanted {
   readonly listenedTo: ListenedTo;
@@ -17,8 +26,7 @@ interface Heard {
  * Finds the clusters of which a machine has fallen silent by the heartbeats of their pools alone. A pool is looked at again when the first of its machines that
  * spoke in time would be silent: those that have come since cannot be before.
  */
-export function createSilence({ services, dependencies }: Turning) {
-  const { store, clock, nodeGraceMs } = dependencies;
+export function createSilence({ store, heartbeats, clock, nodeGraceMs }: SilencePorts) {
   const pools = new Map<string, Heard>();
 
   async function heard(tenant: string, pool: string): Promise<Heard> {
@@ -26,7 +34,7 @@ export function createSilence({ services, dependencies }: Turning) {
     const known = pools.get(key);
     const nowMs = clock.now();
     if (known && ![known.atMs + nodeGraceMs, ...known.silentAtMs].some((ms) => ms > known.atMs && ms <= nowMs)) return known;
-    const times = await services.heartbeats.ofPool(tenant, pool);
+    const times = await heartbeats.ofPool(tenant, pool);
     const fresh: Heard = { atMs: nowMs, silentAtMs: [...times.values()].map((ms) => ms + nodeGraceMs) };
     pools.set(key, fresh);
     return fresh;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { endWatchBy } from "../../../functions/requests.ts";
+import { endWatchBy } from "../../../shared/api/end-watch.ts";
 
 const pods = "/clusters/c/api/v1/namespaces/default/pods";
 
-describe("a watch through a function", () => {
+describe("a watch whose time is bounded by its host", () => {
   it.each([
     `${pods}?watch=true`,
     `${pods}?watch=1&allowWatchBookmarks=true`,

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Dependencies } from "../../../functions/dependencies.ts";
-import { createNodeChanges } from "../../../functions/node-changes.ts";
 import type { CredentialCheck, NodeIdentity } from "../../../shared/api/agent/ports.ts";
+import { createNodeChanges } from "../../../shared/host/node-changes.ts";
 import type { NodeMarks } from "../../../shared/host/node-marks.ts";
 import { createPlatformNews } from "../../../shared/platform/news.ts";
 
@@ -16,10 +15,12 @@ function bench() {
       return { word: said.word, lastSeenMs: undefined };
     },
   };
-  const dependencies = { marksOf: () => marks, clock: { now: () => said.nowMs } } as unknown as Dependencies;
   const pool = () => ({ clustersOf: async () => ({ labels: {}, taints: [], clusters: [] }) });
   const directory = { open: async () => undefined, onEvict: () => () => {} };
-  const { changes, authenticate } = createNodeChanges(dependencies, { pool: pool as never, news: createPlatformNews(), directory });
+  const { changes, authenticate } = createNodeChanges({
+    ...{ marksOf: () => marks, clock: { now: () => said.nowMs } },
+    ...{ pool, news: createPlatformNews(), directory },
+  });
   const call = (credential: string, its = node): Promise<CredentialCheck> =>
     authenticate(credential, async () => {
       said.checks++;

@@ -1,28 +1,33 @@
-import type { NodeChanges } from "../shared/api/agent/agent-api.ts";
-import type { CredentialCheck, NodeIdentity, NodePool, PodTokenIssuer } from "../shared/api/agent/ports.ts";
-import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
-import type { PlatformNews } from "../shared/platform/news.ts";
-import type { Dependencies } from "./dependencies.ts";
+import type { NodeChanges } from "../api/agent/agent-api.ts";
+import type { CredentialCheck, NodeIdentity, NodePool } from "../api/agent/ports.ts";
+import type { Clock } from "../clock.ts";
+import type { PlatformNews } from "../platform/news.ts";
+import { RecentMap } from "../recent-map.ts";
+import type { RuntimeDirectory } from "./cluster-runtime.ts";
+import type { NodeMarks } from "./node-marks.ts";
 
 interface NodeChangesPorts {
-  readonly pool: () => NodePool;
+  readonly marksOf: (tenant: string) => Pick<NodeMarks, "state">;
+  readonly clock: Pick<Clock, "now">;
+  readonly pool: () => Pick<NodePool, "clustersOf">;
   /** This process's own. */
   readonly news: PlatformNews;
   readonly directory: RuntimeDirectory;
 }
 
-/** Credentials remembered, and for how long. A node that is taken out moves its pool's mark, and who reads that forgets at once. */
+/** Nodes, pools and credentials that are remembered: whose is not is read anew. */
 const kept = 10_000;
+/** A node that is taken out moves its pool's mark, and who reads that forgets its credential at once. */
 const credentialMs = 60_000;
 
 /** What is new for a node, by the marks that whoever changed something has written. */
-export function createNodeChanges({ marksOf, clock }: Dependencies, { pool, news, directory }: NodeChangesPorts) {
+export function createNodeChanges({ marksOf, clock, pool, news, directory }: NodeChangesPorts) {
   /** By pool: its mark when this process last looked at it. */
-  const seen = new Map<string, string>();
-  const spoke = new Map<string, number>();
-  const known = new Map<string, { readonly check: CredentialCheck; readonly atMs: number }>();
+  const seen = new RecentMap<string, string>(kept);
+  const spoke = new RecentMap<string, number>(kept);
+  const known = new RecentMap<string, { readonly check: CredentialCheck; readonly atMs: number }>(kept);
   /** What was read to check a credential answers the question that follows in the same call. */
-  const read = new Map<string, string>();
+  const read = new RecentMap<string, string>(kept);
   const keyOf = ({ tenant, pool, nodeName }: NodeIdentity): string => `${tenant}/${pool}/${nodeName}`;
   const stateOf = async (node: NodeIdentity): Promise<string> => {
     const { word, lastSeenMs } = await marksOf(node.tenant).state(node);
@@ -68,18 +73,7 @@ export function createNodeChanges({ marksOf, clock }: Dependencies, { pool, news
       // An answer to a question that never came, of a call about something else, is old by now.
       read.delete(keyOf(checked.node));
       known.set(credential, { check: checked, atMs: clock.now() });
-      const [oldest] = known.keys();
-      if (known.size > kept && oldest !== undefined) known.delete(oldest);
       return checked;
     },
   };
 }
-
-export const issuePodToken = ({ tokens }: Dependencies): PodTokenIssuer => ({
-  issue: ({ tenant, cluster, node, ...request }) =>
-    tokens.issueServiceAccountToken({
-      ...request,
-      node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) },
-      cluster: { tenant, cluster },
-    }),
-});

@@ -1,10 +1,18 @@
 import { z } from "zod";
-import { partitions } from "../shared/platform/record-keys.ts";
-import { everyRecord, putRecord } from "../shared/platform/records.ts";
-import { clusterPartitions } from "../shared/store/cluster-records.ts";
-import type { ClusterRef, RecordKey } from "../shared/store/store.ts";
-import { isStoreError } from "../shared/store/store.ts";
-import type { Turning } from "./turning.ts";
+import type { Clock } from "../clock.ts";
+import { partitions } from "../platform/record-keys.ts";
+import { everyRecord, putRecord } from "../platform/records.ts";
+import { clusterPartitions } from "../store/cluster-records.ts";
+import { type ClusterRef, isStoreError, type RecordKey, type Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
+
+export interface SweepPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What is over by time alone is done away with. */
+  readonly tidyUp: () => Promise<unknown>;
+}
 
 /** A cluster whose wake-up was lost waits no longer than this. */
 const everyMs = 3_600_000;
@@ -23,8 +31,7 @@ export interface Left {
  * Once an hour every cluster's head is compared with what its loops have done: what neither the stream nor the agenda told of, a lost wake-up, is found so.
  * An idle cluster costs two small reads an hour. A record says how far the round is, so that functions that take turns at it make one round.
  */
-export function createSweep({ services, dependencies }: Turning) {
-  const { store, clock, log, installation } = dependencies;
+export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
   const read = async () => {
     const [record] = await store.getRecords([key]);
     const parsed = cursorShape.safeParse(record?.value);
@@ -71,7 +78,7 @@ export function createSweep({ services, dependencies }: Turning) {
       const { cursor, version } = await read();
       if (clock.now() - cursor.housekeepingAtMs < everyMs) return;
       await store.writeRecords([putRecord(key, version, { ...cursor, housekeepingAtMs: clock.now() })]);
-      await Promise.all([services.housekeeping.round(), installation.signingKeys.rotate()]);
+      await tidyUp();
     },
   };
 
