@@ -11,6 +11,7 @@ import { createCertificateSigningController } from "./certificate-signing-contro
 import { createClusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller } from "./controller.ts";
 import { createCustomResourceDefinitionController } from "./custom-resource-definition.ts";
+import { createDaemonSetController } from "./daemon-set.ts";
 import { createDeploymentController } from "./deployment.ts";
 import { createEndpointSliceController } from "./endpoint-slice.ts";
 import { createEndpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
@@ -68,6 +69,7 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createReplicaSetController(events("replicaset-controller")),
     createDeploymentController(events("deployment-controller")),
     createStatefulSetController(events("statefulset-controller")),
+    createDaemonSetController(events("daemonset-controller")),
     createEndpointsController(events("endpoint-controller")),
     createEndpointSliceController(events("endpoint-slice-controller")),
     createEndpointSliceMirroringController(events("endpoint-slice-mirroring-controller")),

@@ -1,6 +1,7 @@
 import { formatTime } from "../../../shared/controllers/timestamp.ts";
 import { pods } from "../../../shared/kubernetes/known-resources.ts";
 import type {
+  DaemonSet,
   Deployment,
   Node,
   Pod,
@@ -62,6 +63,21 @@ export function statefulSet(replicas: number, change: Partial<StatefulSet["spec"
       template: template("web:1"),
       updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0 } },
       podManagementPolicy: "OrderedReady",
+      revisionHistoryLimit: 10,
+      ...change,
+    },
+  };
+}
+
+export function daemonSet(change: Partial<DaemonSet["spec"]> = {}, name = "agent"): DaemonSet {
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { namespace: "default", name, annotations: { "deprecated.daemonset.template.generation": "1" } },
+    spec: {
+      selector: { matchLabels: labels },
+      template: template("web:1"),
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
       revisionHistoryLimit: 10,
       ...change,
     },
