@@ -6,6 +6,7 @@ import {
   type SyncRequestInput,
   type SyncResponse,
   streamRequest,
+  type TunnelRequest,
 } from "../shared/api/agent/protocol.ts";
 import type { Clock } from "../shared/clock.ts";
 import { deepEqual } from "../shared/kubernetes/deep-equal.ts";
@@ -260,10 +261,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     for (const pending of answer.streams) void answerStream(pending);
   };
 
-  const openTunnel = async (id: string, url: string | undefined): Promise<void> => {
+  const openTunnel = async (id: string, asked: TunnelRequest): Promise<void> => {
     let connection: Duplex;
     try {
-      connection = await transport.openTunnel(id, url);
+      connection = await transport.openTunnel(id, asked);
     } catch (error) {
       const detail = `node ${nodeName} cannot open a tunnel: ${error instanceof Error ? error.message : String(error)}`;
       await transport.refuseStream(id, { type: "about:blank", title: "No tunnel", status: 503, detail });
@@ -279,7 +280,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         await transport.refuseStream(pending.id, { type: "about:blank", title: "Not implemented by this node", status: 501 });
         return;
       }
-      if (request.data.kind === "tunnel") return await openTunnel(pending.id, request.data.url);
+      if (request.data.kind === "tunnel") return await openTunnel(pending.id, request.data);
       const answer = answerLogRequest(request.data, await streams.logContext(request.data.podUid));
       if (answer.kind === "problem") await transport.refuseStream(pending.id, answer.problem);
       else await transport.answerStream(pending.id, answer.body);

@@ -3,7 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { type Duplex, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { Agent } from "undici";
-import type { Fetch, Upgrade } from "./transport.ts";
+import { type Fetch, type Upgrade, UpgradeRefused } from "./transport.ts";
 
 /** Keeps connections to the server open and shares them between all nodes of the process. `ca`: PEM; absent: the system's. */
 export function createHttpClient(ca: string | undefined): { fetch: Fetch; upgrade: Upgrade; close(): Promise<void> } {
@@ -44,7 +44,7 @@ function upgrade(
     });
     outgoing.once("response", (answer) => {
       answer.destroy();
-      reject(new Error(`HTTP ${answer.statusCode}`));
+      reject(new UpgradeRefused(answer.statusCode ?? 0));
     });
     outgoing.once("timeout", () => outgoing.destroy(new Error("no answer in time")));
     outgoing.once("error", reject);

@@ -13,6 +13,8 @@ import {
   type SyncResponse,
   syncBatchResponse,
   syncResponse,
+  type TunnelRequest,
+  tunnelProcessHeader,
   tunnelProtocol,
 } from "../shared/api/agent/protocol.ts";
 
@@ -32,8 +34,8 @@ export interface AgentTransport {
   /** Resolves when the server has taken the whole body, or nobody wants it any more. */
   answerStream(id: string, body: ReadableStream<Uint8Array>): Promise<void>;
   refuseStream(id: string, problem: Problem): Promise<void>;
-  /** The connection of a tunnel, its upgrade answered. `url`: the server that it leads to, if not the one of all other calls. */
-  openTunnel(id: string, url?: string): Promise<Duplex>;
+  /** The connection of the tunnel that was asked for, its upgrade answered. */
+  openTunnel(id: string, asked: Pick<TunnelRequest, "url" | "process">): Promise<Duplex>;
 }
 
 export interface PostInit {
@@ -52,7 +54,17 @@ export interface PostAnswer {
 /** What the agent needs of `fetch`: its HTTP client (`http-client.ts`), or an application's own in a test. */
 export type Fetch = (url: string, init: PostInit) => Promise<PostAnswer>;
 
-/** Opens a connection that goes on in another protocol. */
+/** The server answered otherwise than by changing the protocol. */
+export class UpgradeRefused extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(`HTTP ${status}`);
+    this.name = "UpgradeRefused";
+    this.status = status;
+  }
+}
+
+/** Opens a connection of its own that goes on in another protocol. @throws UpgradeRefused */
 export type Upgrade = (url: string, headers: Record<string, string>, protocol: string) => Promise<Duplex>;
 
 export interface HttpTransportOptions {
@@ -64,6 +76,9 @@ export interface HttpTransportOptions {
 }
 
 const answerSlackSeconds = 20;
+/** A balancer leads each connection to one of its processes: with four of them one in ten thousand tunnels fails. */
+const tunnelAttempts = 32;
+const isMisdirected = (error: unknown): boolean => error instanceof UpgradeRefused && error.status === 421;
 const isTls = (url: string): boolean => url.startsWith("https:");
 
 export async function joinPool(options: HttpTransportOptions, request: JoinRequest): Promise<JoinResponse> {
@@ -98,15 +113,20 @@ export function createHttpTransport(options: HttpTransportOptions, credential: s
       const type = "application/problem+json";
       await post(options, agentPaths.stream(id), JSON.stringify(problem), { credential, type, seconds: answerSlackSeconds });
     },
-    async openTunnel(id, url = options.serverUrl) {
+    async openTunnel(id, { url = options.serverUrl, process }) {
       const { serverUrl, upgrade } = options;
       if (upgrade === undefined) throw new TransportError("this agent opens no tunnels");
       // The node's credential goes along.
       if (isTls(serverUrl) && !isTls(url)) throw new TransportError(`the server at ${url} has no TLS`);
-      try {
-        return await upgrade(new URL(agentPaths.tunnel(id), url).href, { authorization: `Bearer ${credential}` }, tunnelProtocol);
-      } catch (error) {
-        throw new TransportError(`the server at ${url} takes no tunnel`, undefined, error);
+      const target = new URL(agentPaths.tunnel(id), url).href;
+      const headers = { authorization: `Bearer ${credential}`, ...(process !== undefined && { [tunnelProcessHeader]: process }) };
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await upgrade(target, headers, tunnelProtocol);
+        } catch (error) {
+          if (isMisdirected(error) && attempt < tunnelAttempts) continue;
+          throw new TransportError(`the server at ${url} takes no tunnel`, undefined, error);
+        }
       }
     },
   };

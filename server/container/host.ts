@@ -44,8 +44,6 @@ const serverCertificateDays = 820;
 const endingMs = 10_000;
 const settleEveryMs = 30_000;
 const fullHeap = 0.75;
-/** Of several processes behind a balancer each tunnel may meet another one. */
-const tunnelAttempts = 8;
 
 /**
  * Coracle in one of any number of server processes over a table, beside the functions or alone: the three surfaces on one HTTPS port, and where it is
@@ -64,7 +62,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   const { installation, runtimeOptions } = dependencies;
   const { connectionsUrl, clusterApiUrl } = dependencies.environment;
   const broker = createStreamsOfAll(createStreamsOf(dependencies));
-  const tunnels = createNodeTunnels({ broker, clock, attempts: tunnelAttempts, url: connectionsUrl });
+  const tunnels = createNodeTunnels({ broker, clock, name: ports.uid(), url: connectionsUrl });
   const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
   // Where no agent calls, nor is told to, none could ever come.
   const takesTunnels = serves("agent") || connectionsUrl !== undefined;

@@ -12,7 +12,7 @@ import { findProgram, type Need } from "../e2e/needs.ts";
 /** Amazon's own emulator, as this package carries it; its licence lets it be used, not passed on. */
 const name = "amplify-dynamodb-simulator";
 const version = "2.9.30";
-const startSeconds = 40;
+const startSeconds = 120;
 
 const run = promisify(execFile);
 

@@ -42,6 +42,9 @@ export async function startLocalStack(logFile: string): Promise<Emulator> {
       OVERRIDE_IN_DOCKER: "0",
       CORACLE_DYNAMODB_LOCAL: dynamodb,
       DYNAMODB_IN_MEMORY: "1",
+      // Streams are DynamoDB Local's own: otherwise each item is read before it is written, and passed on through a Kinesis that is fetched on every run.
+      PROVIDER_OVERRIDE_DYNAMODB: "v2",
+      LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC: "0.2",
       EAGER_SERVICE_LOADING: "0",
     },
     logFile,

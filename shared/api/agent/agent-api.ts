@@ -23,6 +23,7 @@ import {
   type SyncResponse,
   syncBatchRequest,
   syncRequest,
+  tunnelProcessHeader,
   tunnelProtocol,
 } from "./protocol.ts";
 import type { StreamBroker } from "./stream-broker.ts";
@@ -45,7 +46,7 @@ export interface AgentApiPorts {
 }
 
 export interface TunnelPorts {
-  readonly tunnels: Pick<NodeTunnels, "accept">;
+  readonly tunnels: Pick<NodeTunnels, "accept" | "isOf">;
   createSession(connection: Duplex): TunnelSession;
 }
 
@@ -241,8 +242,10 @@ export function createAgentApi(ports: AgentApiPorts, options: Partial<AgentApiOp
         const node = identify(await pool.authenticate(bearer(header("authorization") ?? "")));
         if (header("upgrade")?.toLowerCase() !== tunnelProtocol)
           throw new AgentProblem(400, `The connection must become a ${tunnelProtocol}`);
+        const { tunnels } = ports.tunnels;
+        if (!tunnels.isOf(header(tunnelProcessHeader))) throw new AgentProblem(421, "The tunnel is for another process of this server");
         const id = tunnelId(path) ?? "";
-        ports.tunnels.tunnels.accept(node, id, ports.tunnels.createSession(await accept()));
+        tunnels.accept(node, id, ports.tunnels.createSession(await accept()));
         return undefined;
       } catch (error) {
         return problemResponse(problemOf(error, log, ports.newId));

@@ -23,6 +23,8 @@ export interface TunnelSession {
 export interface NodeTunnels {
   /** @throws ConnectError as the node cannot connect; StatusError when there is no way to the node */
   connect(node: StreamNode, target: TunnelTarget): Promise<Duplex>;
+  /** Whether a tunnel for this process (`undefined`: for any) is meant for this one. */
+  isOf(process: string | undefined): boolean;
   /** A node has opened the tunnel that it was asked for by the stream request `id`. */
   accept(node: StreamNode, id: string, session: TunnelSession): void;
   close(): void;
@@ -33,28 +35,28 @@ export interface NodeTunnelsOptions {
   readonly clock: Clock;
   /** How long a tunnel is kept that nobody uses. */
   readonly idleSeconds?: number;
-  /** How often a node is asked whose tunnels come to another process each time. */
-  readonly attempts?: number;
+  /** Of this process, where there are several at one address. */
+  readonly name?: string;
   /** Where agents reach this server, without a path, if that is not where they call. */
   readonly url?: string | undefined;
 }
 
-export function createNodeTunnels({ broker, clock, idleSeconds = 60, attempts = 1, url }: NodeTunnelsOptions): NodeTunnels {
+export function createNodeTunnels({ broker, clock, idleSeconds = 60, name, url }: NodeTunnelsOptions): NodeTunnels {
   const sessions = new Map<string, TunnelSession>();
   const opening = new Map<string, Promise<TunnelSession>>();
   const keyOf = ({ pool, nodeName }: StreamNode): string => `${pool}/${nodeName}`;
 
   const open = async (node: StreamNode): Promise<TunnelSession> => {
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const told = await broker.open(node, { kind: "tunnel", ...(url !== undefined && { url }) });
-      await told.cancel();
-      const session = sessions.get(keyOf(node));
-      if (session !== undefined) return session;
-    }
-    // What is told through records reaches every process over a store; a connection is of the one that it came to.
-    throw new StatusError("ServiceUnavailable", `node ${node.nodeName} opens its tunnels to other processes of this server: try again`, {
-      retryAfterSeconds: 1,
+    const told = await broker.open(node, {
+      kind: "tunnel",
+      ...(url !== undefined && { url }),
+      ...(name !== undefined && { process: name }),
     });
+    await told.cancel();
+    const session = sessions.get(keyOf(node));
+    if (session === undefined)
+      throw new StatusError("ServiceUnavailable", `the tunnel of node ${node.nodeName} has ended`, { retryAfterSeconds: 1 });
+    return session;
   };
   const sessionOf = (node: StreamNode): Promise<TunnelSession> => {
     const key = keyOf(node);
@@ -66,6 +68,7 @@ export function createNodeTunnels({ broker, clock, idleSeconds = 60, attempts = 
   };
 
   return {
+    isOf: (process) => process === undefined || process === name,
     connect: async (node, target) => (await sessionOf(node)).connect(target),
     accept(node, id, session) {
       const key = keyOf(node);

@@ -225,13 +225,18 @@ const tunnelRequest = z.object({
   kind: z.literal("tunnel"),
   /** Without a path: the server that it has to lead to. Absent: the one that the agent calls. */
   url: z.url().exactOptional(),
+  /** Which of several processes at that address; whichever other one the connection comes to answers 421 (RFC 9110 §15.5.20). */
+  process: z.string().max(128).exactOptional(),
 });
+export type TunnelRequest = z.infer<typeof tunnelRequest>;
 
 /** What a caller of the cluster API wants from a container; `tunnel`: a connection for all that has bytes in both directions. */
 export const streamRequest = z.discriminatedUnion("kind", [logRequest, tunnelRequest]);
 export type StreamRequest = z.infer<typeof streamRequest>;
 
 export const tunnelProtocol = "coracle-tunnel";
+/** The header of a tunnel's upgrade that says which process it is for. */
+export const tunnelProcessHeader = "coracle-process";
 /** The header of a `CONNECT` (RFC 9113 §8.5) through a tunnel that says what to connect to: a `TunnelTarget` as JSON. */
 export const tunnelTargetHeader = "coracle-target";
 const port = z.number().int().min(1).max(65535);

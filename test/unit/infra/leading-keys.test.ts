@@ -152,11 +152,12 @@ describe("the partitions that functions and containers may reach", () => {
     const proxied = client.send("/api/v1/nodes/n1/proxy/healthz");
     const asked = await eventually("a tunnel that is asked for", async () => {
       const synced = await functions.agent("POST", "/agent/v1/sync", credential, { marks: {} });
-      return synced.json().streams[0] as { id: string; url: string } | undefined;
+      return synced.json().streams[0] as { id: string; url: string; process: string } | undefined;
     });
-    expect(asked).toEqual({ kind: "tunnel", id: expect.any(String), url: connectionsUrl });
+    expect(asked).toEqual({ kind: "tunnel", id: expect.any(String), url: connectionsUrl, process: expect.any(String) });
     const { fetch, upgrade, close } = createHttpClient(server.caPem);
-    const connection = await createHttpTransport({ serverUrl: server.url, fetch, upgrade }, credential).openTunnel(asked.id);
+    const transport = createHttpTransport({ serverUrl: server.url, fetch, upgrade }, credential);
+    const connection = await transport.openTunnel(asked.id, { process: asked.process });
     const tunnel = serveTunnel(connection, (_target, stream) => stream.refuse("not now"));
     expect((await proxied).json()).toMatchObject({ code: 503, message: "error trying to reach service: not now" });
     tunnel.close();

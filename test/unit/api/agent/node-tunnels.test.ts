@@ -28,11 +28,11 @@ function fakeSession() {
   return { session, calls, closed: () => close.map((listener) => listener()) };
 }
 
-function bed({ attempts, url }: { attempts?: number; url?: string } = {}) {
+function bed(options: { name?: string; url?: string } = {}) {
   const clock = createFakeClock();
   let ids = 0;
   const broker = createStreamBroker({ clock, newId: () => `id${++ids}` });
-  const tunnels = createNodeTunnels({ broker, clock, url, ...(attempts !== undefined && { attempts }) });
+  const tunnels = createNodeTunnels({ broker, clock, ...options });
   const take = async () => (await broker.take(node)).map(({ id, kind }) => [id, kind]);
   return { clock, broker, tunnels, take };
 }
@@ -85,15 +85,20 @@ describe("tunnels of nodes", () => {
     await expect(waiting).rejects.toMatchObject({ reason: "Timeout", message: "node n1 did not answer within 30 seconds" });
   });
 
-  it("that come to another process are asked for again, as often as may be", async () => {
-    const { tunnels, broker, take } = bed({ attempts: 2 });
+  it("are for the process that asked, and those that name none for any", async () => {
+    const { tunnels, broker } = bed({ name: "p1" });
     const waiting = tunnels.connect(node, target);
-    const elsewhere = () => new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+    expect(await broker.take(node)).toEqual([{ id: "id1", kind: "tunnel", process: "p1" }]);
+    expect([tunnels.isOf("p1"), tunnels.isOf(undefined), tunnels.isOf("p2")]).toEqual([true, true, false]);
+    tunnels.accept(node, "id1", fakeSession().session);
+    await waiting;
+  });
+
+  it("that end as soon as they were told of are nobody's", async () => {
+    const { tunnels, broker, take } = bed();
+    const waiting = tunnels.connect(node, target);
     await take();
-    await broker.deliver(node, "id1", elsewhere());
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(await take()).toEqual([["id2", "tunnel"]]);
-    await broker.deliver(node, "id2", elsewhere());
+    await broker.deliver(node, "id1", new ReadableStream<Uint8Array>({ start: (controller) => controller.close() }));
     await expect(waiting).rejects.toMatchObject({ reason: "ServiceUnavailable" });
   });
 });
