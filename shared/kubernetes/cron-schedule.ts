@@ -1,3 +1,5 @@
+import { createTimeZone, type TimeZone, utc } from "./time-zone.ts";
+
 /** The times at which each field of a schedule matches; `everyDay` and `everyWeekday` tell a star from a full list (cron's "or" rule for days). */
 export interface CronSchedule {
   readonly minutes: ReadonlySet<number>;
@@ -10,6 +12,8 @@ export interface CronSchedule {
   readonly everyWeekday: boolean;
   /** `@every` schedules repeat by this interval and have no fields. */
   readonly everySeconds: number | undefined;
+  /** In which the fields are meant. */
+  readonly timeZone: TimeZone;
 }
 
 interface Bounds {
@@ -38,22 +42,31 @@ const descriptors: Readonly<Record<string, string>> = {
 };
 
 /**
- * Parses a schedule of five fields or a descriptor, as CronJobs have it. A leading `TZ=` or `CRON_TZ=` is passed over.
+ * Parses a schedule of five fields or a descriptor, as CronJobs have it. A leading `TZ=` or `CRON_TZ=` says its time zone; else it is `timeZone`.
  * @throws RangeError with the words of robfig/cron v3 `ParseStandard`, which kube-apiserver repeats
  */
-export function parseCronSchedule(text: string): CronSchedule {
+export function parseCronSchedule(text: string, timeZone: TimeZone = utc): CronSchedule {
   if (text === "") throw new RangeError("empty spec string");
-  const schedule = text.replace(/^(?:CRON_)?TZ=\S+\s+/, "").trim();
-  if (schedule.startsWith("@every ")) return { ...parseFields("* * * * *"), everySeconds: parseGoDuration(schedule) };
-  if (schedule.startsWith("@")) {
-    const fields = descriptors[schedule];
-    if (fields === undefined) throw new RangeError(`unrecognized descriptor: ${schedule}`);
-    return parseFields(fields);
-  }
-  return parseFields(schedule);
+  const [prefix = "", named] = /^(?:CRON_)?TZ=(\S+)\s+/.exec(text) ?? [];
+  const zone = named === undefined ? timeZone : parseLocation(named);
+  const schedule = text.slice(prefix.length).trim();
+  if (schedule.startsWith("@every ")) return { ...parseFields("* * * * *", zone), everySeconds: parseGoDuration(schedule) };
+  if (!schedule.startsWith("@")) return parseFields(schedule, zone);
+  const fields = descriptors[schedule];
+  if (fields === undefined) throw new RangeError(`unrecognized descriptor: ${schedule}`);
+  return parseFields(fields, zone);
 }
 
-function parseFields(schedule: string): CronSchedule {
+function parseLocation(name: string): TimeZone {
+  try {
+    return createTimeZone(name);
+  } catch (error) {
+    if (error instanceof RangeError) throw new RangeError(`provided bad location ${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function parseFields(schedule: string, timeZone: TimeZone): CronSchedule {
   const fields = schedule.split(/\s+/).filter((field) => field !== "");
   if (fields.length !== 5) throw new RangeError(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`);
   const [minute = "", hour = "", dayOfMonth = "", month = "", dayOfWeek = ""] = fields;
@@ -66,6 +79,7 @@ function parseFields(schedule: string): CronSchedule {
     everyDay: isStar(dayOfMonth),
     everyWeekday: isStar(dayOfWeek),
     everySeconds: undefined,
+    timeZone,
   };
 }
 

@@ -1,5 +1,6 @@
 import { parseCronSchedule } from "../../cron-schedule.ts";
 import type { StatusCause } from "../../status-error.ts";
+import { createTimeZone } from "../../time-zone.ts";
 import type { CronJob } from "../../types.ts";
 import { invalid, notSupported, required } from "../field-error.ts";
 import { goLabelSelector } from "../go-text.ts";
@@ -61,10 +62,10 @@ function checkTimeZone(timeZone: string, path: string): StatusCause[] {
   if (timeZone.toLowerCase() === "local")
     return [invalid(path, timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")];
   try {
-    new Intl.DateTimeFormat("en", { timeZone });
+    createTimeZone(timeZone);
     return [];
   } catch (error) {
-    if (error instanceof RangeError) return [invalid(path, timeZone, `unknown time zone ${timeZone}`)];
+    if (error instanceof RangeError) return [invalid(path, timeZone, error.message)];
     throw error;
   }
 }
