@@ -87,6 +87,8 @@ export interface Claim {
   readonly matches: (object: KubernetesObject) => boolean;
   /** Which of the candidates count at all; those that do not are neither adopted nor released. */
   readonly concerns?: (object: KubernetesObject) => boolean;
+  /** Comes onto what is adopted and goes from what is released. */
+  readonly finalizer?: string;
 }
 
 /**
@@ -94,14 +96,17 @@ export interface Claim {
  * revision (`ControllerRefManager.ClaimObject`). A claimer that is being deleted neither adopts nor releases.
  */
 export async function claimOwned<T extends KubernetesObject>(claim: Claim): Promise<T[]> {
-  const { view, client, owner, claimer, resource, orphans, matches, concerns = () => true } = claim;
+  const { view, client, owner, claimer, resource, orphans, matches, concerns = () => true, finalizer } = claim;
   const { namespace = "", uid = "", deletionTimestamp } = claimer.metadata;
   const isResource = ({ key }: StoredObject): boolean =>
     key.resource === resource.resource && key.group === resource.group && key.namespace === namespace;
   const reference = controllerReference(owner, claimer);
-  const change = async (stored: StoredObject, ownerReferences: OwnerReference[]): Promise<StoredObject | undefined> => {
-    const { uid, resourceVersion } = stored.object.metadata;
-    const body = { metadata: { uid, resourceVersion, ownerReferences: ownerReferences.length > 0 ? ownerReferences : null } };
+  const orNull = <T>(list: readonly T[]): readonly T[] | null => (list.length > 0 ? list : null);
+  const change = async (stored: StoredObject, ownerReferences: OwnerReference[], adopts: boolean): Promise<StoredObject | undefined> => {
+    const { uid, resourceVersion, finalizers = [] } = stored.object.metadata;
+    const others = finalizers.filter((each) => each !== finalizer);
+    const held = finalizer !== undefined && { finalizers: orNull(adopts ? [...others, finalizer] : others) };
+    const body = { metadata: { uid, resourceVersion, ownerReferences: orNull(ownerReferences), ...held } };
     try {
       return await client.patch(resource, namespace, stored.key.name, { type: "merge", body });
     } catch (error) {
@@ -115,13 +120,13 @@ export async function claimOwned<T extends KubernetesObject>(claim: Claim): Prom
     if (matches(stored.object)) claimed.push(stored);
     else if (deletionTimestamp === undefined) {
       const others = (stored.object.metadata.ownerReferences ?? []).filter((reference) => reference.uid !== uid);
-      await change(stored, others);
+      await change(stored, others, false);
     }
   }
   if (deletionTimestamp === undefined) {
     for (const stored of orphans.in(view, namespace)) {
       if (stored.object.metadata.deletionTimestamp !== undefined || !concerns(stored.object) || !matches(stored.object)) continue;
-      const adopted = await change(stored, [...(stored.object.metadata.ownerReferences ?? []), reference]);
+      const adopted = await change(stored, [...(stored.object.metadata.ownerReferences ?? []), reference], true);
       if (adopted) claimed.push(adopted);
     }
   }

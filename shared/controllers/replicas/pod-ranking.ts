@@ -26,6 +26,15 @@ export function podsToDelete(pods: readonly Pod[], related: readonly Pod[], coun
     .map(({ pod }) => pod);
 }
 
+/**
+ * The pods of a job to delete first (`controller.ActivePods`): ranked alike, but by exact times, and neither by deletion cost nor by node.
+ * The last of the answer would be the last to go.
+ */
+export function rankedPods(pods: readonly Pod[]): Pod[] {
+  const ranked = pods.map((pod) => ({ ...rank(pod, 0), cost: 0 }));
+  return ranked.sort((a, b) => compareRanks(a, b, undefined)).map(({ pod }) => pod);
+}
+
 interface Rank {
   readonly pod: Pod;
   readonly assigned: boolean;
@@ -55,7 +64,8 @@ function rank(pod: Pod, onSameNode: number): Rank {
   };
 }
 
-function compareRanks(a: Rank, b: Rank, nowMs: number): number {
+/** Without `nowMs` times are compared as they are. */
+function compareRanks(a: Rank, b: Rank, nowMs: number | undefined): number {
   if (a.assigned !== b.assigned) return a.assigned ? 1 : -1;
   if (a.phase !== b.phase) return a.phase - b.phase;
   if (a.ready !== b.ready) return a.ready ? 1 : -1;
@@ -73,11 +83,11 @@ function compareUids(a: Pod, b: Pod): number {
   return first < second ? -1 : first > second ? 1 : 0;
 }
 
-/** Unknown first, then the shorter time by orders of magnitude. */
-function compareAges(aMs: number | undefined, bMs: number | undefined, nowMs: number): number {
+/** Unknown first, then the shorter time, by orders of magnitude where it is told from when. */
+function compareAges(aMs: number | undefined, bMs: number | undefined, nowMs: number | undefined): number {
   if (aMs === undefined) return -1;
   if (bMs === undefined) return 1;
-  return magnitude(aMs, nowMs) - magnitude(bMs, nowMs);
+  return nowMs === undefined ? bMs - aMs : magnitude(aMs, nowMs) - magnitude(bMs, nowMs);
 }
 
 /** The binary logarithm of how long ago it was, in nanoseconds; -1 for the future. */
