@@ -10,6 +10,7 @@ import { createCertificateCleaner } from "./certificate-cleaner.ts";
 import { createCertificateSigningController } from "./certificate-signing-controller.ts";
 import { createClusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller } from "./controller.ts";
+import { createCronJobController } from "./cron-job.ts";
 import { createCustomResourceDefinitionController } from "./custom-resource-definition.ts";
 import { createDaemonSetController } from "./daemon-set.ts";
 import { createDeploymentController } from "./deployment.ts";
@@ -19,6 +20,7 @@ import { createEndpointsController } from "./endpoints.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { createEventTtlController } from "./event-ttl.ts";
 import { createGarbageCollector } from "./garbage-collector.ts";
+import { createJobController } from "./job.ts";
 import { createNamespaceController } from "./namespace.ts";
 import { createNodeLifecycleController, type NodeHeartbeats } from "./node-lifecycle.ts";
 import { createPodDisruptionController } from "./pod-disruption.ts";
@@ -31,6 +33,7 @@ import { createServiceAccountController } from "./service-account.ts";
 import { createStatefulSetController } from "./stateful-set.ts";
 import { createTaintEvictionController } from "./taint-eviction.ts";
 import { createTokenSecretController } from "./token-secret.ts";
+import { createTtlAfterFinishedController } from "./ttl-after-finished.ts";
 import { createClaimProtectionController, createVolumeProtectionController } from "./volume-protection.ts";
 
 export interface ControllersOptions {
@@ -70,6 +73,9 @@ export function createControllers(options: ControllersOptions): Controller[] {
     createDeploymentController(events("deployment-controller")),
     createStatefulSetController(events("statefulset-controller")),
     createDaemonSetController(events("daemonset-controller")),
+    createJobController(events("job-controller")),
+    createCronJobController(events("cronjob-controller")),
+    createTtlAfterFinishedController(),
     createEndpointsController(events("endpoint-controller")),
     createEndpointSliceController(events("endpoint-slice-controller")),
     createEndpointSliceMirroringController(events("endpoint-slice-mirroring-controller")),

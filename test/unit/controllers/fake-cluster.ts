@@ -253,13 +253,20 @@ function patched(live: KubernetesObject, patch: Patch): KubernetesObject {
   return merged(document, patch.body) as KubernetesObject;
 }
 
-/** RFC 7396. Strategic patches are merged alike here: lists are replaced. */
+const deleteFromList = "$deleteFromPrimitiveList/";
+
+/** RFC 7396. Strategic patches are merged alike here: lists are replaced, or lose scalars by directive. */
 function merged(target: unknown, patch: unknown): unknown {
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
   const result: Json = typeof target === "object" && target !== null && !Array.isArray(target) ? { ...target } : {};
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete result[name];
-    else result[name] = merged(result[name], value);
+    else if (name.startsWith(deleteFromList) && Array.isArray(value)) {
+      const list = name.slice(deleteFromList.length);
+      const left = [result[list] ?? []].flat().filter((one) => !value.includes(one));
+      if (left.length > 0) result[list] = left;
+      else delete result[list];
+    } else result[name] = merged(result[name], value);
   }
   return result;
 }
