@@ -6,12 +6,12 @@ const terminal = (phase: string | undefined): boolean => phase === "Succeeded" |
 
 /**
  * The pod's status with a node's report in it, or `undefined` when that changes nothing. Conditions of others are kept, as kubelet's
- * `mergePodStatus` does; a pod that has ended never runs again; what the API or the scheduler wrote (qosClass, PodScheduled,
- * nominatedNodeName, …) stays.
+ * `mergePodStatus` does; a pod that has ended never runs again, nor does it end in another way: who says so has forgotten how it did. What the API or
+ * the scheduler wrote (qosClass, PodScheduled, nominatedNodeName, …) stays.
  */
 export function mergePodStatus(pod: Pod, report: PodStatusReport): PodStatus | undefined {
   const current = pod.status ?? {};
-  if (terminal(current.phase) && !terminal(report.phase)) return undefined;
+  if (terminal(current.phase) && report.phase !== current.phase) return undefined;
   const before = new Map((current.conditions ?? []).map((condition) => [condition.type, condition]));
   const reported = report.conditions.map((condition): PodCondition => {
     const old = before.get(condition.type);

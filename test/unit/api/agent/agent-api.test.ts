@@ -123,6 +123,18 @@ test("a pod's own status report does not come back as news", async () => {
   expect((await sync({ marks: { c1: mark } })).news).toEqual([]);
 });
 
+test("a pod ends once: what its node says of it afterwards is not taken", async () => {
+  const { join, sync, addPod, cluster } = bed();
+  await join();
+  const uid = await addPod("a");
+  const phases: unknown[] = [];
+  for (const phase of ["Running", "Succeeded", "Failed", "Running"] as const) {
+    await sync({ statuses: [{ cluster: "c1", namespace: "default", name: "a", uid, status: { ...running, phase } }] });
+    phases.push(cluster.get<Pod>(pods, "default", "a")?.status?.phase);
+  }
+  expect(phases).toEqual(["Running", "Succeeded", "Succeeded", "Succeeded"]);
+});
+
 test("a node tells of no pods but its own", async () => {
   const { join, sync, addPod, cluster } = bed();
   await join();
