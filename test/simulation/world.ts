@@ -10,6 +10,7 @@ interface Happening {
 /** Lets everything run that was made possible: promise continuations, and what the product puts off with `setImmediate`. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const lookMs = 5;
 /** What was put off may put something off itself. */
 const mostIdleTurns = 20;
 
@@ -46,6 +47,11 @@ export class World {
 
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.after(delayMs, resolve));
+  }
+
+  /** Waits until `done` holds, and no longer than that. */
+  async until(done: () => boolean, withinMs: number): Promise<void> {
+    for (const untilMs = this.#nowMs + withinMs; !done() && this.#nowMs < untilMs; ) await this.sleep(lookMs);
   }
 
   /** Until `done` holds. @throws when nothing is left to happen, or too much happens without an end */

@@ -23,7 +23,7 @@ export function dropPlanOf(seed: number): DropPlan {
   const dropAtMs = random.between(50, 600);
   return {
     ...{ seed, processes, dropAtMs, applyMs: random.pick([1, 5, 30]), slowShare: random.pick([0, 0.05]) },
-    faults: { throttled: share(), conflict: share(), lost: share(), unanswered: share(), late: share() },
+    faults: { ...noFaults, throttled: share(), conflict: share(), lost: share(), unanswered: share(), late: share() },
     diesAfterMs: random.chance(0.5) ? random.between(1, 80) : undefined,
     pauses: Array.from({ length: random.below(3) }, () => ({
       process: random.below(processes),

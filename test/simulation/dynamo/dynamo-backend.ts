@@ -12,7 +12,7 @@ import { Truth } from "../truth.ts";
 import type { World } from "../world.ts";
 import { createLogWitness } from "./log-witness.ts";
 import { SimulatedDynamo } from "./simulated-dynamo.ts";
-import { noFaults, TableClient } from "./table-client.ts";
+import { onlySlow, TableClient } from "./table-client.ts";
 
 /** What a plan says of the table. */
 export type TablePlan = Pick<Plan, "seed" | "faults" | "applyMs" | "slowShare" | "attempts" | "stream">;
@@ -51,7 +51,7 @@ export function createDynamoBackend(
     truth,
     healthy: false,
     openStore(process) {
-      const table = new TableClient(dynamo, process, () => (backend.healthy ? noFaults : plan.faults));
+      const table = new TableClient(dynamo, process, () => (backend.healthy ? onlySlow(plan.faults) : plan.faults));
       let ids = 0;
       const makeId = (): string => `${process.name}-${++ids}`;
       const store = new DynamoStore({

@@ -21,13 +21,18 @@ export interface CallFaults {
   readonly unanswered: number;
   /** A transaction that is taken, and decided up to some seconds after its caller saw a time-out. */
   readonly late: number;
+  /** Is done in time and answered up to a second later. Nothing goes wrong with it, so it happens when all is well too. */
+  readonly slow: number;
 }
 
-export const noFaults: CallFaults = { throttled: 0, conflict: 0, lost: 0, unanswered: 0, late: 0 };
+export const noFaults: CallFaults = { throttled: 0, conflict: 0, lost: 0, unanswered: 0, late: 0, slow: 0 };
+/** Nothing fails. */
+export const onlySlow = ({ slow }: CallFaults): CallFaults => ({ ...noFaults, slow });
 
 const headSort = headKey("").sk;
 const timeOutMs = 300;
 const longestLateMs = 4000;
+const longestSlowMs = 1000;
 
 /** One process's connection to the table: every call takes its time there and back, and may end badly on either way. */
 export class TableClient implements Table {
@@ -132,7 +137,8 @@ export class TableClient implements Table {
           timeOut();
           return run(ignore, ignore, random.between(0, longestLateMs));
         }
-        run((value) => back(() => resolve(value)), refuse);
+        const slowMs = is(faults.slow) ? random.between(100, longestSlowMs) : undefined;
+        run((value) => back(() => resolve(value), slowMs), refuse);
       });
     });
   }

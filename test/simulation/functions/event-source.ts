@@ -1,10 +1,15 @@
+import { toItem } from "../../../shared/store/dynamo/expressions.ts";
 import type { Tap } from "../dynamo/simulated-dynamo.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world.ts";
 import type { FunctionsPlan } from "./functions-plan.ts";
 
 export interface StreamRecord {
-  readonly dynamodb: { readonly SequenceNumber: string; readonly Keys: Record<"pk" | "sk", { readonly S: string }> };
+  readonly dynamodb: {
+    readonly SequenceNumber: string;
+    readonly Keys: Record<"pk" | "sk", { readonly S: string }>;
+    readonly NewImage: ReturnType<typeof toItem>;
+  };
 }
 
 export type Deliver = (
@@ -46,14 +51,23 @@ export class EventSource {
     this.#deliver = deliver;
   }
 
-  calm(): void {
-    this.#faults = { late: 0, repeated: 0, poisoned: 0 };
+  /** From then on nothing is late. */
+  calm(faults: Partial<FunctionsPlan["stream"]> = {}): void {
+    this.#faults = { late: 0, repeated: 0, poisoned: 0, ...faults };
   }
 
   readonly tap: Tap = (_before, after) => {
     if (!after || !(platform.has(after.pk) || (after.pk.includes("#log#") && wakes.has(after.type)))) return;
     const SequenceNumber = String(++this.#sequence).padStart(21, "0");
-    const record = { dynamodb: { SequenceNumber, Keys: { pk: { S: after.pk }, sk: { S: after.sk } } } };
+    const Keys = { pk: { S: after.pk }, sk: { S: after.sk } };
+    const record = {
+      dynamodb: {
+        ...{ SequenceNumber, Keys },
+        get NewImage() {
+          return toItem(after);
+        },
+      },
+    };
     this.told.push(record);
     const shard = this.#shards[[...after.pk].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % shardCount];
     shard?.records.push(record);

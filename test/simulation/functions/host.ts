@@ -14,7 +14,7 @@ import { silentLog } from "../../../shared/telemetry/log.ts";
 import { operatorSecret } from "../../unit/functions/function-bed.ts";
 import { MemoryTable } from "../../unit/store/dynamo/memory-table.ts";
 import { SimulatedDynamo, type Tap } from "../dynamo/simulated-dynamo.ts";
-import { noFaults, TableClient } from "../dynamo/table-client.ts";
+import { onlySlow, TableClient } from "../dynamo/table-client.ts";
 import type { SimulatedProcess } from "../process.ts";
 import { createRandom } from "../random.ts";
 import type { World } from "../world.ts";
@@ -89,7 +89,7 @@ export class FunctionsHost {
   }
 
   table(process: SimulatedProcess): TableClient {
-    return new TableClient(this.dynamo, process, () => (this.healthy ? noFaults : this.#plan.faults));
+    return new TableClient(this.dynamo, process, () => (this.healthy ? onlySlow(this.#plan.faults) : this.#plan.faults));
   }
 
   #portsOf(process: SimulatedProcess): () => FunctionPorts {

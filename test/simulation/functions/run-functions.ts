@@ -6,6 +6,7 @@ import { createCluster, operatorSecret, urlEventOf } from "../../unit/functions/
 import { createLogWitness } from "../dynamo/log-witness.ts";
 import type { Tap } from "../dynamo/simulated-dynamo.ts";
 import type { SeenEntry, Violation } from "../history.ts";
+import { farthestMs } from "../plan.ts";
 import { createRandom, type Random } from "../random.ts";
 import { staged } from "../staged.ts";
 import { Truth } from "../truth.ts";
@@ -22,12 +23,20 @@ import { podNamed, setOf } from "./wanted.ts";
 
 const mostHappenings = 400_000;
 const tenant = "acme";
+const sets = "/apis/apps/v1/namespaces/default/replicasets";
 /** What was not told, lost or cut short is found within this when all is well again. */
 const settleMs = 200_000;
 /** A cluster that goes has so long for its pods to end, and the schedule comes once a minute. */
 const deleteMs = 240_000;
 const lookMs = 2000;
 const scheduleMs = 60_000;
+/** The second change of a pair comes when the loops have begun with the first, or after this. */
+const actedOnMs = 3000;
+/** Changes in pairs while the schedule rests and nothing is late, and how soon the stream alone has each running. */
+const promptSteps = 4;
+const promptMs = 30_000;
+/** By then nobody holds a lease who died with it, whatever the clocks of the others say. */
+const leaseEndMs = 31_000 + 2 * farthestMs;
 
 interface Scene {
   readonly plan: FunctionsPlan;
@@ -41,6 +50,8 @@ interface Scene {
   readonly truth: Truth;
   readonly count: RequestCount;
   readonly violations: Violation[];
+  /** The scheduled function is not invoked: what is done, the stream has brought about. */
+  scheduleRests: boolean;
   over: boolean;
 }
 
@@ -65,7 +76,7 @@ export async function runFunctions(plan: FunctionsPlan) {
   const wire: Wire = { world, random: createRandom(plan.seed, "wire"), lostCalls: () => (host.healthy ? 0 : plan.lostCalls) };
   const scene: Scene = {
     ...{ plan, world, host, wire, random, machines: [], watchers: [], stories, truth, count: new RequestCount() },
-    ...{ violations: [], over: false },
+    ...{ violations: [], scheduleRests: false, over: false },
   };
   const crash = await staged(world, play(scene), mostHappenings);
   const faults = truth.faults.map((story) => ({ rule: "a place of the log is written once", story }));
@@ -95,6 +106,7 @@ async function play(scene: Scene): Promise<void> {
   await world.sleep(random.between(100, 5000));
   await calm(scene);
   await eventually(scene, settleMs, "what is wanted comes to run", () => unsettled(scene, api));
+  await promptly(scene, api);
   host.healthy = false;
   void want(scene, api);
   await world.sleep(random.between(0, 60));
@@ -132,7 +144,7 @@ async function addMachine({ plan, world, host, wire, machines, stories }: Scene,
 async function keepSchedule(scene: Scene): Promise<void> {
   while (!scene.over) {
     await scene.world.sleep(scheduleMs);
-    await scene.host.reconcile.invoke({ source: "aws.events" }).catch(() => {});
+    if (!scene.scheduleRests) await scene.host.reconcile.invoke({ source: "aws.events" }).catch(() => {});
   }
 }
 
@@ -143,9 +155,29 @@ async function keepWatching(scene: Scene, watcher: ApiWatcher): Promise<void> {
   }
 }
 
+/** The second change of a pair comes while the loops are at the first, or end with it: the stream alone has both acted on. */
+async function promptly(scene: Scene, api: Api): Promise<void> {
+  const { plan, world, host, random, violations } = scene;
+  await world.sleep(leaseEndMs);
+  if (violations.length > 0) return;
+  scene.scheduleRests = true;
+  host.source.calm({ repeated: 0.2, poisoned: 0.2 });
+  const most = Math.floor((plan.machines * plan.room) / 2);
+  for (let step = 0; step < promptSteps && violations.length === 0; step++) {
+    const replicas = (): number => 1 + (step % 2) * random.below(most);
+    const toldAt = scene.stories.told.length;
+    await scale(api, "s0", replicas());
+    await world.until(() => scene.stories.told.length > toldAt + 1, actedOnMs);
+    await world.sleep(random.between(0, 300));
+    await scale(api, "s1", replicas());
+    await eventually(scene, promptMs, "the stream alone has a change acted on", () => unsettled(scene, api));
+  }
+  host.source.calm();
+  scene.scheduleRests = false;
+}
+
 /** Makes, scales and deletes. */
 async function want({ random, plan, stories }: Scene, api: Api): Promise<void> {
-  const sets = "/apis/apps/v1/namespaces/default/replicasets";
   const pods = "/api/v1/namespaces/default/pods";
   const room = plan.machines * plan.room;
   const replicas = random.below(room);
@@ -156,6 +188,10 @@ async function want({ random, plan, stories }: Scene, api: Api): Promise<void> {
     if (victim) await api("DELETE", `${pods}/${victim}`);
     return;
   }
+  await scale(api, name, replicas);
+}
+
+async function scale(api: Api, name: string, replicas: number): Promise<void> {
   const answer = await api("POST", sets, setOf(name, replicas));
   if (answer?.status === 409) await api("PATCH", `${sets}/${name}`, { spec: { replicas } });
 }
@@ -190,7 +226,7 @@ async function eventually(scene: Scene, withinMs: number, rule: string, problemO
 
 /** Every pod that is wanted runs on the machine that it is bound to, and nothing else runs there; and clients have been told of it. */
 async function unsettled({ machines, stories, watchers }: Scene, api: Api): Promise<string | undefined> {
-  const answer = await api("GET", "/apis/apps/v1/namespaces/default/replicasets");
+  const answer = await api("GET", sets);
   if (answer?.status !== 200) return "the API does not answer";
   const { items } = JSON.parse(answer.text) as { items: { spec: { replicas: number } }[] };
   const wanted = items.reduce((sum, { spec }) => sum + spec.replicas, 0);
@@ -200,6 +236,8 @@ async function unsettled({ machines, stories, watchers }: Scene, api: Api): Prom
     const right = (bound.get(machine.name) ?? []).sort().join();
     if (runs !== right) return `${machine.name} runs ${runs || "nothing"} and shall run ${right || "nothing"}`;
   }
+  const ofSets = live.filter(({ name }) => name.startsWith("s")).length;
+  if (ofSets !== wanted) return `${wanted} pods are wanted and there are ${ofSets}`;
   const running = live.filter(({ phase }) => phase === "Running").length;
   const room = machines.length * stories.room;
   if (running < Math.min(wanted, room)) return `${wanted} pods are wanted and ${running} run, of ${live.length}`;

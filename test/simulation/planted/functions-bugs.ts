@@ -44,4 +44,89 @@ export const functionsBugs: readonly PlantedBug[] = [
     story: "a commit that was on its way when its cluster was dropped lands in what is left of it",
     patches: one("shared/store/dynamo/cluster-drop.ts", "await voidEmptyPlaces(parts, site, head);", ""),
   },
+  {
+    name: "orphans-run-on",
+    story: "what was deleted while its agent was away runs on",
+    patches: one("agent/agent.ts", "if (news.full) await endOrphans(news.id, state);", ""),
+  },
+  {
+    name: "stream-batch-not-compared",
+    story: "how far a batch of the stream goes is not looked at: a cluster that was turned once is taken for done",
+    patches: one("functions/on-change.ts", "({ ...each, failures: 0,", "({ ...each, revision: 1, failures: 0,"),
+  },
+  {
+    name: "stream-batch-by-its-first-record",
+    story: "a batch of the stream is taken to go as far as its first record of a cluster does",
+    patches: one("functions/stream-records.ts", "revision: Math.max(known.revision, revision)", "revision: known.revision"),
+  },
+  {
+    name: "stream-batch-ends-at-a-poisoned-record",
+    story: "what follows a record that nobody can read is dropped with it",
+    patches: one("functions/stream-records.ts", "unreadable++;\n      continue;", "unreadable++;\n      break;"),
+  },
+  {
+    name: "stream-batch-taken-as-state",
+    story:
+      "a process that has the cluster in memory takes what a batch of the stream holds for all that has happened since, and reads no log",
+    patches: [
+      ...one(
+        "functions/stream-records.ts",
+        'import { z } from "zod";',
+        `import { z } from "zod";
+         import { fromItem } from "../shared/store/dynamo/expressions.ts";
+         import { objectOfEntry, revisionOf } from "../shared/store/dynamo/log-items.ts";
+         import { createPayloads } from "../shared/store/dynamo/payload.ts";
+         import { LazyEntry } from "../shared/store/stored-entry.ts";
+         const entryIn = (image) => {
+           const item = fromItem(image);
+           const key = objectOfEntry(item);
+           return new LazyEntry(item.type, undefined, key, revisionOf(item), createPayloads().decode("", key, item.body));
+         };`,
+      ),
+      ...one(
+        "functions/stream-records.ts",
+        "sk: z.object({ S: z.string() }) }),",
+        "sk: z.object({ S: z.string() }) }), NewImage: z.any(),",
+      ),
+      ...one(
+        "functions/stream-records.ts",
+        "clusters.set(key, known ?",
+        `const image = parsed.data.dynamodb.NewImage;
+         const held = [...(known?.held ?? []), ...(image.body ? [entryIn(image)] : [])];
+         clusters.set(key, { held, ...(known ?`,
+      ),
+      ...one("functions/stream-records.ts", ": { ref, revision, sequenceNumber });", ": { ref, revision, sequenceNumber }) });"),
+      ...one("functions/turn-many.ts", "turner.turn(ref, revision, untilMs)", "turner.turn(ref, revision, untilMs, each.held)"),
+      ...one(
+        "shared/host/turner.ts",
+        "turn: (ref, revision, untilMs) => inTurn(ref, () => turn(ref, revision, untilMs)),",
+        `turn: (ref, revision, untilMs, held = []) =>
+           inTurn(ref, () => {
+             clusters.get(scopeOf(ref))?.runtime.cluster.mirror.take(held);
+             return turn(ref, revision, untilMs);
+           }),`,
+      ),
+      ...one(
+        "shared/store/mirror.ts",
+        "  close(): void {",
+        "  take(entries) {\n    this.#apply(entries, entries.at(-1)?.revision ?? 0);\n  }\n\n  close(): void {",
+      ),
+    ],
+  },
+  {
+    name: "turn-done-too-far",
+    story: "a turn says that it did what came after its loops had come to rest (found by this suite)",
+    patches: [
+      ...one(
+        "shared/host/turner.ts",
+        "const outcome = await lease.release(doneRevision, notes);",
+        'const outcome = await lease.release(kind === "late" ? doneRevision : cluster.mirror.revision, notes);',
+      ),
+      ...one(
+        "shared/host/turner.ts",
+        "doneRevisions.set(scopeOf(ref), doneRevision);",
+        "doneRevisions.set(scopeOf(ref), cluster.mirror.revision);",
+      ),
+    ],
+  },
 ];
