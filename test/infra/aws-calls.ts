@@ -35,13 +35,20 @@ export async function findFunction(endpoint: string, word: string): Promise<stri
   return found.FunctionName;
 }
 
+const configurationUrl = (endpoint: string, functionName: string): string =>
+  `${endpoint}/2015-03-31/functions/${functionName}/configuration`;
+
+/** The environment variables of a function. */
+export async function readVariables(endpoint: string, functionName: string): Promise<Record<string, string>> {
+  return configuration.parse(await call(configurationUrl(endpoint, functionName), "lambda", "GET", {})).Environment.Variables;
+}
+
 /** Sets an environment variable of a function; answers what it was before. */
 export async function setVariable(endpoint: string, functionName: string, name: string, value: string): Promise<string> {
-  const url = `${endpoint}/2015-03-31/functions/${functionName}/configuration`;
-  const { Environment } = configuration.parse(await call(url, "lambda", "GET", {}));
-  const { Variables } = Environment;
-  await call(url, "lambda", "PUT", { "content-type": "application/json" }, { Environment: { Variables: { ...Variables, [name]: value } } });
-  return Variables[name] ?? "";
+  const before = await readVariables(endpoint, functionName);
+  const body = { Environment: { Variables: { ...before, [name]: value } } };
+  await call(configurationUrl(endpoint, functionName), "lambda", "PUT", { "content-type": "application/json" }, body);
+  return before[name] ?? "";
 }
 
 export async function countMessages(endpoint: string, queueUrl: string): Promise<number> {

@@ -19,7 +19,7 @@ export async function cached(name: string, fill: (folder: string) => Promise<voi
   return folder;
 }
 
-/** A Python environment of its own with exactly these packages; answers its `bin`. */
+/** A Python environment of its own with exactly these packages, as `pip install` takes them; answers its `bin`. */
 export async function pythonEnvironment(name: string, python: string, packages: readonly string[]): Promise<string> {
   const folder = await cached(name, async (target) => {
     await run(python, ["-m", "venv", target]);

@@ -48,7 +48,7 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
   let desk: ChildProcess;
   beforeAll(async () => {
     aws = await startDeployed(process.env);
-  }, 480_000);
+  }, 1_800_000);
   afterAll(async () => {
     await aws?.close();
     await stopEmulators();
@@ -157,7 +157,8 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
     expect(median).toBeLessThan(aws.emulator.bindWithinMs);
   });
 
-  it("runs a pod on a machine of processes, and shows its log", async () => {
+  it("runs a pod on a machine of processes, and shows its log; runs a command in it by a server beside the functions", async () => {
+    await aws.holdConnections();
     desk = tenant.join(["--token", await mintToken(), "--runtime", "process", "--name", "desk", "--state-dir", join(aws.scratch, "desk")]);
     const spec = { nodeSelector: { "kubernetes.io/hostname": "desk" } };
     const script = "echo hello from a process; sleep 600";
@@ -165,6 +166,10 @@ describeWith([needs.kubectl, python], "the stack that goes to AWS, deployed", ()
     const withinSeconds = 60;
     const log = async () => ((await cluster.kubectl("logs real")).stdout.includes("hello from a process") ? true : undefined);
     await eventually("its log", log, { withinSeconds });
+    // The function sends kubectl to the server, which both have to trust by name.
+    const trusting = ["--certificate-authority", aws.caFile];
+    const ran = await cluster.kubectl([...trusting, "exec", "real", "--", "sh", "-c", "echo through a tunnel"]);
+    expect(ran.stdout).toBe("through a tunnel\n");
     // What comes later goes to the other machines.
     await cluster.kubectl("cordon desk");
     await cluster.kubectl("delete pod real --wait=false");

@@ -11,6 +11,7 @@ import { createHttp, type HttpClient } from "../e2e/http.ts";
 import { removeWithLeftovers } from "../e2e/leftovers.ts";
 import { findKubectl } from "../e2e/needs.ts";
 import { findFunction, setVariable } from "./aws-calls.ts";
+import { type ServerBeside, startServerBeside } from "./beside-functions.ts";
 import { awsEnvironment, deploy, type Outputs, synthesise } from "./deployment.ts";
 import type { Emulator } from "./emulator.ts";
 import { openFrontDoor } from "./front-door.ts";
@@ -27,6 +28,10 @@ export interface Deployed {
   countItems(partition: string): Promise<number>;
   /** The platform API, as the operator of the installation. */
   readonly operator: HttpClient;
+  /** The certificates that machines and clients trust. */
+  readonly caFile: string;
+  /** A server process beside the functions that holds connections to nodes, until the end; machines that join from then on trust it. */
+  holdConnections(): Promise<void>;
   /** Makes a tenant and a key of it. */
   admit(name: string): Promise<Tenant>;
   close(): Promise<void>;
@@ -96,11 +101,17 @@ async function visit(emulator: Emulator, outputs: Outputs, scratch: string): Pro
     return made;
   };
   const agents = new Set<ChildProcess>();
+  let beside: ServerBeside | undefined;
   return {
     emulator,
     outputs,
     scratch,
     operator,
+    caFile,
+    async holdConnections() {
+      beside = await startServerBeside(emulator.endpoint, scratch);
+      await writeFile(caFile, door.caPem + beside.caPem);
+    },
     async countItems(partition) {
       const client = new DynamoDBClient(clientOptions(emulator.endpoint));
       const { Count = 0 } = await client.send(
@@ -163,6 +174,7 @@ async function visit(emulator: Emulator, outputs: Outputs, scratch: string): Pro
     async close() {
       for (const agent of agents) agent.kill("SIGKILL");
       for (const client of clients) client.close();
+      await beside?.stop();
       door.close();
       await emulator.stop();
       await removeWithLeftovers(scratch);

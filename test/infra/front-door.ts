@@ -20,7 +20,8 @@ export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): 
   const emulator = new URL(endpoint);
   const forward: RequestListener = (incoming, answer) => {
     const target = new URL(functionUrlOf(CoracleApi, incoming.url ?? "/"));
-    const { host: _host, connection: _connection, ...headers } = incoming.headers;
+    // Of one hop alone (RFC 9110 §7.6.1): LocalStack would take an upgrade for one to itself, and never answer.
+    const { host: _host, connection: _connection, upgrade: _upgrade, ...headers } = incoming.headers;
     const outgoing = request(
       {
         agent,

@@ -1,4 +1,5 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetchDynamoDbLocal } from "../contract/dynamodb-local.ts";
@@ -7,8 +8,6 @@ import { pythonEnvironment, run } from "./cache.ts";
 import { type Emulator, freePort, lambdaEnvironment, startEmulator } from "./emulator.ts";
 
 const version = "2026.3.0";
-/** Newer ones of these break it. */
-const packages = [`localstack-core[runtime]==${version}`, "cryptography<46", "pyopenssl<25.2", "service_identity<25", "cbor2<5.8"];
 /** It imports what 3.12 lacks. */
 const python = "3.13";
 const plugin = "coracle_process_executor";
@@ -16,7 +15,13 @@ const folder = join(import.meta.dirname, "localstack");
 
 /** LocalStack's core without a container: its Lambdas are processes, its DynamoDB is DynamoDB Local on the Java that is there. */
 export async function startLocalStack(logFile: string): Promise<Emulator> {
-  const bin = await pythonEnvironment(`localstack-core-${version}-python${python}`, await findPython(), packages);
+  const requirements = join(folder, "requirements.txt");
+  const wanted = createHash("sha256")
+    .update(await readFile(requirements))
+    .digest("hex")
+    .slice(0, 8);
+  const packages = ["--no-deps", "--no-compile", "--requirement", requirements];
+  const bin = await pythonEnvironment(`localstack-core-${version}-python${python}-${wanted}`, await findPython(), packages);
   await installPlugin(bin);
   const { need, folder: dynamodb } = await fetchDynamoDbLocal();
   if (need.missing !== undefined) throw new Error(need.missing);
@@ -50,7 +55,7 @@ export async function startLocalStack(logFile: string): Promise<Emulator> {
     logFile,
     retries: true,
     bindWithinMs: 4000,
-    startSeconds: 120,
+    startSeconds: 300,
   });
   return {
     ...emulator,

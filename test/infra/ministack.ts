@@ -21,6 +21,6 @@ export async function startMinistack(logFile: string): Promise<Emulator> {
     logFile,
     retries: false,
     bindWithinMs: 1000,
-    startSeconds: 60,
+    startSeconds: 120,
   });
 }
