@@ -45,6 +45,7 @@ describeWith([needs.kubectl], "stateful and daemon sets by kubectl, on hollow no
     expect(await out("rollout undo statefulset/db")).toBe("statefulset.apps/db rolled back");
     await out("rollout status statefulset/db --timeout=90s");
     expect(await images("db")).toEqual(new Set([image]));
+    expect((await out("rollout history statefulset/db")).split("\n").slice(-2)).toEqual(["2         <none>", "3         <none>"]);
     // kubectl compares what the revision keeps with its own encoding of the set, byte by byte.
     expect(await out("rollout undo statefulset/db --to-revision=3")).toContain("skipped rollback");
     await out("rollout restart statefulset/db");
@@ -74,6 +75,7 @@ describeWith([needs.kubectl], "stateful and daemon sets by kubectl, on hollow no
     expect(await out("rollout undo daemonset/logs")).toBe("daemonset.apps/logs rolled back");
     await out("rollout status daemonset/logs --timeout=90s");
     expect(await images("logs")).toEqual(new Set([image]));
+    expect((await out("rollout history daemonset/logs")).split("\n").slice(-2)).toEqual(["2         <none>", "3         <none>"]);
     expect(await out("rollout undo daemonset/logs --to-revision=3")).toContain("skipped rollback");
     await out("rollout restart daemonset/logs");
     await out("rollout status daemonset/logs --timeout=90s");

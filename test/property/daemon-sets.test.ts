@@ -90,6 +90,19 @@ describe("rolling update of a daemonset", () => {
     );
   });
 
+  it("without surge, takes no other pods when some of those it took are seen to end", () => {
+    fc.assert(
+      fc.property(replacing, clusters, fc.infiniteStream(fc.boolean()), (set, cluster, seen) => {
+        const state = stateOf(set, cluster);
+        const first = new Map(planRollingUpdate(state).delete.map((each) => [each.metadata.name, seen.next().value === true]));
+        const later = podsOf(state).map((each) =>
+          first.get(each.metadata.name) ? { ...each, metadata: { ...each.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } } : each,
+        );
+        for (const { metadata } of planRollingUpdate(withPods(state, later)).delete) expect(first.has(metadata.name)).toBe(true);
+      }),
+    );
+  });
+
   it("with surge, takes no available pod from a node where one belongs before its successor is available", () => {
     fc.assert(
       fc.property(surging, clusters, (set, cluster) => {

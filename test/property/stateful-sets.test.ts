@@ -82,6 +82,13 @@ describe("plan of a statefulset", () => {
     );
   });
 
+  it("plans no more than it can do at once, whatever number of replicas is asked for", () => {
+    const spec = { replicas: 2 ** 31 - 1, podManagementPolicy: "Parallel" as const, selector: {}, template: {} };
+    const set: StatefulSet = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "web" }, spec };
+    expect(planSteps(stateOf(set, [])).map(({ length }) => length)).toEqual([500]);
+    expect(planSteps(stateOf({ ...set, spec: { ...spec, podManagementPolicy: "OrderedReady" } }, [])).map(({ length }) => length)).toEqual([1]);
+  });
+
   it("in order, does one thing at a time, and takes a pod away only while all of the set's others are healthy", () => {
     fc.assert(
       fc.property(sets.filter(isInOrder), podSets, (set, pods) => {
@@ -110,6 +117,18 @@ describe("plan of a statefulset", () => {
           for (const step of updated) expect(step.pod.metadata.labels?.["controller-revision-hash"]).toBe("r1");
         },
       ),
+    );
+  });
+
+  it("takes no further pod away while one that it took is seen to end", () => {
+    fc.assert(
+      fc.property(sets, podSets, (set, pods) => {
+        const taken = new Set(planSteps(stateOf(set, pods)).flat().filter(({ kind }) => kind === "delete").map(nameOf));
+        const later = pods.map((pod) =>
+          taken.has(pod.metadata.name ?? "") ? { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } } : pod,
+        );
+        expect(planSteps(stateOf(set, later)).flat().filter(({ kind }) => kind === "delete")).toEqual([]);
+      }),
     );
   });
 

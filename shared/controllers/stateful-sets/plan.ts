@@ -33,6 +33,9 @@ export interface SetState {
   readonly nowMs: number;
 }
 
+/** Steps of one look at places, however many replicas a set asks for; the changes they make bring the next look (`MaxBatchSize`). */
+const mostAtOnce = 500;
+
 export const isParallel = ({ spec }: StatefulSet): boolean => spec?.podManagementPolicy === "Parallel";
 
 /**
@@ -42,36 +45,36 @@ export const isParallel = ({ spec }: StatefulSet): boolean => spec?.podManagemen
  */
 export function planSteps(state: SetState): Step[][] {
   const { set, pods } = state;
-  const places = placesOf(state);
   const condemned = pods.filter((pod) => ordinalOf(pod) >= 0 && !isInRange(set, pod)).sort((a, b) => ordinalOf(b) - ordinalOf(a));
+  const present = new Map(pods.map((pod) => [ordinalOf(pod), pod]));
   const inOrder = !isParallel(set);
 
-  const phases: Step[][] = [[]];
-  for (const pod of places) {
+  const first: Step[] = [];
+  let firstUnhealthy: Pod | undefined;
+  for (let place = 0; place < replicasOf(set); place++) {
+    const pod = present.get(firstOrdinal(set) + place) ?? newPodAt(state, place);
+    if (!isHealthy(pod)) firstUnhealthy ??= pod;
     const { steps, waits } = stepsOf(state, pod);
-    phases[0]?.push(...steps);
-    if (waits && inOrder) return phases;
+    first.push(...steps);
+    if ((waits && inOrder) || first.length >= mostAtOnce) return [first];
   }
-  phases.push(condemned.filter((pod) => !areClaimsOwned({ ...state, pod }, state.find)).map((pod) => ({ kind: "ownClaims", pod })));
-  const firstUnhealthy = places.find((pod) => !isHealthy(pod)) ?? condemned.findLast((pod) => !isHealthy(pod));
+  const ownClaims = condemned.filter((pod) => !areClaimsOwned({ ...state, pod }, state.find));
+  const phases: Step[][] = [first, ownClaims.map((pod) => ({ kind: "ownClaims", pod }))];
   if (inOrder) {
     const [next] = condemned;
+    firstUnhealthy ??= condemned.findLast((pod) => !isHealthy(pod));
     if (next) return mayGo(state, next, firstUnhealthy) ? [...phases, [{ kind: "delete", pod: next }]] : phases;
   } else {
     phases.push(condemned.filter(({ metadata }) => metadata.deletionTimestamp === undefined).map((pod) => ({ kind: "delete", pod })));
   }
-  const outdated = nextToUpdate(state, places);
+  const outdated = nextToUpdate(state, present);
   return outdated ? [...phases, [{ kind: "delete", pod: outdated }]] : phases;
 }
 
-/** A pod for each ordinal, by ordinal: what is there, or what shall be. */
-function placesOf({ kind, set, pods, current, update }: SetState): Pod[] {
-  const first = firstOrdinal(set);
-  const present = new Map(pods.map((pod) => [ordinalOf(pod), pod]));
-  return Array.from({ length: replicasOf(set) }, (_, place) => {
-    const { name, template } = place < currentPlaces(set) ? current : update;
-    return present.get(first + place) ?? podOf(kind, set, template, name, first + place);
-  });
+/** The pod that shall be at a place where none is. */
+function newPodAt({ kind, set, current, update }: SetState, place: number): Pod {
+  const { name, template } = place < currentPlaces(set) ? current : update;
+  return podOf(kind, set, template, name, firstOrdinal(set) + place);
 }
 
 /** Below the partition, or below what is still of the current revision, new pods are of that too (`newVersionedStatefulSetPod`). */
@@ -105,12 +108,12 @@ function mayGo({ set, nowMs }: SetState, pod: Pod, firstUnhealthy: Pod | undefin
 }
 
 /** The highest ordinal above the partition that is not of the update revision, once all above it are healthy. */
-function nextToUpdate({ set, update }: SetState, places: readonly Pod[]): Pod | undefined {
+function nextToUpdate({ set, update }: SetState, present: ReadonlyMap<number, Pod>): Pod | undefined {
   const { type, rollingUpdate } = set.spec?.updateStrategy ?? {};
   if (type === "OnDelete") return undefined;
-  for (let place = places.length - 1; place >= (rollingUpdate?.partition ?? 0); place--) {
-    const pod = places[place];
-    if (!pod || !isCreated(pod)) return undefined;
+  for (let place = replicasOf(set) - 1; place >= (rollingUpdate?.partition ?? 0); place--) {
+    const pod = present.get(firstOrdinal(set) + place);
+    if (!pod) return undefined;
     if (pod.metadata.deletionTimestamp === undefined && revisionOf(pod) !== update.name) return pod;
     if (!isHealthy(pod)) return undefined;
   }

@@ -11,6 +11,8 @@ import { formatTime } from "../../../shared/controllers/timestamp.ts";
 import {
   certificateSigningRequests,
   configMaps,
+  controllerRevisions,
+  daemonSets,
   deployments,
   endpointSlices,
   endpoints,
@@ -22,10 +24,13 @@ import {
   secrets,
   serviceAccounts,
   services,
+  statefulSets,
 } from "../../../shared/kubernetes/known-resources.ts";
 import type { GroupResource, KubernetesObject } from "../../../shared/kubernetes/object.ts";
 import type {
   CertificateSigningRequest,
+  ControllerRevision,
+  DaemonSet,
   Deployment,
   EndpointSlice,
   Endpoints,
@@ -34,9 +39,10 @@ import type {
   ReplicaSet,
   Secret,
   Service,
+  StatefulSet,
 } from "../../../shared/kubernetes/types.ts";
 import { createHarness, type Harness } from "../api/harness.ts";
-import { deployment, node, service } from "./fixtures.ts";
+import { daemonSet, deployment, node, service, statefulSet } from "./fixtures.ts";
 
 /** All controllers over the real API, mirror and store: what the fake cluster leaves out. */
 describe("all controllers over the API", () => {
@@ -152,6 +158,47 @@ describe("all controllers over the API", () => {
     await play();
     expect(get(deployments, "default", "web")).toBeUndefined();
     expect([all(replicaSets), all(pods)]).toEqual([[], []]);
+  });
+
+  it("keep stateful and daemon sets, whose revisions hold what Go would write, and clean up after them", async () => {
+    await client.create(statefulSets, statefulSet(2));
+    await client.create(daemonSets, daemonSet());
+    await play();
+    expect(get<StatefulSet>(statefulSets, "default", "web")?.status).toMatchObject({ readyReplicas: 2, availableReplicas: 2 });
+    expect(get<DaemonSet>(daemonSets, "default", "agent")?.status).toMatchObject({ numberReady: 1, desiredNumberScheduled: 1 });
+    const setImage = async (image: string) => {
+      const body = { spec: { template: { spec: { containers: [{ name: "web", image }] } } } };
+      await client.patch(statefulSets, "default", "web", { type: "strategic", body });
+      await client.patch(daemonSets, "default", "agent", { type: "strategic", body });
+      await play();
+    };
+    await setImage("web:2");
+    expect(new Set(all<Pod>(pods).map(({ spec }) => spec?.containers[0]?.image))).toEqual(new Set(["web:2"]));
+    const revisions = all<ControllerRevision>(controllerRevisions);
+    expect(revisions.map(({ metadata, revision }) => `${metadata.ownerReferences?.[0]?.kind} ${revision}`).sort()).toEqual([
+      "DaemonSet 1",
+      "DaemonSet 2",
+      "StatefulSet 1",
+      "StatefulSet 2",
+    ]);
+    for (const { data } of revisions) {
+      const [, metadata] = /"\$patch":"replace","metadata":(\{.*?\}),"spec":\{"containers":/.exec(JSON.stringify(data)) ?? [];
+      expect(metadata).toBe('{"creationTimestamp":null,"labels":{"app":"web"}}');
+      expect(JSON.stringify(data)).toContain('"resources":{}');
+    }
+    await setImage("web:1");
+    expect(new Set(all<Pod>(pods).map(({ spec }) => spec?.containers[0]?.image))).toEqual(new Set(["web:1"]));
+    expect(all<ControllerRevision>(controllerRevisions).map(({ revision }) => revision).sort()).toEqual([2, 2, 3, 3]);
+    const before = harness.cluster.mirror.revision;
+    await loop.idle();
+    expect(harness.cluster.mirror.revision).toBe(before);
+
+    await client.delete(statefulSets, "default", "web", { propagationPolicy: "Foreground" });
+    await client.delete(daemonSets, "default", "agent");
+    await play();
+    expect(all(pods)).toEqual([]);
+    expect(all(controllerRevisions)).toEqual([]);
+    expect(all(statefulSets)).toEqual([]);
   });
 
   it("furnish a namespace and empty it again", async () => {
