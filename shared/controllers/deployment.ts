@@ -2,6 +2,7 @@ import { deployments, pods, replicaSets } from "../kubernetes/known-resources.ts
 import { requirementsOf } from "../kubernetes/label-selector.ts";
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../store/view.ts";
+import { byCreation } from "./by-creation.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
 import { byRevision, desiredReplicasAnnotation, intAnnotation } from "./deployments/revisions.ts";
 import {
@@ -15,16 +16,7 @@ import {
   writeDeployment,
 } from "./deployments/rollout.ts";
 import { conditionOf, countedStatus, hasProgressDeadline, isComplete, rolloutStatus, untilDeadline } from "./deployments/rollout-status.ts";
-import {
-  activeOf,
-  availableOf,
-  byCreation,
-  isRollingUpdate,
-  replicasOf,
-  resizeInProportion,
-  resizeNew,
-  resizeOld,
-} from "./deployments/sizes.ts";
+import { activeOf, availableOf, isRollingUpdate, replicasOf, resizeInProportion, resizeNew, resizeOld } from "./deployments/sizes.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { isNamespaceTerminating, unlessMissing } from "./failures.ts";
 import { keysOfOwners, selectsByLabels } from "./owner-keys.ts";

@@ -2,6 +2,7 @@ import { nodes, pods } from "../kubernetes/known-resources.ts";
 import type { Pod } from "../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../store/view.ts";
 import { forEachBounded } from "./bounded.ts";
+import { byCreation } from "./by-creation.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
 import { unlessMissing } from "./failures.ts";
 import { isPodTerminal } from "./pod-state.ts";
@@ -114,8 +115,7 @@ async function removeEnded(ended: ReadonlySet<string>, threshold: number, contex
     .filter((stored) => stored !== undefined)
     .map((stored) => objectOf<Pod>(stored));
   const isEvicted = ({ status }: Pod): boolean => status?.reason === "Evicted";
-  const ageOf = ({ metadata }: Pod): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
-  candidates.sort((a, b) => Number(isEvicted(b)) - Number(isEvicted(a)) || (ageOf(a) < ageOf(b) ? -1 : 1));
+  candidates.sort((a, b) => Number(isEvicted(b)) - Number(isEvicted(a)) || byCreation(a, b));
   await removeAll(candidates.slice(0, surplus), undefined, context);
   return done;
 }

@@ -86,7 +86,9 @@ describe("plan of a statefulset", () => {
     const spec = { replicas: 2 ** 31 - 1, podManagementPolicy: "Parallel" as const, selector: {}, template: {} };
     const set: StatefulSet = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "web" }, spec };
     expect(planSteps(stateOf(set, [])).map(({ length }) => length)).toEqual([500]);
-    expect(planSteps(stateOf({ ...set, spec: { ...spec, podManagementPolicy: "OrderedReady" } }, [])).map(({ length }) => length)).toEqual([1]);
+    expect(planSteps(stateOf({ ...set, spec: { ...spec, podManagementPolicy: "OrderedReady" } }, [])).map(({ length }) => length)).toEqual([
+      1,
+    ]);
   });
 
   it("in order, does one thing at a time, and takes a pod away only while all of the set's others are healthy", () => {
@@ -123,11 +125,20 @@ describe("plan of a statefulset", () => {
   it("takes no further pod away while one that it took is seen to end", () => {
     fc.assert(
       fc.property(sets, podSets, (set, pods) => {
-        const taken = new Set(planSteps(stateOf(set, pods)).flat().filter(({ kind }) => kind === "delete").map(nameOf));
+        const taken = new Set(
+          planSteps(stateOf(set, pods))
+            .flat()
+            .filter(({ kind }) => kind === "delete")
+            .map(nameOf),
+        );
         const later = pods.map((pod) =>
           taken.has(pod.metadata.name ?? "") ? { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } } : pod,
         );
-        expect(planSteps(stateOf(set, later)).flat().filter(({ kind }) => kind === "delete")).toEqual([]);
+        expect(
+          planSteps(stateOf(set, later))
+            .flat()
+            .filter(({ kind }) => kind === "delete"),
+        ).toEqual([]);
       }),
     );
   });

@@ -3,6 +3,7 @@ import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import { canonicalText } from "../../kubernetes/hash.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import type { ControllerRevision, PodTemplateSpec } from "../../kubernetes/types.ts";
+import { byCreation } from "../by-creation.ts";
 
 export type RevisionData = NonNullable<ControllerRevision["data"]>;
 
@@ -35,15 +36,7 @@ export function revisionName(owner: KubernetesObject, hash: string): string {
 
 /** Ascending by revision, then creation, then name. */
 export function byRevision(a: ControllerRevision, b: ControllerRevision): number {
-  return (
-    a.revision - b.revision ||
-    compare(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") ||
-    compare(a.metadata.name ?? "", b.metadata.name ?? "")
-  );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a.revision - b.revision || byCreation(a, b);
 }
 
 /** The number after the highest. */

@@ -1,4 +1,5 @@
 import type { DaemonSet, Node, Pod, PodSpec } from "../../kubernetes/types.ts";
+import { byCreation } from "../by-creation.ts";
 import { controllerReference, type OwnerKind } from "../owners.ts";
 import { isPodAvailable, isPodTerminal } from "../pod-state.ts";
 import { podFromTemplate } from "../replicas/pod-template.ts";
@@ -48,9 +49,8 @@ export function isUpdated({ set, hash }: Pick<DaemonState, "set" | "hash">, { me
 
 /** Those on a node first, then the oldest (`podByCreationTimestampAndPhase`). */
 export function byAge(a: Pod, b: Pod): number {
-  const rank = ({ spec, metadata }: Pod): string => `${spec?.nodeName ? 0 : 1} ${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
-  const [first, second] = [rank(a), rank(b)];
-  return first < second ? -1 : first > second ? 1 : 0;
+  const isOnNode = ({ spec }: Pod): boolean => (spec?.nodeName ?? "") !== "";
+  return Number(isOnNode(b)) - Number(isOnNode(a)) || byCreation(a, b);
 }
 
 /** The pod for a node (`CreatePodTemplate`); `spec` is that of `daemonPodSpec`. */

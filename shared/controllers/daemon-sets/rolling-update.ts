@@ -9,8 +9,7 @@ type NodePods = { readonly kind: "crowded" } | { readonly kind: "pods"; readonly
 /**
  * One step of a rolling update (`rollingUpdate`), to be planned when `planNodes` has nothing left to do. Without surge old pods go, as many
  * as may be unavailable, and those that are not available anyway; with surge a node gets its new pod first, and the old one goes when that
- * is available. Nodes are taken in their order, so that a look at what is no longer quite so takes the
- * same pods.
+ * is available. Nodes are taken in their order, so that a look at what is no longer quite so takes the same pods.
  */
 export function planRollingUpdate(state: DaemonState): DaemonPlan {
   const wanted = [...state.placements].filter(([, placement]) => placement === "run").map(([nodeName]) => nodeName);

@@ -1,7 +1,7 @@
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import type { KubernetesObject } from "../../kubernetes/object.ts";
 import type { Deployment, PodTemplateSpec, ReplicaSet } from "../../kubernetes/types.ts";
-import { byCreation } from "./sizes.ts";
+import { byCreation } from "../by-creation.ts";
 
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
 const revisionHistoryAnnotation = "deployment.kubernetes.io/revision-history";

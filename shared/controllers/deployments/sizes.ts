@@ -1,5 +1,6 @@
 import { scaledIntOrPercent } from "../../kubernetes/int-or-string.ts";
 import type { Deployment, ReplicaSet } from "../../kubernetes/types.ts";
+import { byCreation } from "../by-creation.ts";
 import { intAnnotation, maxReplicasAnnotation } from "./revisions.ts";
 
 /** A replica set that shall have so many replicas. */
@@ -36,17 +37,6 @@ export function maxUnavailable(deployment: Deployment): number {
   const desired = replicasOf(deployment);
   if (!isRollingUpdate(deployment) || desired === 0) return 0;
   return Math.min(fenceposts(deployment).unavailable, desired);
-}
-
-/** Ascending by creation, then by name. */
-export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
-  return (
-    compare(a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? "") || compare(a.metadata.name ?? "", b.metadata.name ?? "")
-  );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** How many replicas the new replica set may have now (`NewRSNewReplicas`); `all` includes it. */

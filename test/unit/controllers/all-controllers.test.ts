@@ -188,7 +188,11 @@ describe("all controllers over the API", () => {
     }
     await setImage("web:1");
     expect(new Set(all<Pod>(pods).map(({ spec }) => spec?.containers[0]?.image))).toEqual(new Set(["web:1"]));
-    expect(all<ControllerRevision>(controllerRevisions).map(({ revision }) => revision).sort()).toEqual([2, 2, 3, 3]);
+    expect(
+      all<ControllerRevision>(controllerRevisions)
+        .map(({ revision }) => revision)
+        .sort(),
+    ).toEqual([2, 2, 3, 3]);
     const before = harness.cluster.mirror.revision;
     await loop.idle();
     expect(harness.cluster.mirror.revision).toBe(before);
