@@ -1,5 +1,5 @@
 import { putAgenda } from "../shared/host/agenda.ts";
-import { createLoopLeases } from "../shared/host/loop-lease.ts";
+import { createLoopLeases, hasCluster } from "../shared/host/loop-lease.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createTurner, type Turner } from "../shared/host/turner.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
@@ -40,7 +40,10 @@ export function createTurning(dependencies: Dependencies, options: TurningOption
   const turner = createTurner({
     ...{ storeOf, clock, log, marksOf, store },
     kept: options.tally ? keptBySchedule : keptByStream,
-    leasesOf: (tenant) => createLoopLeases({ store: storeOf(tenant), clock, holder, lookAgain }),
+    leasesOf: (tenant) => {
+      const its = storeOf(tenant);
+      return createLoopLeases({ store: its, clock, holder, lookAgain, exists: (ref) => hasCluster(its, ref) });
+    },
     open: createOpening(dependencies, services, options),
     wake: (ref) => storeOf(ref.tenant).wake(ref),
   });

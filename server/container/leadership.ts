@@ -13,6 +13,12 @@ export interface Led {
   close(): Promise<void>;
 }
 
+export interface Leadership {
+  start(): void;
+  /** Hands it on, where it can be. Never rejects. */
+  stop(): Promise<void>;
+}
+
 export interface LeadershipOptions {
   readonly store: Store;
   readonly clock: Clock;
@@ -29,7 +35,7 @@ const renewMs = 10_000;
 const againMs = 15_000;
 
 /** Lets one of several processes do what has to be done by one: by the lease by which clusters are turned, on a cluster that there is not. */
-export function createLeadership({ store, clock, log, holder, lead }: LeadershipOptions): { start(): void; stop(): Promise<void> } {
+export function createLeadership({ store, clock, log, holder, lead }: LeadershipOptions): Leadership {
   const leases = createLoopLeases({ store, clock, holder, lookAgain: () => Promise.resolve() });
   let stopped = false;
   let cancel = (): void => {};
@@ -86,9 +92,13 @@ export function createLeadership({ store, clock, log, holder, lead }: Leadership
       await rounds;
       if (!leading) return;
       const { lease, led } = leading;
-      if ((await lease.renew()) === "held") await led.confirmed();
+      try {
+        if ((await lease.renew()) === "held") await led.confirmed();
+        await lease.letGo(0, { pools: [] });
+      } catch (error) {
+        log.error("the schedule not handed on: another process has it when its time is over", error);
+      }
       await led.close();
-      await lease.release(0, { pools: [] });
     },
   };
 }

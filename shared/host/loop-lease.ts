@@ -12,9 +12,9 @@ import { type ClusterRef, isStoreError, type RecordKey, type RecordOperation, ty
 export interface LoopLeases {
   /**
    * `busy`: another holder has it. It has been told to look once more before it lets go, and `lookAgain` was written with that, in case it has died.
-   * `done`: nobody has it, and nothing is left to do up to `revision`.
+   * `done`: nobody has it, and nothing is left to do up to `revision`. `gone`: there is no such cluster; nothing was written.
    */
-  acquire(ref: ClusterRef, revision: number): Promise<LoopLease | { readonly kind: "busy" } | { readonly kind: "done" }>;
+  acquire(ref: ClusterRef, revision: number): Promise<LoopLease | { readonly kind: "busy" | "done" | "gone" }>;
 }
 
 export interface LoopLease {
@@ -30,6 +30,8 @@ export interface LoopLease {
   renew(): Promise<"held" | "lost">;
   /** `woken`: somebody came in the meantime; the lease is still held, and there may be work. */
   release(doneRevision: number, notes: LeaseNotes): Promise<"released" | "woken" | "lost">;
+  /** Lets it go although somebody came in the meantime: for a holder that has noted another look at the cluster. */
+  letGo(doneRevision: number, notes: LeaseNotes): Promise<void>;
   /** There is no such cluster: whoever deleted it emptied its records before this lease was taken. Nothing of it is left. */
   discard(): Promise<void>;
 }
@@ -48,6 +50,8 @@ export interface LoopLeaseOptions {
   readonly holder: string;
   /** Called before a holder is told: notes a look at the cluster once that one's time is over, in case it has died. */
   readonly lookAgain: (ref: ClusterRef, atMs: number) => Promise<void>;
+  /** Whether there is such a cluster; asked where nobody ever had its lease, or its records went with it. Absent: yes. */
+  readonly exists?: (ref: ClusterRef) => Promise<boolean>;
   readonly leaseMs?: number;
 }
 
@@ -74,15 +78,17 @@ const leaseRecord = z.object({
 });
 type LeaseRecord = z.infer<typeof leaseRecord>;
 
-export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = defaultLeaseMs }: LoopLeaseOptions): LoopLeases {
+export function createLoopLeases(options: LoopLeaseOptions): LoopLeases {
+  const { store, clock, holder, lookAgain, exists, leaseMs = defaultLeaseMs } = options;
   const keyOf = (ref: ClusterRef): RecordKey => ({ partition: clusterPartitions.loops(ref), sort: "lease" });
   const read = async (ref: ClusterRef): Promise<{ value: LeaseRecord; version: number } | undefined> => {
     const [record] = await store.getRecords([keyOf(ref)]);
     return record && { value: leaseRecord.parse(record.value), version: record.version };
   };
 
-  async function take(ref: ClusterRef, revision: number): Promise<LoopLease | { kind: "busy" } | { kind: "done" }> {
+  async function take(ref: ClusterRef, revision: number): Promise<LoopLease | { kind: "busy" | "done" | "gone" }> {
     const found = await read(ref);
+    if (!found && exists && !(await exists(ref))) return { kind: "gone" };
     const nowMs = clock.now();
     const last = found?.value;
     if (last && last.free === -1 && last.holder !== holder && last.expiresAtMs > nowMs) {
@@ -125,6 +131,13 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
         return "woken";
       }
     };
+    const release: LoopLease["release"] = async (doneRevision, { agenda, pools }) => {
+      const { agenda: _, ...rest } = current;
+      // What came while it was held was told by a version: this write is conditional on none having come.
+      const notes = { pools: [...pools], ...(agenda !== undefined && { agenda }) };
+      const outcome = await write({ ...rest, wakes: 0, free: 1, doneRevision, ...notes });
+      return outcome === "written" ? "released" : outcome;
+    };
     return {
       ...{ kind: "held", token: first.token, doneRevision: first.doneRevision, continued },
       notes: { agenda: first.agenda, pools: first.pools },
@@ -135,12 +148,9 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
         }
         return "held";
       },
-      async release(doneRevision, { agenda, pools }) {
-        const { agenda: _, ...rest } = current;
-        // What came while it was held was told by a version: this write is conditional on none having come.
-        const notes = { pools: [...pools], ...(agenda !== undefined && { agenda }) };
-        const outcome = await write({ ...rest, wakes: 0, free: 1, doneRevision, ...notes });
-        return outcome === "written" ? "released" : outcome;
+      release,
+      async letGo(doneRevision, notes) {
+        for (let attempt = 0; attempt < tries; attempt++) if ((await release(doneRevision, notes)) !== "woken") return;
       },
       async discard() {
         const all = [keyOf(ref), ...Array.from({ length: fences }, (_, index) => fenceKey(ref, index))];
@@ -160,4 +170,15 @@ export function createLoopLeases({ store, clock, holder, lookAgain, leaseMs = de
       }
     },
   };
+}
+
+/** One small read. */
+export async function hasCluster(store: Pick<Store, "head">, ref: ClusterRef): Promise<boolean> {
+  try {
+    await store.head(ref);
+    return true;
+  } catch (error) {
+    if (isStoreError(error, "NoSuchCluster")) return false;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { RecentMap } from "../recent-map.ts";
 import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
@@ -50,10 +51,13 @@ const soonMs = 1500;
 /** Waiting in all, in one turn. */
 const patienceMs = 5000;
 const renewEveryMs = 10_000;
+/** Clusters of which it is known how far they were turned: whose is not has its lease looked at. */
+const remembered = 10_000;
+
 export function createTurner(options: TurnerOptions): Turner {
   const { clock, log } = options;
   const clusters = new Map<string, TurnedCluster>();
-  const doneRevisions = new Map<string, number>();
+  const doneRevisions = new RecentMap<string, number>(remembered);
   const running = new Map<string, Promise<unknown>>();
   const scopeOf = ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}`;
   const sleep = (ms: number): Promise<"late"> => new Promise((resolve) => void clock.after(Math.max(0, ms), () => resolve("late")));
@@ -63,8 +67,7 @@ export function createTurner(options: TurnerOptions): Turner {
     if (revision > 0 && (doneRevisions.get(scope) ?? 0) >= revision) return "done";
     if (revision > 0 && (await concernsNobody(ref, revision, untilMs))) return "done";
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
-    if (lease.kind === "busy") return "busy";
-    if (lease.kind === "done") return "done";
+    if (lease.kind !== "held") return lease.kind;
     try {
       return await turnUnder(lease, await opened(ref, lease), untilMs);
     } catch (error) {
@@ -94,7 +97,7 @@ export function createTurner(options: TurnerOptions): Turner {
   /** After a failure: whoever comes next need not wait for the end of the lease's time. */
   async function letGo(lease: LoopLease, { cluster }: ClusterRef): Promise<void> {
     try {
-      await lease.release(lease.doneRevision, lease.notes);
+      await lease.letGo(lease.doneRevision, lease.notes);
     } catch (error) {
       log.warn("lease not let go of", { cluster, cause: String(error) });
     }
@@ -186,7 +189,7 @@ export function createTurner(options: TurnerOptions): Turner {
         return "busy";
       }
       if (outcome === "woken" && kind !== "late") continue;
-      if (outcome === "woken") await lease.release(doneRevision, notes);
+      if (outcome === "woken") await lease.letGo(doneRevision, notes);
       if (kind === "late") return "late";
       doneRevisions.set(scopeOf(ref), doneRevision);
       return kind === "rest" ? "gone" : "done";

@@ -90,6 +90,25 @@ describe("a cluster on functions", () => {
 });
 
 describe("a cluster that was deleted by others", () => {
+  test("costs an instance that hears late of its last changes no write", async () => {
+    const bed = createFunctionBed();
+    const fn = bed.instance();
+    const { id, key, credentials } = await createCluster(bed, fn);
+    await fn.cluster("POST", `/clusters/${id}/api/v1/namespaces/default/configmaps`, credentials.token, {
+      ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "one" } },
+    });
+    const late = bed.table.stream.slice();
+    expect(late.length).toBeGreaterThan(0);
+    await drainStream(bed, fn);
+    expect((await fn.platform("DELETE", `/v1/clusters/${id}`, key)).status).toBe(202);
+    await drainStream(bed, fn);
+    expect((await fn.platform("GET", `/v1/clusters/${id}`, key)).status).toBe(404);
+    const before = bed.table.writes;
+    await bed.instance().onChange(late.filter(({ dynamodb }) => dynamodb.Keys.pk.S.includes("#log#")));
+    expect(bed.table.writes).toBe(before);
+    expect(bed.logged).toEqual([]);
+  });
+
   test("is no fault of an instance that still has it in memory and is asked to look at it", async () => {
     const bed = createFunctionBed();
     const fn = bed.instance();

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { createFencedStore } from "../../../shared/host/fenced-store.ts";
-import { createLoopLeases, fenceKey, type LoopLease, type LoopLeases } from "../../../shared/host/loop-lease.ts";
+import { createLoopLeases, fenceKey, hasCluster, type LoopLease, type LoopLeases } from "../../../shared/host/loop-lease.ts";
+import { overStore } from "../../../shared/host/over-store.ts";
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
 import { isStoreError } from "../../../shared/store/store.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
@@ -42,6 +43,30 @@ describe("the lease of a cluster's loops", () => {
     await leases("b").acquire(ref, 5);
     expect(await lease.release(4, none)).toBe("woken");
     expect(await lease.release(5, none)).toBe("released");
+  });
+
+  test("is let go however often somebody comes in the meantime, by a holder that has noted another look", async () => {
+    let coming = 0;
+    const busy = overStore(store, {
+      async writeRecords(operations) {
+        if (coming-- > 0) await leases("b").acquire(ref, 5);
+        return store.writeRecords(operations);
+      },
+    });
+    const lease = await createLoopLeases({ store: busy, clock, holder: "a", lookAgain: async () => {} }).acquire(ref, 1);
+    if (lease.kind !== "held") throw new Error(lease.kind);
+    coming = 3;
+    await lease.letGo(4, none);
+    expect(coming).toBe(-1);
+    expect((await leases("b").acquire(ref, 5)).kind).toBe("held");
+  });
+
+  test("is not taken of a cluster that is gone: nothing is written", async () => {
+    const gone = { tenant: "acme", cluster: "gone" };
+    const its = createLoopLeases({ store, clock, holder: "a", lookAgain: async () => {}, exists: (each) => hasCluster(store, each) });
+    expect(await its.acquire(gone, 5)).toEqual({ kind: "gone" });
+    expect(await store.queryRecords(fenceKey(gone, 0).partition)).toEqual([]);
+    expect((await its.acquire(ref, 5)).kind).toBe("held");
   });
 
   test("leaves nothing behind of a cluster that is no more", async () => {

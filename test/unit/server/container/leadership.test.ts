@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createLeadership, type Led } from "../../../../server/container/leadership.ts";
 import { DynamoStore } from "../../../../shared/store/dynamo/dynamo-store.ts";
+import { TableError } from "../../../../shared/store/dynamo/table.ts";
 import { silentLog } from "../../../../shared/telemetry/log.ts";
 import { createFakeClock } from "../../controllers/fake-clock.ts";
 import { MemoryTable } from "../../store/dynamo/memory-table.ts";
@@ -14,12 +15,20 @@ function schedule() {
   /** A process whose timers stand still while it is frozen. */
   const join = (name: string) => {
     let frozen = false;
+    let cut = false;
     const asleep: (() => void)[] = [];
     const clock = {
       now: time.now,
       after: (ms: number, run: () => void) => time.after(ms, () => (frozen ? void asleep.push(run) : run())),
     };
-    const store = new DynamoStore({ table, clock, random: Math.random, makeId: randomUUID });
+    const reached = new Proxy(table, {
+      get(target, key) {
+        const value = Reflect.get(target, key);
+        if (cut) return () => Promise.reject(new TableError("Throttled", "the table is away"));
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const store = new DynamoStore({ table: reached, clock, random: Math.random, makeId: randomUUID });
     const say = (what: string) => async (): Promise<void> => void told.push(`${name} ${what}`);
     const lead = (): Led => ({ round: say("round"), confirmed: say("confirmed"), close: say("closed") });
     const leadership = createLeadership({ store, clock, log: silentLog, holder: name, lead });
@@ -28,6 +37,9 @@ function schedule() {
       ...leadership,
       freeze: () => {
         frozen = true;
+      },
+      cutOff: () => {
+        cut = true;
       },
       thaw: () => {
         frozen = false;
@@ -66,6 +78,18 @@ describe("the schedule of several processes", () => {
     b.freeze();
     join("c");
     expect(await pass(60)).toEqual(["c round", "c confirmed"]);
+  });
+
+  it("is ended by a process whose table is away, and another's when the time of that one is over", async () => {
+    const { join, pass } = schedule();
+    const a = join("a");
+    await pass(15);
+    a.cutOff();
+    const stopped = a.stop();
+    expect(await pass(60)).toEqual(["a closed"]);
+    await expect(stopped).resolves.toBeUndefined();
+    join("b");
+    expect(await pass(30)).toContain("b round");
   });
 
   it("is dropped by a process that was frozen past its time before it confirms anything", async () => {
