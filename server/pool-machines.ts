@@ -16,7 +16,7 @@ export interface PoolMachinesOptions {
   readonly folder: string;
   readonly server: () => { readonly url: string; readonly caPem: string };
   readonly joinTokens: () => Pick<JoinTokens, "create">;
-  readonly nodes: () => NodeRegistry;
+  readonly nodes: () => Pick<NodeRegistry, "get" | "drain" | "remove">;
   /** A drain was begun: whoever evicts is not to wait for its next round. */
   readonly wakeDrainer: () => void;
   readonly runtimeEndpoint: string | undefined;
@@ -113,13 +113,19 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
     fleet = { running, size: pool.size };
   };
 
-  /** Ends what a machine runs and forgets who it was. */
-  const clear = async (index: number, name: string): Promise<void> => {
+  /** Ends what a machine runs. */
+  const end = async (index: number): Promise<void> => {
     const agent = agents.get(index);
     agents.delete(index);
-    await agent?.stop({ pods: "end" });
-    await rm(join(folder, name), { recursive: true, force: true });
+    try {
+      await agent?.stop({ pods: "end" });
+    } catch (error) {
+      // It may still run something: whoever tries again has to end this one, and start no other beside it.
+      if (agent) agents.set(index, agent);
+      throw error;
+    }
   };
+  const forget = (name: string): Promise<void> => rm(join(folder, name), { recursive: true, force: true });
 
   const isDrained = async (pool: PoolRecord, name: string): Promise<boolean> =>
     (await options.nodes().get(pool.tenant, pool.id, name)).value.drain === "drained";
@@ -141,8 +147,10 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
     // The next run of the host goes on with it.
     if (options.closing()) return;
     await each(machines, async ({ index, name, hollow }) => {
-      if (!hollow) await clear(index, name);
-      await nodes.remove(pool.tenant, pool.id, name);
+      if (!hollow) await end(index);
+      // While the folder is there the machine is known: what fails before it goes is tried again.
+      await ifKnown(nodes.remove(pool.tenant, pool.id, name));
+      if (!hollow) await forget(name);
     });
     const gone = new Set(machines.filter(({ hollow }) => hollow).map(({ name }) => name));
     if (gone.size === 0) return;
@@ -155,8 +163,9 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
       const prefix = prefixOf(pool);
       const hollow = pool.runtime === "hollow";
       for (const index of lost) {
+        await end(index);
+        await forget(`${prefix}-${index}`);
         lost.delete(index);
-        await clear(index, `${prefix}-${index}`);
       }
       const surplus = (await known(prefix)).filter((machine) => machine.index >= pool.size || machine.hollow !== hollow);
       if (surplus.length > 0) await takeOut(pool, prefix, surplus);
@@ -174,14 +183,16 @@ export function createPoolMachines(options: PoolMachinesOptions): PoolMachines {
   };
 }
 
-/** A machine that the pool does not know is as good as taken out. */
 async function each(machines: readonly Machine[], run: (machine: Machine) => Promise<void>): Promise<void> {
-  const [failure] = await forEachBounded(machines, atOnce, async (machine) => {
-    try {
-      await run(machine);
-    } catch (error) {
-      if (!isPlatformError(error, "not-found")) throw error;
-    }
-  });
+  const [failure] = await forEachBounded(machines, atOnce, (machine) => ifKnown(run(machine)));
   if (failure !== undefined) throw failure;
+}
+
+/** A machine that the pool does not know is as good as taken out. */
+async function ifKnown(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isPlatformError(error, "not-found")) throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, sleep } from "../../shared/clock.ts";
 import type { ExecAction, HTTPGetAction, LifecycleHandler, Pod } from "../../shared/kubernetes/types.ts";
 import type { CheckTarget } from "../probes/check.ts";
 import { dialProblem, type HttpGet, httpGetOf, isPlainAnswer, sendHttpGet } from "../probes/http-get.ts";
@@ -22,13 +22,13 @@ export async function runHook(handler: LifecycleHandler, run: HookRun): Promise<
     kind: "failed",
     message: `${what} for Container "${run.target.container.name}" in Pod "${podFullName(run.pod)}" failed - error: ${error}`,
   });
-  const { exec, httpGet, sleep } = handler;
+  const { exec, httpGet, sleep: pause } = handler;
   if (exec !== undefined) return runExec(exec, run, failed);
   if (httpGet !== undefined) return runHttp(httpGet, run, failed);
-  if (sleep === undefined) return { kind: "failed", message: `Cannot run handler: invalid handler: ${JSON.stringify(handler)}` };
-  const seconds = Math.min(sleep.seconds, run.timeoutSeconds);
-  await new Promise<void>((resolve) => run.clock.after(seconds * 1000, resolve));
-  return { kind: seconds < sleep.seconds ? "unfinished" : "done" };
+  if (pause === undefined) return { kind: "failed", message: `Cannot run handler: invalid handler: ${JSON.stringify(handler)}` };
+  const seconds = Math.min(pause.seconds, run.timeoutSeconds);
+  await sleep(run.clock, seconds * 1000);
+  return { kind: seconds < pause.seconds ? "unfinished" : "done" };
 }
 
 type Failed = (what: string, error: string) => HookOutcome;

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLocalAgents } from "../../../server/local-agents.ts";
 import { joinRequest } from "../../../shared/api/agent/protocol.ts";
 import type { JoinTokens } from "../../../shared/platform/join-tokens.ts";
-import type { PoolRecord } from "../../../shared/platform/records.ts";
+import type { NodeRecord, PoolRecord } from "../../../shared/platform/records.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
 
@@ -22,26 +22,37 @@ const token = {
   ...{ createdAtMs: 0, expiresAtMs: 1, uses: 0, revoked: 0 },
 };
 
+const node: NodeRecord = {
+  ...{ tenant: "acme", pool: "pl-1", name: "dev-0", machineId: "m", runtime: "process", drain: "drained" },
+  ...{ credentialHash: "h", joinedAtMs: 0, updatedAtMs: 0 },
+};
+
 describe("the machines of the embedded host", () => {
   let folder: string;
   let clock: FakeClock;
   /** Takes machines in, and holds their calls. */
   let platform: Server;
   let joined: string[];
+  /** It holds no call but refuses it. */
+  let away: boolean;
   /** Each time a start asked for a join token: whether it got one. */
   let asked: boolean[];
   /** What a start waits for that asks for a token. */
   let giveToken: () => Promise<void>;
   let agents: ReturnType<typeof createLocalAgents>;
+  /** What takes a machine out of the pool. */
+  let remove: (name: string) => Promise<void>;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "coracle-local-agents-"));
     clock = createFakeClock();
     joined = [];
+    away = false;
     asked = [];
     giveToken = () => Promise.reject(new Error("not yet"));
+    remove = () => Promise.reject(new Error("no node is taken away here"));
     platform = createServer(async (request, response) => {
-      if (request.url !== "/agent/v1/join") return;
+      if (request.url !== "/agent/v1/join") return away ? void response.writeHead(503).end() : undefined;
       const { node } = joinRequest.parse(await json(request));
       joined.push(node.name);
       response.end(JSON.stringify({ pool: pool.id, nodeName: node.name, credential: "c", clusters: [] }));
@@ -64,9 +75,11 @@ describe("the machines of the embedded host", () => {
       stateDirectory: folder,
       server: () => ({ url, caPem: "" }),
       joinTokens: () => joinTokens,
-      nodes: () => {
-        throw new Error("no node is taken away here");
-      },
+      nodes: () => ({
+        drain: async () => ({ value: node, version: 1 }),
+        get: async () => ({ value: node, version: 1 }),
+        remove: (_tenant, _pool, name) => remove(name),
+      }),
       wakeDrainer: () => {},
       runtimeEndpoint: undefined,
       clock,
@@ -125,6 +138,26 @@ describe("the machines of the embedded host", () => {
     clock.advance(60_000);
     await agents.close();
     expect(joined).toEqual(["dev-0"]);
+  });
+
+  it("are known until their pool has let go of them, and taken out again when that failed", async () => {
+    giveToken = () => Promise.resolve();
+    away = true;
+    const ofProcesses = { ...pool, runtime: "process" as const };
+    await agents.resize(ofProcesses);
+    await vi.waitFor(() => expect(joined).toEqual(["dev-0"]), inTime);
+    const asked: string[] = [];
+    remove = async (name) => {
+      asked.push(name);
+      if (asked.length === 1) throw new Error("the store is away");
+    };
+    await agents.resize({ ...ofProcesses, size: 0 });
+    await vi.waitFor(() => {
+      clock.advance(5_000);
+      expect(asked.length).toBeGreaterThan(1);
+    }, inTime);
+    await vi.waitFor(async () => expect(await readdir(join(folder, pool.id))).toEqual(["prefix"]), inTime);
+    expect(new Set(asked)).toEqual(new Set(["dev-0"]));
   });
 
   it("of a pool of none leave nothing on the disk and ask for nothing", async () => {
