@@ -1,15 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import type { Metafile } from "esbuild";
 import { z } from "zod";
 import { entryPoints } from "../functions/names/entry-points.ts";
 import { variables } from "../functions/names/variables.ts";
-import { bundleFunctions, type FunctionName } from "../infra/bundle.ts";
+import { bundleFunctions, type FunctionName, readAtOnce } from "../infra/bundle.ts";
 import { operatorApiKey } from "../shared/auth/api-key.ts";
 import { createTable } from "../shared/store/dynamo/create-table.ts";
 import { startMinistack } from "../test/infra/ministack.ts";
@@ -58,20 +57,6 @@ async function call(name: FunctionName, method: string, path: string, token: str
   return JSON.parse(said);
 }
 
-/** JavaScript that is read before the first event, and in all. */
-function sizesOf(name: FunctionName, { outputs }: Metafile): { readonly eager: number; readonly all: number } {
-  const loaded = new Set<string>();
-  const visit = (file: string): void => {
-    if (loaded.has(file)) return;
-    loaded.add(file);
-    for (const { kind, path } of outputs[file]?.imports ?? []) if (kind === "import-statement" && outputs[path]) visit(path);
-  };
-  for (const [file, { entryPoint }] of Object.entries(outputs)) if (entryPoint?.endsWith(`functions/${name}.ts`)) visit(file);
-  if (statSync(join(bundles, name, "index.mjs")).size === 0) throw new Error(`the bundle of ${name} is empty`);
-  const sum = (files: Iterable<string>): number => [...files].reduce((bytes, file) => bytes + (outputs[file]?.bytes ?? 0), 0);
-  return { eager: sum(loaded), all: sum(Object.keys(outputs)) };
-}
-
 try {
   for (const [key, value] of Object.entries(aws)) process.env[key] = value;
   await createTable(new DynamoDBClient({}), table);
@@ -107,9 +92,11 @@ try {
     for (let run = 0; run < Number(values.runs); run++) runs.push(await coldStart(name, event));
     const of = (field: "loadMs" | "firstMs" | "cpuMs"): number => Math.round(median(runs.map((each) => each[field])));
     const [load, request, cpu] = [of("loadMs"), of("firstMs"), of("cpuMs")];
-    const { eager, all } = sizesOf(name, metafile);
+    const all = Object.values(metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
     const kib = (bytes: number): number => Math.round(bytes / 1024);
-    rows.push(`| ${name} | ${kib(eager)} | ${kib(all)} | ${load} | ${request} (${what}) | **${load + request}** | ${cpu} |`);
+    rows.push(
+      `| ${name} | ${kib(readAtOnce(name, metafile))} | ${kib(all)} | ${load} | ${request} (${what}) | **${load + request}** | ${cpu} |`,
+    );
   }
   const [load = 0] = loadavg();
   process.stdout.write(`Cold starts under Node ${process.version}, ${values.runs} each, against ${emulator.name}; load of the machine ${load.toFixed(1)}. Goal: ${goalMs} ms.

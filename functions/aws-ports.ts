@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { once } from "../shared/kubernetes/facts.ts";
@@ -43,7 +42,7 @@ export function awsPorts(variables: Readonly<Record<string, string | undefined>>
       const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
       if (Failed.length > 0) throw new Error(`${Failed.length} messages were not taken: ${Failed[0]?.Message ?? ""}`);
     },
-    resolve: (hostname) => lookup(hostname, { all: true }),
+    resolve: async (hostname) => (await import("node:dns/promises")).lookup(hostname, { all: true }),
   };
 }
 

@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { entryPoints } from "../functions/names/entry-points.ts";
-import { lateEntries, lateModules } from "./late-modules.ts";
-import { plainHttp } from "./plain-http.ts";
+import { withLateModules } from "./late-modules.ts";
+import { plainBuiltins } from "./plain-builtins.ts";
 import { seldomUsed } from "./seldom-used.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -39,12 +39,27 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
   const made = new Map<FunctionName, Metafile>();
   for (const name of Object.values(entryPoints)) {
     const folder = join(target, name);
-    const entryPoints = [{ in: join(root, "functions", `${name}.ts`), out: "index" }, ...lateEntries];
-    const metafile = await bundle({ entryPoints }, folder, [zodByUse, seldomUsed, plainHttp, lateModules]);
+    const entryPoint = { in: join(root, "functions", `${name}.ts`), out: "index" };
+    const metafile = await withLateModules((late, plugin) => {
+      rmSync(folder, { recursive: true, force: true });
+      return bundle({ entryPoints: [entryPoint, ...late] }, folder, [zodByUse, seldomUsed, plainBuiltins, plugin]);
+    });
     copyFacts(join(folder, "facts"));
     made.set(name, metafile);
   }
   return made;
+}
+
+/** JavaScript of a bundle that is read before the first event, in bytes. */
+export function readAtOnce(name: FunctionName, { outputs }: Metafile): number {
+  const loaded = new Set<string>();
+  const visit = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const { kind, path } of outputs[file]?.imports ?? []) if (kind === "import-statement" && outputs[path]) visit(path);
+  };
+  for (const [file, { entryPoint }] of Object.entries(outputs)) if (entryPoint?.endsWith(`functions/${name}.ts`)) visit(file);
+  return [...loaded].reduce((bytes, file) => bytes + (outputs[file]?.bytes ?? 0), 0);
 }
 
 /** Bundles the server process over the table into `target`, with the Dockerfile of its image: the folder is all that an image is built of. */

@@ -1,5 +1,7 @@
 import { nodeNameOf } from "../auth/node-user.ts";
 import {
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
   mutatingWebhookConfigurations,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
@@ -18,7 +20,7 @@ import { podPriority, priorityClassDefault } from "./admission/plugins/priority.
 import { runtimeClass } from "./admission/plugins/runtime-class.ts";
 import { serviceAccount } from "./admission/plugins/service-account.ts";
 import { claimResize, defaultStorageClass, inUseProtection } from "./admission/plugins/storage.ts";
-import { hasMutatingPolicies, mutateByPolicies } from "./admission/policies/mutate.ts";
+import { mutateByPolicies } from "./admission/policies/mutate.ts";
 import { validateByPolicies } from "./admission/policies/validate.ts";
 import { Reinvocation } from "./admission/reinvocation.ts";
 import { mutateByWebhooks, validateByWebhooks } from "./admission/webhooks/dispatch.ts";
@@ -54,6 +56,10 @@ export async function mutateAdmitted(cluster: ApiCluster, attributes: AdmissionA
   await mutateByPlugins(cluster, attributes);
   await round(true);
 }
+
+/** Whether there are any, and the operator lets them be. */
+const hasMutatingPolicies = ({ mirror, resources }: ApiCluster): boolean =>
+  mirror.count(mutatingAdmissionPolicyBindings) > 0 && resources.storage(mutatingAdmissionPolicies) !== undefined;
 
 /** What a cluster's own policies and webhooks do, in the first round or the second; answers whether they changed the object. `undefined`: it has none. */
 function roundsOf(cluster: ApiCluster, attributes: AdmissionAttributes): ((again: boolean) => Promise<boolean>) | undefined {

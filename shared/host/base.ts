@@ -11,15 +11,17 @@ const caDescription =
 
 /** What each cluster of a host is born with: what a kube-apiserver makes, and its authority's certificate in each namespace. `pathOf` is the store's. */
 export function createHostBase(caPem: string, pathOf: (key: ObjectKey) => string): ClusterBase {
-  const objects = bootstrapObjects({ serviceCidr: serviceNetwork.cidr, apiServerAddress: serviceNetwork.apiServerAddress });
-  const born = objects
-    .filter(({ key }) => key.group === namespaces.group && key.resource === namespaces.resource)
-    .map(({ key }) => key.name);
-  const certificates = born.map((namespace) => ({
-    key: { ...configMaps, namespace, name: "kube-root-ca.crt" },
-    object: rootCertificate(namespace, caPem),
-  }));
-  return createClusterBase([...objects, ...certificates], pathOf);
+  return createClusterBase(() => {
+    const objects = bootstrapObjects({ serviceCidr: serviceNetwork.cidr, apiServerAddress: serviceNetwork.apiServerAddress });
+    const born = objects
+      .filter(({ key }) => key.group === namespaces.group && key.resource === namespaces.resource)
+      .map(({ key }) => key.name);
+    const certificates = born.map((namespace) => ({
+      key: { ...configMaps, namespace, name: "kube-root-ca.crt" },
+      object: rootCertificate(namespace, caPem),
+    }));
+    return [...objects, ...certificates];
+  }, pathOf);
 }
 
 const rootCertificate = (namespace: string, caPem: string): ConfigMap => ({

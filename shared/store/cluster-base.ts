@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "../kubernetes/facts.ts";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import type { ClusterRef, StoredObject } from "./store.ts";
 
@@ -17,19 +18,19 @@ export interface ClusterBase {
 
 export const emptyBase: ClusterBase = { has: () => false, of: () => new Map() };
 
-/** `pathOf` is the adapter's spelling of a key. The same objects must be given at every start: they are not stored. */
+/** `pathOf` is the adapter's spelling of a key. The same objects must be given at every start: they are not stored. They are asked for once, when one is looked for. */
 export function createClusterBase(
-  objects: readonly { key: ObjectKey; object: KubernetesObject }[],
+  objects: () => readonly { key: ObjectKey; object: KubernetesObject }[],
   pathOf: (key: ObjectKey) => string,
 ): ClusterBase {
-  const byPath = new Map(objects.map((entry) => [pathOf(entry.key), entry]));
+  const byPath = once(() => new Map(objects().map((entry) => [pathOf(entry.key), entry])));
   return {
-    has: (path) => byPath.has(path),
+    has: (path) => byPath().has(path),
     of(cluster, createdAtMs) {
       const creationTimestamp = `${new Date(createdAtMs).toISOString().slice(0, 19)}Z`;
       const origin = `${cluster.tenant}#${cluster.cluster}#${createdAtMs}`;
       const own = new Map<string, StoredObject>();
-      for (const [path, { key, object }] of byPath) {
+      for (const [path, { key, object }] of byPath()) {
         own.set(path, new BornObject(key, () => ownCopy(object, uidOf(`${origin}#${path}`), creationTimestamp)));
       }
       return own;

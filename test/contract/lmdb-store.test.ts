@@ -57,7 +57,7 @@ it("shows what every cluster starts with until it is changed or deleted, each cl
   const { folder, dispose } = await open();
   const key = { group: "", resource: "namespaces", namespace: "", name: "default" };
   const object = { kind: "Namespace", apiVersion: "v1", metadata: { name: "default" } };
-  const base = createClusterBase([{ key, object }], objectPath);
+  const base = createClusterBase(() => [{ key, object }], objectPath);
   const store = new LmdbStore({ path: join(folder, "with-base"), base, now: () => 1000 });
   const [one, two] = [
     { tenant: "t", cluster: "one" },

@@ -8,7 +8,10 @@ const object = {
   metadata: { name: "a", managedFields: [{ manager: "kube-apiserver" }] },
   status: { conditions: [{ type: "Ready", status: "True" }] },
 };
-const base = createClusterBase([{ key, object }], ({ name }) => name);
+const base = createClusterBase(
+  () => [{ key, object }],
+  ({ name }) => name,
+);
 const cluster = { tenant: "t", cluster: "c" };
 
 it("gives each cluster copies with its own uids, dated from its birth", () => {

@@ -25,10 +25,6 @@ interface Failure {
 
 const kinds = { policies: mutatingAdmissionPolicies, bindings: mutatingAdmissionPolicyBindings };
 
-/** Whether there are any, and the operator lets them be. */
-export const hasMutatingPolicies = ({ mirror, resources }: ApiCluster): boolean =>
-  mirror.count(mutatingAdmissionPolicyBindings) > 0 && resources.storage(mutatingAdmissionPolicies) !== undefined;
-
 /**
  * MutatingAdmissionPolicy (KEP-3962, apiserver `policy/mutating/dispatcher.go`): lets each policy that matches a request change its object, one after
  * another, by each of its bindings with each of their parameters. In the second round only those are asked that are due. Answers whether there has

@@ -1,11 +1,9 @@
 import type {
   ControllerRevision,
-  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
   Endpoints,
-  Job,
   PersistentVolumeClaim,
   Pod,
   PodTemplate,
@@ -29,11 +27,8 @@ import {
   validateStatefulSetStatus,
   validateStatefulSetUpdate,
 } from "./apps.ts";
-import { validateJob, validateJobUpdate } from "./batch.ts";
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from "./claims.ts";
-import { validateCronJob, validateCronJobUpdate } from "./cron-job.ts";
 import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints, validateEndpointsUpdate } from "./endpoints.ts";
-import { validateJobStatus } from "./job-status.ts";
 import { type KindEntry, rules } from "./kind-rules.ts";
 import { validatePod, validatePodStatus, validatePodUpdate } from "./pod.ts";
 import { validateEphemeralContainers } from "./pod-ephemeral.ts";
@@ -47,7 +42,7 @@ import {
   validateReplicationController,
 } from "./workloads.ts";
 
-/** The rules of pods, of what makes them and of what leads to them. */
+/** The rules of pods, of what keeps them running and of what leads to them. */
 export const workloadEntries: readonly KindEntry[] = [
   rules<Pod>("/Pod", {
     stages: ["metaUpdate", "meta", "update"],
@@ -87,13 +82,6 @@ export const workloadEntries: readonly KindEntry[] = [
     create: validateControllerRevision,
     update: validateControllerRevisionUpdate,
   }),
-  rules<Job>("batch/Job", {
-    stages: ["meta", "create", "metaUpdate", "update"],
-    create: validateJob,
-    update: validateJobUpdate,
-    status: validateJobStatus,
-  }),
-  rules<CronJob>("batch/CronJob", { create: validateCronJob, update: validateCronJobUpdate }),
   rules<Service>("/Service", {
     stages: ["metaUpdate", "meta", "update"],
     name: "dns1035Label",

@@ -117,7 +117,7 @@ import { validateVolume, validateVolumeUpdate } from "./volume-spec.ts";
 import { validateWebhookConfiguration } from "./webhooks.ts";
 
 /** The rules of configuration, access, networking, storage, policy, and of what is asked and never stored. */
-export const objectEntries: readonly KindEntry[] = [
+export const objectEntries = (): readonly KindEntry[] => [
   ["/ServiceAccount", { stages: ["metaUpdate", "meta", "update"] }],
   rules<ConfigMap>("/ConfigMap", { stages: ["metaUpdate", "meta", "update"], create: validateConfigMap, update: validateConfigMapUpdate }),
   rules<Secret>("/Secret", { stages: ["metaUpdate", "meta", "update"], create: validateSecret, update: validateSecretUpdate }),

@@ -1,7 +1,9 @@
+import { once } from "../../facts.ts";
 import type { KubernetesObject } from "../../object.ts";
 import { findKind } from "../../resources.ts";
 import type { StatusCause } from "../../status-error.ts";
 import type { JsonObject } from "../schema-node.ts";
+import { batchEntries } from "./batch-entries.ts";
 import { workloadEntries } from "./kind-entries.ts";
 import type { JudgedSubresource, KindRules, UpdateStage } from "./kind-rules.ts";
 import { objectEntries } from "./object-entries.ts";
@@ -9,11 +11,12 @@ import { checkFinalizersKnown, validateObjectMeta, validateObjectMetaUpdate } fr
 
 /** Finds the rules of built-in kinds: those of the version, else of every version, else only metadata is looked at. */
 export function createRuleBook(): (group: string, version: string, kind: string) => KindRules {
-  const entries = new Map([...workloadEntries, ...objectEntries]);
+  const workloads = new Map(workloadEntries);
+  const others = once(() => new Map([...batchEntries(), ...objectEntries()]));
   return (group, version, kind) => {
     const resource = findKind(group === "" ? version : `${group}/${version}`, kind);
     const stored = resource?.verbs.has("get") === true;
-    const own = entries.get(`${group}/${version}/${kind}`) ?? entries.get(`${group}/${kind}`);
+    const own = workloads.get(`${group}/${kind}`) ?? others().get(`${group}/${version}/${kind}`) ?? others().get(`${group}/${kind}`);
     return { namespaced: resource?.namespaced ?? false, name: stored ? "dnsSubdomain" : undefined, ...own };
   };
 }

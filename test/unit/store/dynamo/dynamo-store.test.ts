@@ -212,7 +212,7 @@ describe("a commit", () => {
   it("shows what every cluster starts with until it is changed or deleted", async () => {
     const key = { group: "", resource: "namespaces", namespace: "", name: "default" };
     const object = { kind: "Namespace", apiVersion: "v1", metadata: { name: "default" } };
-    const store = storeOn(new MemoryTable(), { base: createClusterBase([{ key, object }], objectPath) });
+    const store = storeOn(new MemoryTable(), { base: createClusterBase(() => [{ key, object }], objectPath) });
     await store.createCluster(cluster);
     expect((await store.snapshot(cluster)).objects).toHaveLength(1);
     expect(await codeOf(store.commit(cluster, [{ kind: "put", key, expected: 0, object: structuredClone(object) }]))).toBe(
