@@ -37,10 +37,10 @@ export function functionsPlanOf(seed: number): FunctionsPlan {
   });
   return {
     ...{ seed, machines, room: 2 + random.below(3), steps: 3 + random.below(5), watchers: 1 },
-    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), slow: random.pick([0, 0.1, 0.5]) },
+    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), slow: random.pick([0, 0.1, 0.3]) },
     ...{ applyMs: random.pick([1, 5, 30]), slowShare: random.pick([0, 0.05]) },
     stream: { late: share() * 3, repeated: share() * 3, poisoned: share() * 6 },
-    ...{ lostCalls: share(), cutShort: share() },
+    ...{ lostCalls: share() * 2, cutShort: share() },
     clocksMs: Array.from({ length: 8 }, () => random.pick([0, random.between(-farthestMs, farthestMs)])),
     agentCrashes: some(2, () => ({ ...someMachine(), downMs: random.pick([300, 8000]) })),
     agentPauses: some(1, () => ({ ...someMachine(), forMs: random.pick([1000, 120_000]) })),

@@ -62,7 +62,7 @@ export const functionsBugs: readonly PlantedBug[] = [
   {
     name: "stream-batch-ends-at-a-poisoned-record",
     story: "what follows a record that nobody can read is dropped with it",
-    patches: one("functions/stream-records.ts", "unreadable++;\n      continue;", "unreadable++;\n      break;"),
+    patches: one("functions/stream-records.ts", "} else unreadable++;", "} else if (++unreadable) break;"),
   },
   {
     name: "stream-batch-taken-as-state",
@@ -90,13 +90,13 @@ export const functionsBugs: readonly PlantedBug[] = [
       ),
       ...one(
         "functions/stream-records.ts",
-        "clusters.set(key, known ?",
-        `const image = parsed.data.dynamodb.NewImage;
+        "clusters.set(scopeOf(ref), known ?",
+        `const image = data.dynamodb.NewImage;
          const held = [...(known?.held ?? []), ...(image.body ? [entryIn(image)] : [])];
-         clusters.set(key, { held, ...(known ?`,
+         clusters.set(scopeOf(ref), { held, ...(known ?`,
       ),
       ...one("functions/stream-records.ts", ": { ref, revision, sequenceNumber });", ": { ref, revision, sequenceNumber }) });"),
-      ...one("functions/turn-many.ts", "turner.turn(ref, revision, untilMs)", "turner.turn(ref, revision, untilMs, each.held)"),
+      ...one("shared/host/turn-many.ts", "turner.turn(ref, revision, untilMs)", "turner.turn(ref, revision, untilMs, each.held)"),
       ...one(
         "shared/host/turner.ts",
         "turn: (ref, revision, untilMs) => inTurn(ref, () => turn(ref, revision, untilMs)),",
