@@ -61,7 +61,7 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
           const scale = applyPatch(scaleOf(definition, live), patch, undefined) as Scale;
           return withReplicas(definition, live, scale.spec?.replicas ?? 0);
         }
-        const next = applyPatch(live, patch, schema) as KubernetesObject;
+        const next = stamped(definition, schema, applyPatch(live, patch, schema) as KubernetesObject);
         const { resourceVersion = "" } = next.metadata;
         if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
           throw conflict(definition.group, definition.resource, name);
@@ -82,7 +82,7 @@ function definitionOf(registry: Registry, resource: GroupResource): ResourceDefi
   return definition;
 }
 
-/** A copy with kind and version in front, as everything in the store has them. */
+/** A copy as everything in the store is: kind and version in front, and no empty lists. */
 function stamped(definition: ResourceDefinition, schema: KindSchema | undefined, object: KubernetesObject): KubernetesObject {
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
   const copy = cloneJson({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest });

@@ -17,6 +17,7 @@ import {
   endpointSlices,
   endpoints,
   events,
+  jobs,
   namespaces,
   nodes,
   pods,
@@ -34,6 +35,7 @@ import type {
   Deployment,
   EndpointSlice,
   Endpoints,
+  Job,
   Node,
   Pod,
   ReplicaSet,
@@ -203,6 +205,31 @@ describe("all controllers over the API", () => {
     expect(all(pods)).toEqual([]);
     expect(all(controllerRevisions)).toEqual([]);
     expect(all(statefulSets)).toEqual([]);
+  });
+
+  it("run an indexed job whose first pod fails, by statuses that the API accepts, and delete it with its pods", async () => {
+    const template = { spec: { restartPolicy: "Never" as const, containers: [{ name: "c", image: "i" }] } };
+    const spec: Job["spec"] = { completionMode: "Indexed", completions: 2, parallelism: 2, backoffLimitPerIndex: 0, template };
+    await client.create(jobs, { apiVersion: "batch/v1", kind: "Job", metadata: { namespace: "default", name: "work" }, spec } as Job);
+    await loop.idle();
+    const made = all<Pod>(pods);
+    expect(made.map(({ spec }) => spec?.hostname).sort()).toEqual(["work-0", "work-1"]);
+    for (const pod of made) {
+      const { namespace = "", name = "", uid = "" } = pod.metadata;
+      await client.bind([{ namespace, name, uid, nodeName: "node-a" }]);
+      const phase = pod.spec?.hostname === "work-0" ? "Failed" : "Succeeded";
+      await client.update(pods, { ...get<Pod>(pods, namespace, name), status: { phase } } as Pod, { subresource: "status" });
+      await loop.idle();
+    }
+    expect(get<Job>(jobs, "default", "work")?.status).toMatchObject({ succeeded: 1, failed: 1, completedIndexes: "1", failedIndexes: "0" });
+    expect(get<Job>(jobs, "default", "work")?.status?.conditions).toMatchObject([
+      { type: "FailureTarget", reason: "FailedIndexes" },
+      { type: "Failed", reason: "FailedIndexes" },
+    ]);
+    expect(all<Pod>(pods).map(({ metadata }) => metadata.finalizers)).toEqual([undefined, undefined]);
+    await client.delete(jobs, "default", "work", { propagationPolicy: "Foreground" });
+    await loop.idle();
+    expect([all(jobs), all(pods)]).toEqual([[], []]);
   });
 
   it("furnish a namespace and empty it again", async () => {
