@@ -79,6 +79,8 @@ export interface SandboxSpec {
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly shareProcessNamespace: boolean;
+  /** One of its containers is privileged: only then a runtime lets any of them be. */
+  readonly privileged: boolean;
   /** Lines for /etc/resolv.conf in parts; undefined: the host's own. */
   readonly dns: { servers: readonly string[]; searches: readonly string[]; options: readonly string[] } | undefined;
   readonly portMappings: readonly { hostPort: number; containerPort: number; protocol: "TCP" | "UDP" | "SCTP"; hostIp: string }[];

@@ -54,7 +54,7 @@ export function sandboxConfigOf(spec: SandboxSpec, instance: string): object {
       ...spec.annotations,
       [annotations.sandbox]: JSON.stringify(facts),
     },
-    linux: { security_context: { namespace_options: facts.namespaceOptions }, sysctls: spec.sysctls },
+    linux: { security_context: { namespace_options: facts.namespaceOptions, privileged: spec.privileged }, sysctls: spec.sysctls },
   };
 }
 

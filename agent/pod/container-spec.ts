@@ -26,6 +26,7 @@ export function sandboxSpec(pod: Pod, { cluster, attempt, nodeName, dns, logDire
     hostPid: spec?.hostPID === true,
     hostIpc: spec?.hostIPC === true,
     shareProcessNamespace: spec?.shareProcessNamespace === true,
+    privileged: [...containers, ...(spec?.ephemeralContainers ?? [])].some(({ securityContext }) => securityContext?.privileged === true),
     dns,
     portMappings: hostNetwork
       ? []

@@ -25,6 +25,7 @@ export const sandboxSpecOf = (logDirectory: string, change: Partial<SandboxSpec>
   hostPid: false,
   hostIpc: false,
   shareProcessNamespace: false,
+  privileged: false,
   dns: undefined,
   portMappings: [],
   labels: {},

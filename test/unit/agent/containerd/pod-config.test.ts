@@ -56,6 +56,12 @@ describe("sandboxConfigOf", () => {
     });
   });
 
+  it("lets its containers be privileged where one of them is", () => {
+    const securityOf = (privileged: boolean) => sandboxConfigOf({ ...sandbox, privileged }, "n1");
+    expect(securityOf(true)).toMatchObject({ linux: { security_context: { privileged: true } } });
+    expect(securityOf(false)).toMatchObject({ linux: { security_context: { privileged: false } } });
+  });
+
   it("shares the process namespace of the pod only when asked", () => {
     const pidOf = (share: boolean) => sandboxConfigOf({ ...sandbox, shareProcessNamespace: share }, "n1");
     expect(pidOf(true)).toMatchObject({ linux: { security_context: { namespace_options: { pid: "POD" } } } });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { resourcesOf } from "../../../../agent/pod/container-spec.ts";
+import { resourcesOf, sandboxSpec } from "../../../../agent/pod/container-spec.ts";
 import { container, podOf } from "./pod-fixture.ts";
 
 test.each([
@@ -13,4 +13,11 @@ test.each([
   const pod = { ...podOf(), status: { qosClass } };
   const resources = memory === undefined ? {} : { requests: { memory } };
   expect(resourcesOf(pod, container("main", { resources }), { memory: "1025Mi" }).oomScoreAdjust).toBe(score);
+});
+
+test("a sandbox is privileged where one of the pod's containers is", () => {
+  const context = { cluster: "c1", attempt: 0, nodeName: "n", dns: undefined, logDirectory: "/logs" };
+  const privileged = container("setup", { securityContext: { privileged: true } });
+  expect(sandboxSpec(podOf(), context).privileged).toBe(false);
+  expect(sandboxSpec(podOf({ initContainers: [privileged] }), context).privileged).toBe(true);
 });
