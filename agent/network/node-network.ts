@@ -26,6 +26,7 @@ import { rulesetOf } from "./nftables.ts";
 import { overlayHeaderBytes } from "./overlay.ts";
 import { createPeerNetwork, type PeerNetwork } from "./peer-network.ts";
 import { type RunCommand, runCommand } from "./run-command.ts";
+import { clearRange } from "./stale-bridges.ts";
 
 export interface NodeNetworkOptions {
   /** The name of the Node objects: endpoints with this name are local. */
@@ -206,6 +207,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       });
       if (network.kind !== "foreign" && peering !== undefined && mtu !== undefined)
         peerNetwork = createPeerNetwork({ ...peering, instance, podCidr: network.podCidr, mtu, run, log });
+      if (network.kind !== "foreign") await clearRange(network.podCidr, network.bridge, run, log);
       log.info("pod network ready", { kind: network.kind, podCidr: ownRange(), address });
       await dns.start();
       await proxy.listen(address, apiPort);
