@@ -30,6 +30,7 @@ const lookMs = 3000;
 /** Changes in pairs when all else is quiet, and how soon each has to be there. */
 const quietSteps = 6;
 const quietMs = 45_000;
+const actedOnMs = 1500;
 /** What a holder that was frozen at the beginning held is free by then. */
 const leaseEndMs = 31_000;
 const lateSteps = 4;
@@ -117,7 +118,9 @@ async function play(scene: Scene): Promise<void> {
   scene.quiet = true;
   for (let step = 0; step < quietSteps && !problem; step++) {
     // The second comes while the loops are at the first, or end with it.
+    const changed = scene.changes.length;
     await onSome(scene, ({ api }) => api && scale(api.client, 0, step % 2));
+    await world.until(() => scene.changes.length > changed + 1, scene.random.pick([0, actedOnMs]));
     await world.sleep(scene.random.between(0, 400));
     await onSome(scene, ({ api }) => api && scale(api.client, 1, step % 2));
     problem = await settled(scene, auditor, quietMs);

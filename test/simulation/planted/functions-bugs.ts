@@ -50,6 +50,18 @@ export const functionsBugs: readonly PlantedBug[] = [
     patches: one("agent/agent.ts", "if (news.full) await endOrphans(news.id, state);", ""),
   },
   {
+    name: "busy-holder-not-told",
+    story: "a wake-up that meets another holder of the loops' lease is lost: nobody looks again",
+    patches: [
+      ...one(
+        "shared/host/loop-lease.ts",
+        'await store.writeRecords([{ ...keyOf(ref), kind: "add", add: { wakes: 1 }, atMost: { free: -1, token: last.token } }]);',
+        "",
+      ),
+      ...one("shared/host/loop-lease.ts", "await lookAgain(ref, last.expiresAtMs);", ""),
+    ],
+  },
+  {
     name: "stream-batch-not-compared",
     story: "how far a batch of the stream goes is not looked at: a cluster that was turned once is taken for done",
     patches: one("functions/on-change.ts", "({ ...each, failures: 0,", "({ ...each, revision: 1, failures: 0,"),
