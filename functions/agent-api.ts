@@ -1,4 +1,5 @@
-import { type AgentApiPorts, createAgentApi } from "../shared/api/agent/agent-api.ts";
+import { createAgentApi } from "../shared/api/agent/agent-api.ts";
+import type { AgentApiPorts } from "../shared/api/agent/agent-api-ports.ts";
 import { createNodeOperations } from "../shared/host/node-operations.ts";
 import { createPlatformServices, type DomainServices } from "../shared/platform/platform-services.ts";
 import { createAgentPorts } from "./agent-ports.ts";

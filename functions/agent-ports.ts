@@ -1,4 +1,4 @@
-import type { AgentApiPorts } from "../shared/api/agent/agent-api.ts";
+import type { AgentApiPorts } from "../shared/api/agent/agent-api-ports.ts";
 import type { NodePool } from "../shared/api/agent/ports.ts";
 import type { RuntimeDirectory } from "../shared/host/cluster-runtime.ts";
 import { createNodeChanges } from "../shared/host/node-changes.ts";

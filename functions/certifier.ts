@@ -1,4 +1,4 @@
-import type { AgentApiPorts } from "../shared/api/agent/agent-api.ts";
+import type { AgentApiPorts } from "../shared/api/agent/agent-api-ports.ts";
 import { apiServerDnsNames, apiServerIps, certifyServerKey } from "../shared/auth/certificate-authority.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import type { Dependencies } from "./dependencies.ts";

@@ -1,4 +1,4 @@
-import type { NodeChanges } from "../api/agent/agent-api.ts";
+import type { NodeChanges } from "../api/agent/agent-api-ports.ts";
 import type { CredentialCheck, NodeIdentity, NodePool } from "../api/agent/ports.ts";
 import type { Clock } from "../clock.ts";
 import type { PlatformNews } from "../platform/news.ts";

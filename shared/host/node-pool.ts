@@ -6,6 +6,7 @@ import type { PlatformNews } from "../platform/news.ts";
 import type { NodeRegistry } from "../platform/nodes.ts";
 import type { Pools } from "../platform/pools.ts";
 import { isPlatformError } from "../platform/problem.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { ClusterRuntime, RuntimeDirectory } from "./cluster-runtime.ts";
 
 export interface NodePoolOptions {
@@ -20,6 +21,16 @@ export interface NodePoolOptions {
   readonly spokeBefore?: (node: NodeIdentity) => number | undefined;
 }
 
+/** Pools of which something is known: what is not is read anew. */
+const mostPools = 10_000;
+
+interface KnownPool {
+  clusters: Promise<PoolClusters> | undefined;
+  peers: Promise<readonly PoolPeer[]> | undefined;
+  /** The one cluster that draws on it: its machines are that one's usage. */
+  soleCluster: string | undefined;
+}
+
 const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
 
 /**
@@ -27,26 +38,30 @@ const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
  * until the platform tells of a change of it, so that a poll reads nothing.
  */
 export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter, spokeBefore }: NodePoolOptions): NodePool {
-  const byPool = new Map<string, Promise<PoolClusters>>();
-  const peersByPool = new Map<string, Promise<readonly PoolPeer[]>>();
+  const known = new RecentMap<string, KnownPool>(mostPools);
   const poolClusters = new WeakMap<ClusterRuntime, PoolCluster>();
+  /** Of the clusters that are in memory. */
   const poolsOfClusters = new Map<string, string>();
-  /** Pools that one cluster alone draws on: its machines are its usage. */
-  const soleClusters = new Map<string, string>();
   const listeners = new Set<(pool: string) => void>();
+  const ofPool = (pool: string): KnownPool => {
+    const entry = known.get(pool) ?? { clusters: undefined, peers: undefined, soleCluster: undefined };
+    known.set(pool, entry);
+    return entry;
+  };
   const changed = (pool: string): void => {
-    byPool.delete(pool);
+    ofPool(pool).clusters = undefined;
     for (const listener of [...listeners]) listener(pool);
   };
   news.onPoolChange(changed);
   const peerListeners = new Set<(pool: string) => void>();
   news.onPeersChange((pool) => {
-    peersByPool.delete(pool);
+    ofPool(pool).peers = undefined;
     for (const listener of [...peerListeners]) listener(pool);
   });
   // A cluster that left the memory must be opened anew, with another view.
   host.onEvict(({ tenant, cluster }) => {
     const pool = poolsOfClusters.get(`${tenant}#${cluster}`);
+    poolsOfClusters.delete(`${tenant}#${cluster}`);
     if (pool !== undefined) changed(pool);
   });
 
@@ -58,9 +73,7 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
     if (!record) return nothing;
     const found: PoolCluster[] = [];
     const ids = await pools.clustersOn(tenant, pool);
-    const [sole = ""] = ids;
-    if (ids.length === 1) soleClusters.set(pool, sole);
-    else soleClusters.delete(pool);
+    ofPool(pool).soleCluster = ids.length === 1 ? ids[0] : undefined;
     for (const id of ids) {
       const cluster = await clusters.find(id);
       if (!cluster) continue;
@@ -68,9 +81,9 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
       if (!runtime) continue;
       poolsOfClusters.set(`${tenant}#${id}`, pool);
       const draining = cluster.value.state === "deleting";
-      const known = poolClusters.get(runtime);
+      const before = poolClusters.get(runtime);
       const made = { id, apiPath: `/clusters/${id}`, draining, view: runtime.cluster.mirror, client: runtime.client };
-      const entry = known?.draining === draining ? known : made;
+      const entry = before?.draining === draining ? before : made;
       poolClusters.set(runtime, entry);
       found.push(entry);
     }
@@ -80,16 +93,16 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
   return {
     join: (token, machine) => nodes.join(token, machine),
     settleNetwork: (node, description) => nodes.settleNetwork(node, description),
-    peersOf: ({ tenant, pool }) => keptOrMade(peersByPool, pool, () => nodes.peers(tenant, pool)),
+    peersOf: ({ tenant, pool }) => keptOrMade(ofPool(pool), "peers", () => nodes.peers(tenant, pool)),
     onPeersChange(listener) {
       peerListeners.add(listener);
       return () => peerListeners.delete(listener);
     },
     authenticate: (credential) => nodes.authenticate(credential),
-    clustersOf: (node) => keptOrMade(byPool, node.pool, () => describe(node)),
+    clustersOf: (node) => keptOrMade(ofPool(node.pool), "clusters", () => describe(node)),
     seen(node, atMs) {
       heartbeats.seen(node, atMs);
-      meter.nodeSpoke(node, atMs, soleClusters.get(node.pool) ?? "", spokeBefore?.(node));
+      meter.nodeSpoke(node, atMs, known.get(node.pool)?.soleCluster ?? "", spokeBefore?.(node));
     },
     usage: () => {},
     onPoolChange(listener) {
@@ -100,11 +113,17 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
 }
 
 /** The answer kept for a pool; one that fails is not kept. */
-function keptOrMade<T>(kept: Map<string, Promise<T>>, pool: string, make: () => Promise<T>): Promise<T> {
-  const known = kept.get(pool);
+function keptOrMade<K extends "clusters" | "peers">(
+  kept: { [key in K]: KnownPool[key] },
+  key: K,
+  make: () => NonNullable<KnownPool[K]>,
+): NonNullable<KnownPool[K]> {
+  const known = kept[key];
   if (known) return known;
   const answer = make();
-  kept.set(pool, answer);
-  answer.catch(() => kept.delete(pool));
+  kept[key] = answer;
+  answer.catch(() => {
+    if (kept[key] === answer) kept[key] = undefined;
+  });
   return answer;
 }

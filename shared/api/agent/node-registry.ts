@@ -52,6 +52,8 @@ const routedDelayMs = 20;
 /** Machines often come and go many at a time. */
 const peersDelayMs = 250;
 
+export type NodeRegistry = ReturnType<typeof createNodeRegistry>;
+
 /** What this server process knows of the nodes that speak to it. All of it can be learnt again: a restart costs one full answer a node. */
 export function createNodeRegistry(options: NodeRegistryOptions) {
   const { pool, streams, clock, log } = options;
