@@ -19,11 +19,17 @@ const late: Readonly<Record<string, readonly string[]>> = {
   /** What is looked at in writes of kinds that run nothing, and what clients alone are told of. */
   rules: [
     "shared/kubernetes/schema/validation/batch-entries.ts",
+    "shared/kubernetes/schema/validation/service.ts",
+    "shared/kubernetes/schema/validation/reviews.ts",
+    "shared/kubernetes/schema/validation/pod-resize.ts",
+    "shared/kubernetes/schema/validation/pod-ephemeral.ts",
     "shared/kubernetes/schema/validation/object-entries.ts",
     "shared/kubernetes/schema/warnings/kind-warnings.ts",
   ],
-  /** OpenAPI. */
+  /** Discovery and OpenAPI. */
   documents: [
+    "shared/api/openapi-documents.ts",
+    "shared/kubernetes/discovery.ts",
     "shared/kubernetes/openapi.ts",
     "shared/platform/api/openapi.ts",
     "node_modules/zod/v4/core/json-schema-processors.js",
@@ -31,6 +37,9 @@ const late: Readonly<Record<string, readonly string[]>> = {
   ],
   /** What few clusters or callers ask for. */
   seldom: [
+    "shared/kubernetes/json-patch.ts",
+    "shared/kubernetes/strategic-merge-patch.ts",
+    "shared/kubernetes/protobuf/encode.ts",
     "shared/kubernetes/autoscaler-conversion.ts",
     "shared/kubernetes/managed-fields/apply.ts",
     "shared/kubernetes/pod-security/evaluate.ts",
@@ -88,9 +97,10 @@ const lateModules = (used: Map<string, Set<string>>): Plugin => ({
 
 const nameOf = (file: string): string => relative(root, file).replace(/\W/g, "_");
 
-/** What stands for a module's functions, and for objects that are looked into. What else it exports a bundle misses when it is built. */
+/** What stands for a module's functions, for objects that are looked into, and texts as they are. What else it exports a bundle misses when it is built. */
 async function standIn(file: string, place: string): Promise<string> {
   const exported = Object.entries(await import(file)).flatMap(([name, value]) => {
+    if (typeof value === "string") return [`export const ${name} = ${JSON.stringify(value)};`];
     if (typeof value === "object")
       return [`export const ${name} = /* @__PURE__ */ new Proxy({}, { get: (_, key) => load().${name}[key] });`];
     if (typeof value !== "function") return [];

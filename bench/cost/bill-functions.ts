@@ -66,10 +66,10 @@ export function createBilledFunctions() {
   }
 
   const functions: Instance = {
-    platform: (...call) => billed("platformApi", () => instance.platform(...call)),
-    cluster: (...call) => billed("clusterApi", () => instance.cluster(...call)),
-    agent: (...call) => billed("agentApi", () => instance.agent(...call)),
-    onChange: (records, milliseconds) => billed("onChange", () => instance.onChange(records, milliseconds)),
+    platform: (...call) => billed("platformApi", () => granted(instance.platform(...call))),
+    cluster: (...call) => billed("clusterApi", () => granted(instance.cluster(...call))),
+    agent: (...call) => billed("agentApi", () => granted(instance.agent(...call))),
+    onChange: (records, milliseconds) => billed("onChange", () => finished(instance.onChange(records, milliseconds))),
     reconcile: (milliseconds) => billed("reconcile", () => instance.reconcile(milliseconds)),
   };
   const meter = createMeterFunction(bed.ports(clock));
@@ -91,6 +91,19 @@ export function createBilledFunctions() {
       return taken;
     },
   };
+}
+
+/** What is refused costs something else than what is measured. @throws Error */
+async function granted<T extends { readonly status: number; readonly text: string }>(answering: Promise<T>): Promise<T> {
+  const answer = await answering;
+  if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text}`);
+  return answer;
+}
+
+async function finished<T extends { readonly batchItemFailures: readonly unknown[] }>(handling: Promise<T>): Promise<T> {
+  const handled = await handling;
+  if (handled.batchItemFailures.length > 0) throw new Error(`${handled.batchItemFailures.length} records were not handled`);
+  return handled;
 }
 
 const readingOf = ({ readUnits, writeUnits, waitedMs, requests } = { readUnits: 0, writeUnits: 0, waitedMs: 0, requests: 0 }) => ({
