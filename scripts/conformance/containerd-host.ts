@@ -32,7 +32,7 @@ export async function startContainerdHost(nodes: number, agnhost: string): Promi
         async fill(root) {
           await fillWithBusybox(root);
           await copyFile(agnhost, join(root, "agnhost"));
-          await mkdir(join(root, documents), { recursive: true });
+          for (const folder of [documents, "var/tmp"]) await mkdir(join(root, folder), { recursive: true });
           await writeFile(join(root, documents, "index.html"), "<html><body><h1>It works!</h1></body></html>\n");
         },
       });
