@@ -22,6 +22,7 @@ interface Shard {
 }
 
 const shardCount = 3;
+const mostInBatch = 20;
 const wakes = new Set<unknown>(["ADDED", "MODIFIED", "DELETED"]);
 const platform = new Set(["platform#deleting#records", "platform#draining#records"]);
 const poison = [
@@ -74,12 +75,19 @@ export class EventSource {
     if (shard && !shard.running) void this.#drain(shard);
   };
 
+  /** Tells all of it once more, in the same order. */
+  async repeat(): Promise<void> {
+    const batches = Math.ceil(this.told.length / mostInBatch);
+    for (let index = 0; index < batches; index++)
+      await this.#deliver(this.told.slice(index * mostInBatch, (index + 1) * mostInBatch)).catch(() => {});
+  }
+
   async #drain(shard: Shard): Promise<void> {
     shard.running = true;
     const random = this.#random;
     while (shard.records.length > 0) {
       await this.#world.sleep(random.chance(this.#faults.late) ? random.between(1000, 20_000) : random.between(50, 300));
-      const batch = shard.records.slice(0, 1 + random.below(20));
+      const batch = shard.records.slice(0, 1 + random.below(mostInBatch));
       const taken = await this.#offer(batch);
       shard.records.splice(0, taken);
       if (taken > 0 && random.chance(this.#faults.repeated))

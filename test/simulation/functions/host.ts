@@ -75,7 +75,7 @@ export class FunctionsHost {
     this.agents = this.#pool("agents", 30_000, 4, (ports) => createAgentApi(ports) as Handler<BufferedAnswer>);
     this.onChange = this.#pool("change", 60_000, 3, (ports) => createOnChange(ports) as unknown as Handler<BatchAnswer>);
     this.reconcile = this.#pool("reconcile", 60_000, 1, (ports) => createReconcile(ports) as unknown as Handler<unknown>);
-    this.meter = this.#pool("meter", 60_000, 1, (ports) => createMeter(ports) as unknown as Handler<{ closedDays: number }>);
+    this.meter = this.#pool("meter", 60_000, 2, (ports) => createMeter(ports) as unknown as Handler<{ closedDays: number }>);
   }
 
   #pool<A>(name: string, limitMs: number, most: number, create: (ports: () => FunctionPorts) => Handler<A>): InstancePool<A> {

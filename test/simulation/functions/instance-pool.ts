@@ -56,6 +56,11 @@ export class InstancePool<A> {
     for (const instance of [...this.#instances]) if (!instance.busy) await this.#run(instance, event).catch(() => {});
   }
 
+  /** Ends those that are at work, in the middle of whatever they do. */
+  endBusy(): void {
+    for (const instance of this.#instances) if (instance.busy) this.#end(instance);
+  }
+
   #start(): Instance<A> {
     const { name, seed, world, open, clockOf } = this.#options;
     const index = this.#made++;

@@ -8,6 +8,9 @@ interface PodState {
   readonly node: string;
   readonly phase: string;
   readonly isDeleted: boolean;
+  /** When it was bound, and when it ended or went. */
+  readonly boundMs?: number;
+  readonly endedMs?: number;
 }
 
 const ended = (phase: string): boolean => phase === "Succeeded" || phase === "Failed";
@@ -24,15 +27,21 @@ export class PodStories {
   /** Of the newest change of a pod. */
   revision = 0;
 
-  constructor(room: number) {
+  readonly #now: () => number;
+
+  constructor(room: number, now: () => number) {
     this.room = room;
+    this.#now = now;
   }
 
   changed({ revision, type }: SeenEntry, { metadata, spec, status }: Pod): void {
     const { uid = "", name = "" } = metadata;
     const state = { uid, name, node: spec?.nodeName ?? "", phase: status?.phase ?? "", isDeleted: type === "DELETED" };
     const before = this.#pods.get(uid);
-    this.#pods.set(uid, state);
+    const isOver = state.isDeleted || ended(state.phase);
+    const boundMs = before?.boundMs ?? (state.node === "" ? undefined : this.#now());
+    const endedMs = before?.endedMs ?? (isOver ? this.#now() : undefined);
+    this.#pods.set(uid, { ...state, ...(boundMs !== undefined && { boundMs }), ...(endedMs !== undefined && { endedMs }) });
     this.told.push({ revision, type, ...state });
     this.revision = Math.max(this.revision, revision);
     const here = this.state().bound.get(state.node)?.length ?? 0;
@@ -63,6 +72,13 @@ export class PodStories {
     const bound = new Map<string, string[]>();
     for (const { uid, node } of live) if (node !== "") bound.set(node, [...(bound.get(node) ?? []), uid]);
     return { live, bound };
+  }
+
+  /** The most that pods may count for when who meters them looks at least so often. */
+  podSeconds(everyMs: number): number {
+    let sumMs = 0;
+    for (const { boundMs, endedMs = this.#now() } of this.#pods.values()) if (boundMs !== undefined) sumMs += endedMs - boundMs + everyMs;
+    return sumMs / 1000;
   }
 
   someLive(random: Random): string | undefined {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { operatorApiKey } from "../../../shared/auth/api-key.ts";
 import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
 import type { Pod } from "../../../shared/kubernetes/types.ts";
+import { dayMs, hourMs } from "../../../shared/metering/periods.ts";
 import { createCluster, operatorSecret, urlEventOf } from "../../unit/functions/function-bed.ts";
 import { createLogWitness } from "../dynamo/log-witness.ts";
 import type { Tap } from "../dynamo/simulated-dynamo.ts";
@@ -18,7 +19,7 @@ import { FunctionsHost, installation, startMs } from "./host.ts";
 import { Machine } from "./machine.ts";
 import { PodStories } from "./pod-stories.ts";
 import { realWorkDone } from "./real-work.ts";
-import { checkUsage, leftovers } from "./usage-checks.ts";
+import { checkDays, checkUsage, leftovers } from "./usage-checks.ts";
 import { podNamed, setOf } from "./wanted.ts";
 
 const mostHappenings = 400_000;
@@ -30,6 +31,7 @@ const settleMs = 200_000;
 const deleteMs = 240_000;
 const lookMs = 2000;
 const scheduleMs = 60_000;
+const killedSums = 3;
 /** The second change of a pair comes when the loops have begun with the first, or after this. */
 const actedOnMs = 3000;
 /** Changes in pairs while the schedule rests and nothing is late, and how soon the stream alone has each running. */
@@ -52,6 +54,8 @@ interface Scene {
   readonly violations: Violation[];
   /** The scheduled function is not invoked: what is done, the stream has brought about. */
   scheduleRests: boolean;
+  /** Between two of its invocations that came to their end. */
+  longestGapMs: number;
   over: boolean;
 }
 
@@ -60,7 +64,7 @@ export async function runFunctions(plan: FunctionsPlan) {
   const items = await installation();
   const world = new World(createRandom(plan.seed, "world"), startMs, realWorkDone);
   const truth = new Truth();
-  const stories = new PodStories(plan.room);
+  const stories = new PodStories(plan.room, () => world.nowMs);
   const onEntry = (entry: SeenEntry, object: KubernetesObject): void => {
     if (entry.path.startsWith("pods\u0001")) stories.changed(entry, object as Pod);
   };
@@ -76,7 +80,7 @@ export async function runFunctions(plan: FunctionsPlan) {
   const wire: Wire = { world, random: createRandom(plan.seed, "wire"), lostCalls: () => (host.healthy ? 0 : plan.lostCalls) };
   const scene: Scene = {
     ...{ plan, world, host, wire, random, machines: [], watchers: [], stories, truth, count: new RequestCount() },
-    ...{ violations: [], scheduleRests: false, over: false },
+    ...{ violations: [], scheduleRests: false, longestGapMs: 0, over: false },
   };
   const crash = await staged(world, play(scene), mostHappenings);
   const faults = truth.faults.map((story) => ({ rule: "a place of the log is written once", story }));
@@ -121,7 +125,28 @@ async function play(scene: Scene): Promise<void> {
   await world.sleep(12_000);
   await host.cluster.invokeAll(urlEventOf("GET", "/healthz", ""));
   await world.sleep(4000);
-  scene.violations.push(...checkUsage(host, tenant, scene.count));
+  scene.violations.push(...checkUsage(host, tenant, scene.count, scene.stories.podSeconds(scene.longestGapMs)));
+  await closeDay(scene, made.id);
+}
+
+/** The stream tells everything again an hour late; the day ends, and is summed up by invocations of which some are ended in the middle, and two at once. */
+async function closeDay({ world, host, random, machines, violations }: Scene, id: string): Promise<void> {
+  for (const machine of machines) machine.crash();
+  await world.sleep(hourMs);
+  await host.source.repeat();
+  for (const left of leftovers(host, id))
+    violations.push({ rule: "what was deleted is gone", story: `after a batch that came late: ${left}` });
+  await world.sleep(dayMs - (world.nowMs % dayMs) + hourMs + farthestMs);
+  const sum = (): Promise<unknown> => host.meter.invoke({ source: "aws.events" }).catch(() => {});
+  for (let index = 0; index < killedSums; index++) {
+    const summing = sum();
+    await world.sleep(random.between(1, 80));
+    host.meter.endBusy();
+    await summing;
+  }
+  await Promise.all([sum(), sum()]);
+  await sum();
+  violations.push(...checkDays(host, tenant));
 }
 
 const apiOf =
@@ -142,9 +167,15 @@ async function addMachine({ plan, world, host, wire, machines, stories }: Scene,
 }
 
 async function keepSchedule(scene: Scene): Promise<void> {
+  const { world, host } = scene;
+  let lastMs = world.nowMs;
+  const invoked = (): void => {
+    scene.longestGapMs = Math.max(scene.longestGapMs, world.nowMs - lastMs);
+    lastMs = world.nowMs;
+  };
   while (!scene.over) {
-    await scene.world.sleep(scheduleMs);
-    if (!scene.scheduleRests) await scene.host.reconcile.invoke({ source: "aws.events" }).catch(() => {});
+    await world.sleep(scheduleMs);
+    if (!scene.scheduleRests) await host.reconcile.invoke({ source: "aws.events" }).then(invoked, () => {});
   }
 }
 

@@ -141,4 +141,20 @@ export const functionsBugs: readonly PlantedBug[] = [
       ),
     ],
   },
+  {
+    name: "day-summed-up-twice",
+    story: "whoever sums a day up adds to what another one had begun to write of it",
+    patches: [
+      ...one(
+        "shared/metering/usage-days.ts",
+        'kind: "put",\n        expected: undefined,\n        value: { ...sum.amounts },',
+        'kind: "add",\n        add: { ...sum.amounts },',
+      ),
+    ],
+  },
+  {
+    name: "pods-metered-by-all",
+    story: "each function that has the cluster in memory meters its pods",
+    patches: one("functions/on-change.ts", "tally: false", "tally: true"),
+  },
 ];
