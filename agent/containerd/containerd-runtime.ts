@@ -16,7 +16,7 @@ import {
   versionResponse,
 } from "./cri-messages.ts";
 import { createImageStore } from "./image-store.ts";
-import { cgroupResourcesOf, containerConfigOf, criLabels, sandboxConfigOf, sandboxFactsOf } from "./pod-config.ts";
+import { cgroupResourcesOf, containerConfigOf, criLabels, sandboxConfigOf, sandboxFactsOf, sandboxSecurityOf } from "./pod-config.ts";
 import { createPodList, sandboxOf } from "./pod-list.ts";
 import { createCriStreaming } from "./streaming.ts";
 
@@ -63,7 +63,10 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Cont
       if (facts === undefined) throw new RuntimeError("CreateContainerError", `sandbox ${sandboxId} was not made by this agent`);
       await mkdir(dirname(join(facts.logDirectory, spec.logPath)), { recursive: true });
       const config = containerConfigOf(spec, facts, labels, await images.find(spec.imageId));
-      const sandboxConfig = { metadata, labels, annotations, hostname: facts.hostname, log_directory: facts.logDirectory };
+      const sandboxConfig = {
+        ...{ metadata, labels, annotations, hostname: facts.hostname, log_directory: facts.logDirectory },
+        linux: { security_context: sandboxSecurityOf(facts) },
+      };
       const { container_id: id } = await inWords("CreateContainerError", () =>
         cri.call(
           "RuntimeService",

@@ -20,6 +20,7 @@ const sandboxFacts = z.object({
   logDirectory: z.string(),
   hostname: z.string(),
   namespaceOptions: z.object({ network: namespaceMode, pid: namespaceMode, ipc: namespaceMode }),
+  privileged: z.boolean().default(false),
 });
 /** What of a sandbox its containers need; kept in the sandbox's annotations, so that an agent that started anew still knows it. */
 export type SandboxFacts = z.infer<typeof sandboxFacts>;
@@ -30,6 +31,7 @@ export function sandboxConfigOf(spec: SandboxSpec, instance: string): object {
     logDirectory: spec.logDirectory,
     hostname: spec.hostNetwork ? "" : spec.hostname,
     namespaceOptions: namespaceOptionsOf(spec),
+    privileged: spec.privileged,
   };
   return {
     metadata: { name: spec.name, uid: spec.podUid, namespace: spec.namespace, attempt: spec.attempt },
@@ -54,8 +56,13 @@ export function sandboxConfigOf(spec: SandboxSpec, instance: string): object {
       ...spec.annotations,
       [annotations.sandbox]: JSON.stringify(facts),
     },
-    linux: { security_context: { namespace_options: facts.namespaceOptions, privileged: spec.privileged }, sysctls: spec.sysctls },
+    linux: { security_context: sandboxSecurityOf(facts), sysctls: spec.sysctls },
   };
+}
+
+/** The `LinuxSandboxSecurityContext`. containerd wants it again with each container. */
+export function sandboxSecurityOf({ namespaceOptions, privileged }: SandboxFacts): object {
+  return { namespace_options: namespaceOptions, privileged };
 }
 
 function namespaceOptionsOf(spec: SandboxSpec): SandboxFacts["namespaceOptions"] {

@@ -1,3 +1,4 @@
+import type { CronSchedule } from "../kubernetes/cron-schedule.ts";
 import { deepEqual } from "../kubernetes/deep-equal.ts";
 import { cronJobs, jobs } from "../kubernetes/known-resources.ts";
 import { isStatus } from "../kubernetes/status-error.ts";
@@ -53,7 +54,7 @@ function isRescheduled({ object, previous }: Change): boolean {
   return before !== undefined && (now?.schedule !== before.schedule || now.timeZone !== before.timeZone);
 }
 
-function again(cronJob: CronJob, schedule: Parameters<typeof untilNextRun>[1], { clock }: ControllerContext): ReconcileOutcome {
+function again(cronJob: CronJob, schedule: CronSchedule, { clock }: ControllerContext): ReconcileOutcome {
   const afterMs = untilNextRun(cronJob, schedule, clock.now());
   return afterMs === undefined ? done : { kind: "again", afterMs };
 }

@@ -10,6 +10,7 @@ import { runCommand } from "../../agent/network/run-command.ts";
 import type { ContainerRuntime, RuntimeContainer, RuntimePod } from "../../agent/runtime.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { silentLog } from "../../shared/telemetry/log.ts";
+import { plainSecurity } from "../contract/runtime-specs.ts";
 import { type ContainerdFixture, realContainerd, startContainerd, testImage } from "./containerd-fixture.ts";
 import { eventually, sandboxSpec, shell, shellContainer } from "./containerd-pods.ts";
 import { untilTrue } from "./eventually.ts";
@@ -186,6 +187,15 @@ describeWith([realContainerd], "the containerd runtime", () => {
     const sandbox = await runtime.runSandbox(sandboxSpec(fixture, "c1", "host", { hostNetwork: true }));
     expect(sandbox.ips).toEqual(["192.0.2.9"]);
     await runtime.removeSandbox(sandbox.id);
+  });
+
+  it("runs a privileged container, with the capabilities of the machine", async () => {
+    const { id } = await runtime.runSandbox(sandboxSpec(fixture, "c1", "privileged", { privileged: true }));
+    const security = { ...plainSecurity, privileged: true };
+    const container = await runtime.startContainer(id, shellContainer(imageId, "sleep 1000", { security }));
+    const capabilities = (await readFile("/proc/self/status", "utf8")).match(/^CapBnd:\s+(\w+)$/m)?.[1];
+    expect(await shell(runtime, container, "grep CapBnd /proc/self/status")).toContain(capabilities);
+    await runtime.removeSandbox(id);
   });
 
   it("shares the processes of a pod when asked", async () => {

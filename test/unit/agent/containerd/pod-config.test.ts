@@ -19,7 +19,8 @@ const container = containerSpecOf("app:1", ["run"], {
   resources: { cpuRequestMillis: 0, cpuLimitMillis: undefined, memoryLimitBytes: undefined, oomScoreAdjust: 1000 },
 });
 
-const facts = { logDirectory: "/l", hostname: "web-0", namespaceOptions: { network: "POD", pid: "CONTAINER", ipc: "POD" } } as const;
+const namespaceOptions = { network: "POD", pid: "CONTAINER", ipc: "POD" } as const;
+const facts = { logDirectory: "/l", hostname: "web-0", namespaceOptions, privileged: false };
 const configured = (spec: Partial<ContainerSpec>, image?: Parameters<typeof containerConfigOf>[3]) =>
   containerConfigOf({ ...container, ...spec }, facts, { app: "web", "io.kubernetes.pod.uid": "u1" }, image);
 
@@ -53,6 +54,7 @@ describe("sandboxConfigOf", () => {
       logDirectory: "/var/log/pods/shop_web-0_u1",
       hostname: "",
       namespaceOptions: { network: "NODE", pid: "NODE", ipc: "NODE" },
+      privileged: false,
     });
   });
 
