@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { ContainerRuntime, RuntimeContainer, RuntimePod } from "../runtime.ts";
+import { type Ending, endingOf } from "./ending.ts";
 
 interface HollowContainer {
   readonly id: string;
@@ -24,9 +25,11 @@ interface HollowSandbox {
   readonly containers: Map<string, HollowContainer>;
 }
 
+const endless: Ending = { afterMs: Number.POSITIVE_INFINITY, exitCode: 0 };
+
 /**
- * Runs nothing: what is started runs at once and ends when it is told to, or after the time that the sandbox's annotation
- * `hollow.coracle.dev/ends-after-ms` (`NAME=MS,…`) gives for it. Addresses come from 100.64.0.0/10 (RFC 6598), 256 a node by
+ * Runs nothing: what is started runs at once and ends when it is told to. What the sandbox's annotation `hollow.coracle.dev/ends-after-ms`
+ * (`NAME=MS,…`) names ends as its command says, or after that time where the command does not say (`endingOf`). Addresses come from 100.64.0.0/10 (RFC 6598), 256 a node by
  * `nodeIndex`, so that 16,384 nodes of one fleet share none. State lives in memory alone.
  */
 export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; clock: Clock }): ContainerRuntime {
@@ -115,11 +118,14 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
       if (sandbox === undefined) throw new TypeError(`no sandbox ${sandboxId}`);
       const id = `${sandboxId}-${spec.name}-${spec.attempt}`;
       const endsAfterMs = sandbox.ends.get(spec.name);
+      const { afterMs, exitCode } = endsAfterMs === undefined ? endless : endingOf(spec, endsAfterMs);
       const startedAtMs = clock.now();
       const { name, attempt, image, imageId } = spec;
-      const endsAtMs = endsAfterMs === undefined ? Number.POSITIVE_INFINITY : startedAtMs + endsAfterMs;
-      sandbox.containers.set(id, { id, name, attempt, image, imageId, startedAtMs, endsAtMs, exitCode: 0, signal: 0 });
-      if (endsAfterMs !== undefined) clock.after(endsAfterMs, () => notify(sandbox.pod.podUid));
+      sandbox.containers.set(id, {
+        ...{ id, name, attempt, image, imageId, startedAtMs, exitCode, signal: 0 },
+        endsAtMs: startedAtMs + afterMs,
+      });
+      if (Number.isFinite(afterMs)) clock.after(afterMs, () => notify(sandbox.pod.podUid));
       return id;
     },
     async stopContainer(containerId) {
