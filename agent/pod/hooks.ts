@@ -47,10 +47,12 @@ async function runExec({ command = [] }: ExecAction, { target, timeoutSeconds }:
 
 /** An answer is one, whatever its status. */
 async function runHttp(action: HTTPGetAction, { target, timeoutSeconds, onFallback }: HookRun, failed: Failed): Promise<HookOutcome> {
+  const { container, podIp } = target;
+  if (podIp === undefined) return { kind: "done" };
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   let request: HttpGet | undefined;
   try {
-    request = httpGetOf(action, target.container, target.podIp, "lifecycle");
+    request = httpGetOf(action, container, podIp, "lifecycle");
     await sendHttpGet(request, signal);
     return { kind: "done" };
   } catch (error) {

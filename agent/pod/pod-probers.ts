@@ -8,7 +8,7 @@ import { aboutContainer, isEnding, type PodState, podIpsOf, remember } from "./p
 /** Where probes and hooks of a container go. */
 export const checkTargetOf = (state: PodState, container: Container, containerId: string, { runtime }: NodeContext): CheckTarget => ({
   container,
-  podIp: podIpsOf(state)[0] ?? "127.0.0.1",
+  podIp: runtime.kind === "hollow" ? undefined : (podIpsOf(state)[0] ?? "127.0.0.1"),
   exec: (command, timeoutSeconds) => runtime.exec(containerId, command, timeoutSeconds),
 });
 

@@ -6,8 +6,8 @@ export type CheckResult = { readonly kind: "success" | "failure" | "error"; read
 
 export interface CheckTarget {
   readonly container: Container;
-  /** The pod's address; probes without a host of their own go there. */
-  readonly podIp: string;
+  /** The pod's address; probes without a host of their own go there. Absent where nothing runs: what would be asked is taken for answered. */
+  readonly podIp: string | undefined;
   readonly exec: (command: readonly string[], timeoutSeconds: number) => Promise<{ exitCode: number; output: string; timedOut: boolean }>;
 }
 
@@ -21,8 +21,10 @@ export interface CheckAction {
 export async function check(action: CheckAction, target: CheckTarget, timeoutSeconds: number): Promise<CheckResult> {
   try {
     if (action.exec !== undefined) return await checkExec(action.exec.command ?? [], target, timeoutSeconds);
-    if (action.httpGet !== undefined) return await checkHttp(action.httpGet, target, timeoutSeconds);
-    if (action.tcpSocket !== undefined) return await checkTcp(action.tcpSocket, target, timeoutSeconds);
+    const { container, podIp } = target;
+    if (podIp === undefined) return { kind: "success", output: "" };
+    if (action.httpGet !== undefined) return await checkHttp(action.httpGet, { container, podIp }, timeoutSeconds);
+    if (action.tcpSocket !== undefined) return await checkTcp(action.tcpSocket, { container, podIp }, timeoutSeconds);
     return { kind: "error", output: "missing probe handler" };
   } catch (error) {
     return { kind: "error", output: error instanceof Error ? error.message : String(error) };
@@ -36,7 +38,13 @@ async function checkExec(command: readonly string[], target: CheckTarget, timeou
   return { kind: exitCode === 0 ? "success" : "failure", output };
 }
 
-async function checkHttp(action: HTTPGetAction, { container, podIp }: CheckTarget, timeoutSeconds: number): Promise<CheckResult> {
+/** Where something is asked over the network. */
+interface Place {
+  readonly container: Container;
+  readonly podIp: string;
+}
+
+async function checkHttp(action: HTTPGetAction, { container, podIp }: Place, timeoutSeconds: number): Promise<CheckResult> {
   const request = httpGetOf(action, container, podIp, "probe");
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   let answer: HttpAnswer;
@@ -52,7 +60,7 @@ async function checkHttp(action: HTTPGetAction, { container, podIp }: CheckTarge
   return { kind: "failure", output: `HTTP probe failed with statuscode: ${status}` };
 }
 
-function checkTcp(action: TCPSocketAction, { container, podIp }: CheckTarget, timeoutSeconds: number): Promise<CheckResult> {
+function checkTcp(action: TCPSocketAction, { container, podIp }: Place, timeoutSeconds: number): Promise<CheckResult> {
   const host = action.host === undefined || action.host === "" ? podIp : action.host;
   const port = portNumber(action.port, container);
   return new Promise((resolve) => {

@@ -50,3 +50,9 @@ test("a TCP probe succeeds where something listens and fails where nothing does"
 test("a port name that the container does not have is an error, not a failure", async () => {
   expect((await check({ tcpSocket: { port: "nope" } }, target(), 1)).kind).toBe("error");
 });
+
+test("what would be asked over the network is taken for answered where nothing runs", async () => {
+  const hollow = { ...target(), podIp: undefined };
+  expect((await check({ httpGet: { path: "/bad", port: "web" } }, hollow, 1)).kind).toBe("success");
+  expect((await check({ tcpSocket: { port: 1 } }, hollow, 1)).kind).toBe("success");
+});
