@@ -48,7 +48,7 @@ export function clusterPlanOf(seed: number): ClusterPlan {
     rivals: random.chance(0.5) ? 1 + random.below(2) : 0,
     ending: random.pick([0.02, 0.2]),
     steps: 4 + random.below(8),
-    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), late: share(), slow: random.pick([0, 0.1, 0.3]) },
+    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), late: share(), slow: random.pick([0, 0.3, 0.6]) },
     applyMs: random.pick([1, 5, 30]),
     slowShare: random.pick([0, 0.05]),
     attempts: 8,

@@ -121,7 +121,7 @@ async function play(scene: Scene): Promise<void> {
     const changed = scene.changes.length;
     await onSome(scene, ({ api }) => api && scale(api.client, 0, step % 2));
     await world.until(() => scene.changes.length > changed + 1, scene.random.pick([0, actedOnMs]));
-    await world.sleep(scene.random.between(0, 400));
+    await world.sleep(scene.random.between(0, 1000));
     await onSome(scene, ({ api }) => api && scale(api.client, 1, step % 2));
     problem = await settled(scene, auditor, quietMs);
   }

@@ -1,7 +1,8 @@
-import { headKey } from "../../../shared/store/dynamo/keys.ts";
+import { headKey, partitionOfRecord } from "../../../shared/store/dynamo/keys.ts";
 import {
   type Item,
   type ItemKey,
+  keyOfWrite,
   type QueryRange,
   type Table,
   TableError,
@@ -21,7 +22,7 @@ export interface CallFaults {
   readonly unanswered: number;
   /** A transaction that is taken, and decided up to some seconds after its caller saw a time-out. */
   readonly late: number;
-  /** Is done in time and answered up to a second later. Nothing goes wrong with it, so it happens when all is well too. */
+  /** Of writes of single records alone: done in time, and answered up to a second later. Nothing goes wrong with it, so it happens when all is well too. */
   readonly slow: number;
 }
 
@@ -86,10 +87,12 @@ export class TableClient implements Table {
   }
 
   write(write: Write): Promise<Item | undefined> {
-    return this.#call(true, (answer) => {
+    const key = keyOfWrite(write);
+    const act: Act<Item | undefined> = (answer) => {
       answer(this.#dynamo.write(write));
-      if (write.kind === "update" && write.key.sk === headSort && write.update.add) this.#process.onRevisions?.();
-    });
+      if (write.kind === "update" && key.sk === headSort && write.update.add) this.#process.onRevisions?.();
+    };
+    return this.#call(true, act, partitionOfRecord(key.pk) !== undefined);
   }
 
   writeTogether(writes: readonly Write[], token: string): Promise<void> {
@@ -104,7 +107,7 @@ export class TableClient implements Table {
 
   async close(): Promise<void> {}
 
-  #call<T>(isWrite: boolean, act: Act<T>): Promise<T> {
+  #call<T>(isWrite: boolean, act: Act<T>, isRecord = false): Promise<T> {
     const { random, world } = this.#process;
     if (!this.#process.alive) return new Promise(() => {});
     return new Promise<T>((resolve, reject) => {
@@ -137,7 +140,7 @@ export class TableClient implements Table {
           timeOut();
           return run(ignore, ignore, random.between(0, longestLateMs));
         }
-        const slowMs = is(faults.slow) ? random.between(100, longestSlowMs) : undefined;
+        const slowMs = isRecord && is(faults.slow) ? random.between(100, longestSlowMs) : undefined;
         run((value) => back(() => resolve(value), slowMs), refuse);
       });
     });

@@ -37,7 +37,7 @@ export function functionsPlanOf(seed: number): FunctionsPlan {
   });
   return {
     ...{ seed, machines, room: 2 + random.below(3), steps: 3 + random.below(5), watchers: 1 },
-    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), slow: random.pick([0, 0.1, 0.3]) },
+    faults: { ...noFaults, throttled: share(), lost: share(), unanswered: share(), slow: random.pick([0, 0.3, 0.6]) },
     ...{ applyMs: random.pick([1, 5, 30]), slowShare: random.pick([0, 0.05]) },
     stream: { late: share() * 3, repeated: share() * 3, poisoned: share() * 6 },
     ...{ lostCalls: share() * 2, cutShort: share() },

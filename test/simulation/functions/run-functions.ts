@@ -32,10 +32,12 @@ const deleteMs = 240_000;
 const lookMs = 2000;
 const scheduleMs = 60_000;
 const killedSums = 3;
+/** Share of agents' calls that are lost meanwhile: they call again. */
+const lostReports = 0.1;
 /** The second change of a pair comes when the loops have begun with the first, or after this. */
 const actedOnMs = 3000;
 /** Changes in pairs while the schedule rests and nothing is late, and how soon the stream alone has each running. */
-const promptSteps = 4;
+const promptSteps = 6;
 const promptMs = 30_000;
 /** By then nobody holds a lease who died with it, whatever the clocks of the others say. */
 const leaseEndMs = 31_000 + 2 * farthestMs;
@@ -146,6 +148,8 @@ async function closeDay({ world, host, random, machines, violations }: Scene, id
   }
   await Promise.all([sum(), sum()]);
   await sum();
+  // Queries may show a transaction late.
+  await world.sleep(lookMs);
   violations.push(...checkDays(host, tenant));
 }
 
@@ -155,8 +159,10 @@ const apiOf =
     ask(wire, host.cluster, urlEventOf(method, `${prefix}${path}`, token, body), count);
 type Api = ReturnType<typeof apiOf>;
 
-async function addMachine({ plan, world, host, wire, machines, stories }: Scene, index: number, token: string): Promise<void> {
+async function addMachine(scene: Scene, index: number, token: string): Promise<void> {
+  const { plan, world, host, machines, stories } = scene;
   const name = `n${index}`;
+  const wire = { ...scene.wire, lostCalls: () => (scene.scheduleRests ? lostReports : scene.wire.lostCalls()) };
   const machine = new Machine({
     ...{ seed: plan.seed, name, index, room: plan.room, world, fetchOf: fetchOver(wire, host.agents) },
     onBegin: (podUid, container) => stories.began(name, podUid, container),
@@ -199,7 +205,7 @@ async function promptly(scene: Scene, api: Api): Promise<void> {
     const toldAt = scene.stories.told.length;
     await scale(api, "s0", replicas());
     await world.until(() => scene.stories.told.length > toldAt + 1, actedOnMs);
-    await world.sleep(random.between(0, 300));
+    await world.sleep(random.between(0, 1000));
     await scale(api, "s1", replicas());
     await eventually(scene, promptMs, "the stream alone has a change acted on", () => unsettled(scene, api));
   }

@@ -37,7 +37,10 @@ export const functionsBugs: readonly PlantedBug[] = [
   {
     name: "lease-left-behind",
     story: "a wake-up that comes after a cluster's end leaves the lease that it took (found by this suite)",
-    patches: one("shared/host/turner.ts", "await lease.discard();", ""),
+    patches: [
+      ...one("shared/host/loop-lease.ts", 'if (!found && exists && !(await exists(ref))) return { kind: "gone" };', ""),
+      ...one("shared/host/turner.ts", "await lease.discard();", ""),
+    ],
   },
   {
     name: "dropped-without-voids",
