@@ -40,6 +40,8 @@ export function createSchedule(turning: Turning): Schedule {
   };
   const silences = async (untilMs: number): Promise<readonly ListenedTo[]> => {
     const { silenced, others } = await silence.look();
+    // What is in memory is metered.
+    if (turning.tallies) await turner.keepOnly([...silenced, ...others].map(({ ref }) => ref));
     await silence.noted(await turnAll(silenced, untilMs));
     return others;
   };

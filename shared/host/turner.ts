@@ -22,6 +22,8 @@ export interface Turner {
   turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome>;
   /** Has the cluster in memory as it is now, for those who count what it holds. It is turned where it was not in memory, else not. */
   keepUp(ref: ClusterRef, untilMs: number): Promise<TurnOutcome>;
+  /** Lets go of what it has in memory of other clusters than these: of one that has no machines any more, or was deleted, nobody may have told it. */
+  keepOnly(refs: readonly ClusterRef[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -286,6 +288,10 @@ export function createTurner(options: TurnerOptions): Turner {
   return {
     turn: (ref, revision, untilMs) => inTurn(ref, () => turn(ref, revision, untilMs)),
     keepUp: (ref, untilMs) => inTurn(ref, () => keepUp(ref, untilMs)),
+    async keepOnly(refs) {
+      const kept = new Set(refs.map(scopeOf));
+      for (const [scope, { runtime }] of [...clusters]) if (!kept.has(scope) && !running.has(scope)) await discard(runtime.ref);
+    },
     async close() {
       for (const { runtime } of [...clusters.values()]) await discard(runtime.ref);
     },

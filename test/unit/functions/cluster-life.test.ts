@@ -157,4 +157,31 @@ describe("the usage of a cluster on functions", () => {
     expect(usage.items[0].nodeSeconds).toBeGreaterThanOrEqual(600);
     expect(usage.items[0].nodeSeconds).toBeLessThanOrEqual(1200);
   });
+
+  test("ends with the cluster, though another instance deleted it", async () => {
+    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
+    const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
+    const [fn, other] = [bed.instance(), bed.instance()];
+    const made = await createCluster(bed, fn);
+    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const path = `/clusters/${made.id}/api/v1/namespaces/default/replicationcontrollers`;
+    await fn.cluster("POST", path, made.credentials.token, controller(3));
+    await drainStream(bed, fn);
+    await fn.reconcile();
+    await fn.platform("DELETE", `/v1/clusters/${made.id}`, made.key);
+    await other.onChange(bed.table.stream.splice(0), 9000);
+    const told = (await other.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    const pods = told.news[0].pods as { metadata: { name: string; uid: string; namespace: string } }[];
+    const ended = pods.map(({ metadata: { name, namespace, uid } }) => ({ cluster: made.id, name, namespace, uid }));
+    await other.agent("POST", "/agent/v1/sync", joined.credential, { ended });
+    await other.reconcile();
+    for (let minute = 0; minute < 40; minute++) {
+      clock.advance(60_000);
+      await fn.reconcile();
+    }
+    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
+    const usage = (await fn.platform("GET", "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour", billing.json().key)).json();
+    // Up to the schedule's next look.
+    expect(usage.items[0].podSeconds).toBe(180);
+  });
 });
