@@ -19,7 +19,7 @@ import { FunctionsHost, installation, startMs } from "./host.ts";
 import { Machine } from "./machine.ts";
 import { PodStories } from "./pod-stories.ts";
 import { realWorkDone } from "./real-work.ts";
-import { checkDays, checkUsage, leftovers } from "./usage-checks.ts";
+import { checkDays, checkUsage, heldUsage, leftovers } from "./usage-checks.ts";
 import { podNamed, setOf } from "./wanted.ts";
 
 const mostHappenings = 400_000;
@@ -123,6 +123,11 @@ async function play(scene: Scene): Promise<void> {
   await calm(scene);
   await remove();
   await eventually(scene, deleteMs, "what was deleted is gone", () => unfinished(scene, made.id));
+  await world.sleep(2 * scheduleMs);
+  const held = heldUsage(host, tenant);
+  await world.sleep(3 * scheduleMs);
+  const more = heldUsage(host, tenant) - held;
+  if (more > 0) scene.violations.push({ rule: "what is gone is not metered", story: `${more} were added` });
   scene.over = true;
   await world.sleep(12_000);
   await host.cluster.invokeAll(urlEventOf("GET", "/healthz", ""));

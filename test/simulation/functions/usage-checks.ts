@@ -32,6 +32,14 @@ export function* checkUsage({ dynamo }: FunctionsHost, tenant: string, count: Re
     };
 }
 
+/** What is metered of what clusters hold, as it is written. */
+export function heldUsage({ dynamo }: FunctionsHost, tenant: string): number {
+  let sum = 0;
+  for (const item of dynamo.range(recordPartition(usagePartitions.hours(tenant)), "", undefined))
+    for (const field of ["podSeconds", "storedByteSeconds"]) sum += numbersAt(item, "numbers")[field] ?? 0;
+  return sum;
+}
+
 /** Each day that is over has the sums of its hours, and is closed. */
 export function* checkDays({ dynamo }: FunctionsHost, tenant: string): Generator<Violation> {
   const rule = "a day is the sum of its hours";

@@ -160,4 +160,13 @@ export const functionsBugs: readonly PlantedBug[] = [
     story: "each function that has the cluster in memory meters its pods",
     patches: one("functions/on-change.ts", "tally: false", "tally: true"),
   },
+  {
+    name: "deleted-clusters-metered",
+    story: "what the schedule has in memory of a cluster is metered after the cluster was deleted (found by this suite)",
+    patches: one(
+      "functions/schedule.ts",
+      "if (turning.tallies) await turner.keepOnly([...silenced, ...others].map(({ ref }) => ref));",
+      "",
+    ),
+  },
 ];
