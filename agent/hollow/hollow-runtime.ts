@@ -9,10 +9,8 @@ interface HollowContainer {
   readonly image: string;
   readonly imageId: string;
   readonly startedAtMs: number;
-  /** When it ends by itself; infinity when never. */
-  endsAtMs: number;
-  exitCode: number;
-  signal: number;
+  /** Absent while it runs. */
+  ended: { readonly atMs: number; readonly exitCode: number; readonly signal: number } | undefined;
 }
 
 interface HollowSandbox {
@@ -54,16 +52,15 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
     return sandbox === undefined || container === undefined ? undefined : { sandbox, container };
   };
   const end = (sandbox: HollowSandbox, container: HollowContainer, exitCode: number, signal: number): void => {
-    if (container.endsAtMs <= clock.now()) return;
-    container.endsAtMs = clock.now();
-    container.exitCode = exitCode;
-    container.signal = signal;
+    if (container.ended !== undefined) return;
+    container.ended = { atMs: clock.now(), exitCode, signal };
     notify(sandbox.pod.podUid);
   };
   const stateOf = (container: HollowContainer): RuntimeContainer["state"] => {
-    const { startedAtMs, endsAtMs, exitCode, signal } = container;
-    if (endsAtMs > clock.now()) return { kind: "running", startedAtMs };
-    return { kind: "exited", startedAtMs, finishedAtMs: endsAtMs, exitCode, signal, reason: exitCode === 0 ? "Completed" : "Error" };
+    const { startedAtMs, ended } = container;
+    if (ended === undefined) return { kind: "running", startedAtMs };
+    const { atMs, exitCode, signal } = ended;
+    return { kind: "exited", startedAtMs, finishedAtMs: atMs, exitCode, signal, reason: exitCode === 0 ? "Completed" : "Error" };
   };
 
   return {
@@ -119,13 +116,11 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
       const id = `${sandboxId}-${spec.name}-${spec.attempt}`;
       const endsAfterMs = sandbox.ends.get(spec.name);
       const { afterMs, exitCode } = endsAfterMs === undefined ? endless : endingOf(spec, endsAfterMs);
-      const startedAtMs = clock.now();
       const { name, attempt, image, imageId } = spec;
-      sandbox.containers.set(id, {
-        ...{ id, name, attempt, image, imageId, startedAtMs, exitCode, signal: 0 },
-        endsAtMs: startedAtMs + afterMs,
-      });
-      if (Number.isFinite(afterMs)) clock.after(afterMs, () => notify(sandbox.pod.podUid));
+      const container: HollowContainer = { id, name, attempt, image, imageId, startedAtMs: clock.now(), ended: undefined };
+      sandbox.containers.set(id, container);
+      // A timer may be early by the clock: what has ended is what it was told to, not what should have by now.
+      if (Number.isFinite(afterMs)) clock.after(afterMs, () => end(sandbox, container, exitCode, 0));
       return id;
     },
     async stopContainer(containerId) {
