@@ -95,7 +95,7 @@ describeWith([needs.kubectl, needs.sh, needs.linux], "jobs by kubectl", () => {
     let server: ServerFixture;
     beforeAll(async () => {
       server = await startServer({ nodes: 2, runtime: "hollow" });
-      await server.kubectl("wait --for=create node/default-0 node/default-1 --timeout=60s");
+      for (const node of ["default-0", "default-1"]) await server.kubectl(`wait --for=create node/${node} --timeout=60s`);
       await server.kubectl("wait --for=condition=Ready node --all --timeout=60s");
     });
     afterAll(() => server?.stop());
