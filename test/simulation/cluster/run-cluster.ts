@@ -42,6 +42,8 @@ interface Scene {
   readonly servers: (Server | undefined)[];
   readonly random: Random;
   readonly changes: PodChange[];
+  /** Machines that have their Node. */
+  readonly joined: Set<string>;
   readonly wakeUps: WakeUps;
   readonly fenced: FencedCommit[];
   readonly violations: Violation[];
@@ -58,14 +60,16 @@ export async function runCluster(
 ): Promise<{ violations: readonly Violation[]; happenings: number; digest: string; changes: readonly PodChange[] }> {
   const world = new World(createRandom(plan.seed, "world"), startMs);
   const changes: PodChange[] = [];
+  const joined = new Set<string>();
   const wakeUps = new WakeUps(world, invocationMs);
   const onEntry = (entry: SeenEntry, object: KubernetesObject): void => {
     wakeUps.changed(entry.revision);
+    if (entry.path.startsWith("nodes\u0001")) joined.add(object.metadata.name ?? "");
     if (entry.path.startsWith("pods\u0001")) changes.push(changeOf(entry, object as Pod));
   };
   const backend = createDynamoBackend(plan, world, onEntry, createHostBase("CA", objectPath));
   const scene: Scene = {
-    ...{ plan, world, backend, changes, wakeUps },
+    ...{ plan, world, backend, changes, joined, wakeUps },
     servers: [],
     random: createRandom(plan.seed, "people"),
     fenced: [],
@@ -113,6 +117,9 @@ async function play(scene: Scene): Promise<void> {
   for (let index = 0; index < plan.servers; index++) start(scene, index, 99);
   // What was stopped goes on before anybody looks.
   await world.sleep(Math.max(lookMs, stopsMs(plan)));
+  // Who asked to join a server that was stopped, and gave up, asks again.
+  for (let index = 0; index < plan.machines; index++)
+    if (!scene.joined.has(machineName(index))) await onSome(scene, ({ api }) => api && joinMachine(api.client, index, plan.room));
   const auditor = backend.openStore(new SimulatedProcess("auditor", world, createRandom(plan.seed, "auditor")));
   let problem = await settled(scene, auditor, settleMs);
   scene.quiet = true;
