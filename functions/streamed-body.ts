@@ -1,5 +1,6 @@
 import type { StreamBody } from "../shared/api/response.ts";
 import type { Clock } from "../shared/clock.ts";
+import { drained } from "../shared/host/drained.ts";
 import type { ResponseStream } from "./lambda.ts";
 
 /** Resolves when the stream has ended, in order or not. */
@@ -7,18 +8,6 @@ const finished = (stream: ResponseStream): Promise<void> =>
   new Promise((resolve) => {
     for (const event of ["finish", "close", "error"] as const) stream.once(event, () => resolve());
   });
-
-function drained(stream: ResponseStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off("drain", done);
-      stream.off("close", done);
-      resolve();
-    };
-    stream.once("drain", done);
-    stream.once("close", done);
-  });
-}
 
 /** Sends a body that is there as a whole, and ends the stream. */
 export async function send(chunks: readonly Buffer[], stream: ResponseStream): Promise<void> {

@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { ApiRequest } from "../shared/api/request-info.ts";
 import { type ApiResponse, isStream, isUpgrade, type Sink, type StreamBody } from "../shared/api/response.ts";
 import { isClusterPath } from "../shared/api/surface.ts";
+import { drained } from "../shared/host/drained.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
 import { SegmentedGzip } from "./segmented-gzip.ts";
 import { type AcceptTunnel, type Failed, headerOf, takeUpgrades, wantsUpgrade } from "./upgrades.ts";
@@ -231,19 +232,6 @@ function written(bytes: Buffer, response: ServerResponse): Promise<boolean> {
       resolve(!error);
     });
     if (response.destroyed) resolve(false);
-  });
-}
-
-/** Resolves when the receiver can take more, or has gone. */
-function drained(receiver: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      receiver.off("drain", done);
-      receiver.off("close", done);
-      resolve();
-    };
-    receiver.on("drain", done);
-    receiver.on("close", done);
   });
 }
 
