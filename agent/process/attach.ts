@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { type ContainerStreams, RuntimeError } from "../runtime.ts";
 import { openWriter } from "./named-pipe.ts";
 import type { ShimClient } from "./shim-client.ts";
-import { resizeTerminal } from "./terminal.ts";
+import { terminalSizer } from "./terminal.ts";
 
 export interface AttachRequest {
   readonly shim: ShimClient;
@@ -35,7 +35,7 @@ export async function attachStreams({ shim, containerId, pid, directory }: Attac
   }
   io.gone.addEventListener("abort", () => finished.resolve());
   if (io.gone.aborted) finished.resolve();
-  if (io.tty && pid !== undefined) io.onResize((size) => void resizeTerminal(pid, size).catch(() => {}));
+  if (io.tty) io.onResize(terminalSizer(() => pid));
   if (io.stdin) void feed(io.stdin, join(directory, "stdin"), io.gone, () => shim.call({ kind: "inputEnded", containerId }));
   await finished.promise;
   detach();

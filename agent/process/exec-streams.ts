@@ -5,15 +5,13 @@ import { Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { type ContainerStreams, RuntimeError, type TerminalSize } from "../runtime.ts";
+import { type ContainerStreams, RuntimeError } from "../runtime.ts";
 import { type InsideRequest, insideCommand } from "./inside.ts";
 import { openInputPipe, openOutputPipe } from "./named-pipe.ts";
-import { onTerminal, processOn, resizeTerminal } from "./terminal.ts";
+import { onTerminal, processOn, terminalSizer } from "./terminal.ts";
 
 /** A descendant that keeps the output open is not waited for longer than this. */
 const drainMs = 1000;
-const terminalTries = 50;
-const terminalTryMs = 20;
 
 /** Runs a command beside a container's process with streams of its own. Ends the command when whoever wanted it has gone. */
 export async function execStreams(request: InsideRequest, io: ContainerStreams): Promise<{ exitCode: number }> {
@@ -49,7 +47,7 @@ export async function execStreams(request: InsideRequest, io: ContainerStreams):
     child.once("exit", () => writer.destroy());
   }
   const drained = (["stdout", "stderr"] as const).map((name) => forward(outputs[name].read, io[name]));
-  if (io.tty) io.onResize((size) => void resize(child, size).catch(() => {}));
+  if (io.tty) io.onResize(terminalSizer(() => (child.pid === undefined ? undefined : processOn(child.pid))));
   try {
     const exitCode = await exit;
     await Promise.race([Promise.all(drained.map(({ done }) => done)), new Promise((resolve) => setTimeout(resolve, drainMs))]);
@@ -75,13 +73,4 @@ function forward(fd: number, receiver: ContainerStreams["stdout"]): { readonly s
   if (receiver === undefined) source.resume();
   else source.pipe(receiver, { end: false });
   return { source, done };
-}
-
-/** The first size comes when the command has hardly begun. */
-async function resize({ pid }: ChildProcess, size: TerminalSize): Promise<void> {
-  for (let tries = 0; pid !== undefined && tries < terminalTries; tries++) {
-    const inner = processOn(pid);
-    if (inner !== undefined && (await resizeTerminal(inner, size))) return;
-    await new Promise((resolve) => setTimeout(resolve, terminalTryMs));
-  }
 }

@@ -43,10 +43,46 @@ export function processOn(script: number): number | undefined {
   }
 }
 
-/** Gives the terminal of a process that size; the kernel tells its foreground program. Answers whether it has one. */
-export async function resizeTerminal(pid: number, { columns, rows }: TerminalSize): Promise<boolean> {
+const terminalTries = 50;
+const terminalTryMs = 20;
+
+/** Gives the terminal of a process a size; false: it has none (yet). */
+export type ResizeTerminal = (pid: number, size: TerminalSize) => Promise<boolean>;
+
+/** The kernel tells the foreground program of the terminal. */
+const resizeTerminal: ResizeTerminal = async (pid, { columns, rows }) => {
   const terminal = await readlink(`/proc/${pid}/fd/0`).catch(() => "");
   if (!/^\/dev\/pts\/\d+$/.test(terminal)) return false;
   await run("stty", ["-F", terminal, "rows", String(rows), "cols", String(columns)]);
   return true;
+};
+
+/**
+ * Takes the sizes of a client's terminal in their order: one is carried out at a time, and of those that came meanwhile the last. (kubectl sends
+ * two at once, a wrong one first, so that the program inside draws anew.) The first may come when the command has hardly begun: tried again
+ * for a second.
+ */
+export function terminalSizer(processId: () => number | undefined, resize = resizeTerminal): (size: TerminalSize) => void {
+  let wanted: TerminalSize | undefined;
+  let working = false;
+  const attempt = async (size: TerminalSize): Promise<boolean> => {
+    const pid = processId();
+    return pid !== undefined && (await resize(pid, size).catch(() => false));
+  };
+  const carryOut = async (): Promise<void> => {
+    for (let tries = 0; wanted !== undefined && tries < terminalTries; tries++) {
+      const size = wanted;
+      if (!(await attempt(size))) await new Promise((resolve) => setTimeout(resolve, terminalTryMs));
+      else if (wanted === size) wanted = undefined;
+      else tries = 0;
+    }
+    wanted = undefined;
+    working = false;
+  };
+  return (size) => {
+    wanted = size;
+    if (working) return;
+    working = true;
+    void carryOut();
+  };
 }

@@ -211,7 +211,8 @@ export function runtimeContract(name: string, prepare: () => Promise<RuntimeUnde
         };
         const attached = runtime.streaming.attach(containerId, io);
         await expect.poll(() => sized.length, { timeout: 10_000 }).toBe(1);
-        sized[0]?.({ columns: 99, rows: 33 });
+        // As kubectl does it, and what came last holds.
+        for (const more of [3, 2, 1, 0]) sized[0]?.({ columns: 99 + more, rows: 33 + more });
         await expect.poll(() => output(spec), { timeout: 10_000 }).toContain("sized");
         stdin.write("word\n");
         await attached;
