@@ -15,7 +15,7 @@ export interface Heartbeats {
   seen(node: NodeName, atMs: number): void;
   /** In milliseconds since 1970, by node name; what other processes wrote included. */
   ofPool(tenant: string, pool: string): Promise<Map<string, number>>;
-  /** What this process heard itself. */
+  /** What this process heard itself, within a day. */
   lastSeen(node: NodeName): number | undefined;
   forget(node: NodeName): void;
   /** Writes what is not written yet. */
@@ -23,12 +23,22 @@ export interface Heartbeats {
 }
 
 const flushMs = 10_000;
+/** A node that is silent for so long was given up long ago. */
+const keptMs = 86_400_000;
 
 export function createHeartbeats({ store, clock, log }: { store: Store; clock: Clock; log: Log }): Heartbeats {
+  /** Those that spoke last come last. */
   const known = new Map<string, number>();
   const dirty = new Map<string, NodeName>();
   let timerSet = false;
   const idOf = ({ tenant, pool, nodeName }: NodeName) => `${tenant}/${pool}/${nodeName}`;
+
+  function forgetSilent(): void {
+    for (const [id, atMs] of known) {
+      if (atMs > clock.now() - keptMs) return;
+      known.delete(id);
+    }
+  }
 
   async function flush(): Promise<void> {
     const nodes = [...dirty.values()];
@@ -36,6 +46,7 @@ export function createHeartbeats({ store, clock, log }: { store: Store; clock: C
     const puts = nodes.map((node) =>
       putRecord(recordKeys.heartbeat(node.tenant, node.pool, node.nodeName), undefined, { lastSeenMs: known.get(idOf(node)) ?? 0 }),
     );
+    forgetSilent();
     await writeInChunks(store, puts);
   }
 
@@ -43,7 +54,9 @@ export function createHeartbeats({ store, clock, log }: { store: Store; clock: C
     flush,
     seen(node, atMs) {
       const id = idOf(node);
-      known.set(id, Math.max(atMs, known.get(id) ?? 0));
+      const lastMs = Math.max(atMs, known.get(id) ?? 0);
+      known.delete(id);
+      known.set(id, lastMs);
       dirty.set(id, node);
       if (timerSet) return;
       timerSet = true;

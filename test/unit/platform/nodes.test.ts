@@ -176,6 +176,20 @@ describe("pools and their machines", () => {
       expect((await show()).items).toMatchObject([{ state: "unreachable" }]);
     });
 
+    it("that has been silent for a day is forgotten by the process that heard it, and the record of it kept", async () => {
+      const { node } = await joined("n1");
+      const { node: other } = await joined("n2");
+      const { heartbeats } = bench.platform;
+      const spokeMs = bench.clock.now();
+      await heartbeats.flush();
+      bench.clock.advance(43_200_000);
+      heartbeats.seen(other, bench.clock.now());
+      bench.clock.advance(43_200_000);
+      await heartbeats.flush();
+      expect([heartbeats.lastSeen(node), heartbeats.lastSeen(other)]).toEqual([undefined, bench.clock.now() - 43_200_000]);
+      expect((await heartbeats.ofPool("acme", pool)).get("n1")).toBe(spokeMs);
+    });
+
     it("is drained until its pods are gone, also by another process, and taken back", async () => {
       await joined("n1");
       const path = `/v1/pools/${pool}/nodes/n1`;
