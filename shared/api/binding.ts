@@ -31,9 +31,10 @@ export async function bindPods(cluster: ApiCluster, bindings: readonly Binding[]
   return outcomes;
 }
 
-function isBindable(live: StoredObject, binding: Binding): boolean {
+function isBindable(live: StoredObject, { uid, resourceVersion }: Binding): boolean {
   const pod = live.object as Pod;
-  if (pod.metadata.uid !== binding.uid || pod.metadata.deletionTimestamp !== undefined) return false;
+  if (pod.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined) return false;
+  if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) return false;
   return (pod.spec?.nodeName ?? "") === "" && (pod.spec?.schedulingGates?.length ?? 0) === 0;
 }
 

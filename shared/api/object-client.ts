@@ -24,7 +24,10 @@ export interface ObjectClient {
   ): Promise<StoredObject>;
   /** What `kubectl delete` does: finalizers, grace and propagation included. `NotFound` when it is not there. */
   delete(resource: GroupResource, namespace: string, name: string, options?: DeleteOptions): Promise<void>;
-  /** The scheduler's batch: each binding is conditional on the pod (uid, not yet bound, not being deleted) and on the node's remaining room. */
+  /**
+   * The scheduler's batch: each binding is conditional on the pod (uid, version where one is named, not yet bound, not being deleted) and on the node's
+   * remaining room.
+   */
   bind(bindings: readonly Binding[]): Promise<BindOutcome[]>;
 }
 
@@ -48,6 +51,8 @@ export interface Binding {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** The pod's, as of the binding; absent: whichever it has. */
+  readonly resourceVersion?: string;
   readonly nodeName: string;
   /** Come onto the pod, over what it has. */
   readonly annotations?: Readonly<Record<string, string>>;

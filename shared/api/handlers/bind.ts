@@ -38,16 +38,15 @@ export async function bindOne(call: Call): Promise<ApiResponse> {
     ...{ subresource: target.subresource, operation: "CREATE", object: binding },
   });
   const nodeName = binding.target.name ?? "";
-  const { annotations } = binding.metadata;
+  const { annotations, resourceVersion = "" } = binding.metadata;
+  const conditions = { ...(annotations && { annotations }), ...(resourceVersion !== "" && { resourceVersion }) };
   for (let attempt = 1; ; attempt++) {
     const found = await served.registry.latest({ ...pods, namespace: target.namespace, name });
     if (!found) throw notFound("", "pods", name);
     checkBindable(definition, found, binding);
     if (context.dryRun) return respondWith(201, success, negotiated);
     const uid = found.object.metadata.uid ?? "";
-    const [outcome] = await bindPods(served.cluster, [
-      { namespace: target.namespace, name, uid, nodeName, ...(annotations && { annotations }) },
-    ]);
+    const [outcome] = await bindPods(served.cluster, [{ namespace: target.namespace, name, uid, nodeName, ...conditions }]);
     if (outcome?.kind === "bound") return respondWith(201, success, negotiated);
     if (outcome?.kind === "full") throw refused(name, `node ${JSON.stringify(nodeName)} has no room for it`);
     if (attempt >= attempts) throw refused(name, `pod ${name} has changed`);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { createHarness, type Harness } from "./harness.ts";
 
 /** What somebody else does while the next write that the webhook is asked about is under way. */
@@ -104,13 +104,32 @@ it("warns once, however often a write is made anew", async () => {
   expect(headers.warning).toBe('299 - "unknown field \\"unknown\\""');
 });
 
+const pods = "/api/v1/namespaces/default/pods";
+const podNamed = (name: string) => ({ metadata: { name }, spec: { containers: [{ name: "c", image: "i" }] } });
+const label = (name: string, value: number) =>
+  api.call("PATCH", `${pods}/${name}`, { metadata: { labels: { value: `${value}` } } }, mergePatch);
+
 it("a binding is made of a pod that others change meanwhile", async () => {
-  const pods = "/api/v1/namespaces/default/pods";
-  const spec = { containers: [{ name: "c", image: "i" }] };
-  expect((await api.call("POST", pods, { metadata: { name: "raced" }, spec })).status).toBe(201);
-  const label = (value: number) => api.call("PATCH", `${pods}/raced`, { metadata: { labels: { value: `${value}` } } }, mergePatch);
-  const labels = [1, 2, 3, 4, 5].map(label);
+  expect((await api.call("POST", pods, podNamed("raced"))).status).toBe(201);
+  const labels = [1, 2, 3, 4, 5].map((value) => label("raced", value));
   const bound = await api.call("POST", `${pods}/raced/binding`, { metadata: { name: "raced" }, target: { name: "n" } });
   await Promise.all(labels);
   expect([bound.status, bound.body.message]).toEqual([201, undefined]);
+});
+
+it("a binding of a version of a pod is not made of the one that somebody else makes meanwhile", async () => {
+  const { body: made } = await api.call("POST", pods, podNamed("versioned"));
+  const { resourceVersion } = made.metadata;
+  const read = api.store.latest.bind(api.store);
+  const reading = vi.spyOn(api.store, "latest").mockImplementationOnce(async (...keys) => {
+    const found = await read(...keys);
+    expect((await label("versioned", 1)).status).toBe(200);
+    return found;
+  });
+  const binding = { metadata: { name: "versioned", resourceVersion }, target: { name: "n" } };
+  const bound = await api.call("POST", `${pods}/versioned/binding`, binding);
+  reading.mockRestore();
+  expect([bound.status, bound.body.reason]).toEqual([409, "Conflict"]);
+  expect(bound.body.message).toContain(`ResourceVersion in precondition: ${resourceVersion}`);
+  expect((await api.call("GET", `${pods}/versioned`)).body.spec.nodeName).toBeUndefined();
 });
