@@ -33,7 +33,13 @@ export const putAgenda = (ref: ClusterRef, dueMs: number, failures = 0): RecordO
   value: { tenant: ref.tenant, cluster: ref.cluster, failures },
 });
 
-export const dropAgenda = (key: RecordKey): RecordOperation => ({ ...key, kind: "delete", expected: undefined });
+/** `expected`: the version that goes; absent: whichever there is. */
+export const dropAgenda = ({ partition, sort }: RecordKey, expected?: number): RecordOperation => ({
+  partition,
+  sort,
+  kind: "delete",
+  expected,
+});
 
 export const dueOf = (sort: string): number => Number(sort.slice(0, digits));
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { RecentMap } from "../recent-map.ts";
-import { type ClusterRef, isStoreError, type Store } from "../store/store.ts";
+import { type ClusterRef, isStoreError, type RecordOperation, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
 import { listenNoMore, listenTo } from "./listening.ts";
@@ -174,6 +174,7 @@ export function createTurner(options: TurnerOptions): Turner {
     const { ref, cluster } = turned.runtime;
     const { store } = cluster;
     let { agenda, pools } = lease.notes;
+    const drops: RecordOperation[] = [];
     for (;;) {
       const settled = await settle(turned, untilMs);
       // What comes from here on is not done, and is the next turn's: no controller and no node has heard of it.
@@ -182,7 +183,9 @@ export function createTurner(options: TurnerOptions): Turner {
       if (turned.over) return "busy";
       const { kind, doneRevision } = settled;
       await turned.tellNodes(options.marksOf(ref.tenant));
-      agenda = await noteNext(ref, agenda, kind === "late" ? clock.now() : kind === "rest" ? undefined : turned.loops.nextDue());
+      const noted = agenda;
+      agenda = await noteNext(ref, noted, kind === "late" ? clock.now() : kind === "rest" ? undefined : turned.loops.nextDue());
+      if (noted !== undefined && noted !== agenda) drops.push(...(await dropOf(ref, noted)));
       pools = await listen(ref, pools, kind === "rest" ? [] : turned.pools, heardMs);
       const notes = { agenda, pools };
       const outcome = await lease.release(doneRevision, notes);
@@ -192,6 +195,7 @@ export function createTurner(options: TurnerOptions): Turner {
       }
       if (outcome === "woken" && kind !== "late") continue;
       if (outcome === "woken") await lease.letGo(doneRevision, notes);
+      await dropNoted(ref, drops);
       if (kind === "late") return "late";
       doneRevisions.set(scopeOf(ref), doneRevision);
       return kind === "rest" ? "gone" : "done";
@@ -240,18 +244,34 @@ export function createTurner(options: TurnerOptions): Turner {
     }
   }
 
-  /** Keeps one agenda item a cluster. An earlier one that is still to come may stay: it wakes for nothing, once. */
+  /** Notes the next look, where none is noted that comes in time. An earlier one that is still to come may stay: it wakes for nothing, once. */
   async function noteNext(ref: ClusterRef, noted: string | undefined, dueMs: number | undefined): Promise<string | undefined> {
-    const nowMs = clock.now();
-    if (noted !== undefined && dueMs !== undefined && dueOf(noted) > nowMs && dueOf(noted) <= dueMs) return noted;
+    if (dueMs === undefined) return undefined;
+    if (noted !== undefined && dueOf(noted) > clock.now() && dueOf(noted) <= dueMs) return noted;
+    await options.store.writeRecords([putAgenda(ref, dueMs)]);
+    return agendaKey(ref, dueMs).sort;
+  }
+
+  /** What takes an agenda item away as it is now: who notes it anew keeps it. */
+  async function dropOf(ref: ClusterRef, sort: string): Promise<RecordOperation[]> {
     // One that is due already goes with the schedule's look at it.
-    const isAhead = noted !== undefined && dueOf(noted) > nowMs;
-    const old = isAhead ? [dropAgenda({ partition: agendaKey(ref, 0).partition, sort: noted })] : [];
-    const next = dueMs === undefined ? [] : [putAgenda(ref, dueMs)];
-    const sort = dueMs === undefined ? undefined : agendaKey(ref, dueMs).sort;
-    // First the new one: a death in between leaves one look too many.
-    for (const write of sort === noted ? next : [...next, ...old]) await options.store.writeRecords([write]);
-    return sort;
+    if (dueOf(sort) <= clock.now()) return [];
+    const [item] = await options.store.getRecords([{ partition: agendaKey(ref, 0).partition, sort }]);
+    return item ? [dropAgenda(item, item.version)] : [];
+  }
+
+  /**
+   * Keeps one agenda item a cluster, after the lease has said that the others count no more: whoever found it saying otherwise would rely on them. A death in
+   * between leaves a look too many, and so does a failure.
+   */
+  async function dropNoted({ cluster }: ClusterRef, drops: readonly RecordOperation[]): Promise<void> {
+    for (const drop of drops) {
+      try {
+        await options.store.writeRecords([drop]);
+      } catch (error) {
+        if (!isStoreError(error, "RevisionConflict")) log.warn("a look too many is noted", { cluster, cause: String(error) });
+      }
+    }
   }
 
   async function keepUp(ref: ClusterRef, untilMs: number): Promise<TurnOutcome> {
