@@ -1,3 +1,4 @@
+import type { ObjectClient } from "../api/object-client.ts";
 import { acceptNames, isConditionTrue, isServable } from "../kubernetes/custom/accepted-names.ts";
 import { approvalCondition } from "../kubernetes/custom/api-approval.ts";
 import { cleanupFinalizer } from "../kubernetes/custom/cleanup-finalizer.ts";
@@ -70,9 +71,11 @@ async function establish(definition: CustomResourceDefinition, { view, client, c
   const conditions = withConditions(definition.status?.conditions ?? [], wanted, formatTime(clock.now()));
   const status = { ...definition.status, acceptedNames: names, conditions };
   if (deepEqual(status, definition.status)) return;
-  const next: CustomResourceDefinition = { ...definition, status };
-  await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status", fieldManager: "kube-apiserver" }));
+  await updateStatus({ ...definition, status }, client);
 }
+
+const updateStatus = (next: CustomResourceDefinition, client: ObjectClient): Promise<void> =>
+  unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status", fieldManager: "kube-apiserver" }));
 
 /** Conditions keep their places and, where nothing changed, their times. */
 function withConditions(
@@ -118,15 +121,10 @@ async function clean(definition: CustomResourceDefinition, context: ControllerCo
           message: "could not confirm zero CustomResources remaining: timed out waiting for the condition",
         };
   const conditions = withConditions(definition.status?.conditions ?? [], [ended], formatTime(clock.now()));
-  const next: CustomResourceDefinition = { ...definition, status: { ...definition.status, conditions } };
-  if (left > 0) {
-    if (!deepEqual(next.status, definition.status))
-      await unlessMissing(client.update(customResourceDefinitions, next, { subresource: "status", fieldManager: "kube-apiserver" }));
-    return { kind: "again", afterMs: lookAgainMs };
-  }
-  const { uid, resourceVersion } = definition.metadata;
-  const rest = finalizers.filter((one) => one !== cleanupFinalizer);
-  const metadata = { uid, resourceVersion, finalizers: rest.length > 0 ? rest : null };
-  await unlessMissing(client.patch(customResourceDefinitions, "", definition.metadata.name ?? "", { type: "merge", body: { metadata } }));
-  return done;
+  const status = { ...definition.status, conditions };
+  const metadata =
+    left === 0 ? { ...definition.metadata, finalizers: finalizers.filter((one) => one !== cleanupFinalizer) } : definition.metadata;
+  // The finalizer goes through the status too, as Kubernetes has it: there `storedVersions`, which clients may write, are not held against the definition.
+  if (left === 0 || !deepEqual(status, definition.status)) await updateStatus({ ...definition, metadata, status }, client);
+  return left === 0 ? done : { kind: "again", afterMs: lookAgainMs };
 }

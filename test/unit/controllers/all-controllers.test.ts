@@ -12,6 +12,7 @@ import {
   certificateSigningRequests,
   configMaps,
   controllerRevisions,
+  customResourceDefinitions,
   daemonSets,
   deployments,
   endpointSlices,
@@ -31,6 +32,7 @@ import type { GroupResource, KubernetesObject } from "../../../shared/kubernetes
 import type {
   CertificateSigningRequest,
   ControllerRevision,
+  CustomResourceDefinition,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -241,6 +243,22 @@ describe("all controllers over the API", () => {
     await loop.idle();
     expect(get(namespaces, "", "team")).toBeUndefined();
     expect([all(serviceAccounts, "team"), all(configMaps, "team")]).toEqual([[], []]);
+  });
+
+  it("let a definition of custom resources go, whatever a client has made of its stored versions", async () => {
+    const definition = await client.create(customResourceDefinitions, {
+      ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "boats.example.com" } },
+      spec: {
+        ...{ group: "example.com", scope: "Namespaced", names: { plural: "boats", kind: "Boat" } },
+        versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
+      },
+    } as CustomResourceDefinition);
+    await loop.idle();
+    const body = { status: { storedVersions: ["v0", "v1"] } };
+    await client.patch(customResourceDefinitions, "", definition.key.name, { type: "merge", body }, { subresource: "status" });
+    await client.delete(customResourceDefinitions, "", definition.key.name);
+    await loop.idle();
+    expect(get(customResourceDefinitions, "", definition.key.name)).toBeUndefined();
   });
 
   it("keep a token in a Secret, which is good as long as the Secret holds it", async () => {

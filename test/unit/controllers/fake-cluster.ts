@@ -106,8 +106,9 @@ export function createFakeCluster(clock: FakeClock = createFakeClock()): FakeClu
     const wanted = structuredClone(given) as KubernetesObject & Json;
     let next: KubernetesObject & Json;
     if (subresource === "status" || subresource === "approval") {
-      const { labels, annotations } = wanted.metadata;
-      const metadata = { ...before.metadata, ...(labels && { labels }), ...(annotations && { annotations }) };
+      const { labels, annotations, finalizers } = wanted.metadata;
+      const kept = { ...(labels && { labels }), ...(annotations && { annotations }), ...(finalizers && { finalizers }) };
+      const metadata = { ...before.metadata, ...kept };
       next = { ...before, metadata, status: wanted.status };
     } else if (subresource === "finalize") next = { ...before, spec: wanted.spec };
     else {
