@@ -64,7 +64,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   let ending = false;
   const tokens = createTokenIssuer({ signingKey: data.signingKeyPem, clock, uid: randomUUID });
   const broker = createStreamBroker({ clock, newId: randomUUID });
-  const tunnels = createNodeTunnels({ broker, clock });
+  const tunnels = createNodeTunnels({ broker, clock, log });
   const webhooks = new HttpsWebhookCaller({
     mayConnect: settings.webhooksToPrivateAddresses ? () => true : createAddressGuard(settings.webhookNetworks),
     resolve: async (hostname) => (await lookup(hostname, { all: true })).map(({ address }) => address),

@@ -62,7 +62,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   const { installation, runtimeOptions } = dependencies;
   const { connectionsUrl, clusterApiUrl } = dependencies.environment;
   const broker = createStreamsOfAll(createStreamsOf(dependencies));
-  const tunnels = createNodeTunnels({ broker, clock, name: ports.uid(), url: connectionsUrl });
+  const tunnels = createNodeTunnels({ broker, clock, log, name: ports.uid(), url: connectionsUrl });
   const serves = (surface: Surface): boolean => settings.surfaces.has(surface);
   // Where no agent calls, nor is told to, none could ever come.
   const takesTunnels = serves("agent") || connectionsUrl !== undefined;

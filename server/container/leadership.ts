@@ -9,6 +9,8 @@ export interface Led {
   round(): Promise<void>;
   /** This process leads for certain: what is counted once may be written now. */
   confirmed(): Promise<void>;
+  /** It does so for the last time: what is counted once has to be written now. */
+  ending(): Promise<void>;
   /** It leads no more. Nothing that is counted once may be written. */
   close(): Promise<void>;
 }
@@ -93,7 +95,7 @@ export function createLeadership({ store, clock, log, holder, lead }: Leadership
       if (!leading) return;
       const { lease, led } = leading;
       try {
-        if ((await lease.renew()) === "held") await led.confirmed();
+        if ((await lease.renew()) === "held") await led.ending();
         await lease.letGo(0, { pools: [] });
       } catch (error) {
         log.error("the schedule not handed on: another process has it when its time is over", error);

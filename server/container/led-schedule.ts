@@ -24,6 +24,10 @@ export function createLedSchedule(dependencies: Dependencies, served: ActedOn): 
   let fullRoundAtMs = Number.NEGATIVE_INFINITY;
   let daysClosedAtMs = Number.NEGATIVE_INFINITY;
   let writtenAtMs = clock.now();
+  const write = async (): Promise<void> => {
+    writtenAtMs = clock.now();
+    await usage.flush();
+  };
   return {
     async round() {
       const nowMs = clock.now();
@@ -35,10 +39,9 @@ export function createLedSchedule(dependencies: Dependencies, served: ActedOn): 
       await closeUsageDays({ store, clock, log, onClosed: turning.services.onDayClosed });
     },
     async confirmed() {
-      if (clock.now() - writtenAtMs < environment.usageSeconds * 1000) return;
-      writtenAtMs = clock.now();
-      await usage.flush();
+      if (clock.now() - writtenAtMs >= environment.usageSeconds * 1000) await write();
     },
+    ending: write,
     close: () => turning.turner.close(),
   };
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../clock.ts";
 import { StatusError } from "../../kubernetes/status-error.ts";
+import type { Log } from "../../telemetry/log.ts";
 import type { TunnelTarget } from "./protocol.ts";
 import type { StreamBroker, StreamNode } from "./stream-broker.ts";
 
@@ -33,6 +34,7 @@ export interface NodeTunnels {
 export interface NodeTunnelsOptions {
   readonly broker: Pick<StreamBroker, "open" | "deliver">;
   readonly clock: Clock;
+  readonly log: Pick<Log, "warn">;
   /** How long a tunnel is kept that nobody uses. */
   readonly idleSeconds?: number;
   /** Of this process, where there are several at one address. */
@@ -41,7 +43,7 @@ export interface NodeTunnelsOptions {
   readonly url?: string | undefined;
 }
 
-export function createNodeTunnels({ broker, clock, idleSeconds = 60, name, url }: NodeTunnelsOptions): NodeTunnels {
+export function createNodeTunnels({ broker, clock, log, idleSeconds = 60, name, url }: NodeTunnelsOptions): NodeTunnels {
   const sessions = new Map<string, TunnelSession>();
   const opening = new Map<string, Promise<TunnelSession>>();
   const keyOf = ({ pool, nodeName }: StreamNode): string => `${pool}/${nodeName}`;
@@ -90,7 +92,10 @@ export function createNodeTunnels({ broker, clock, idleSeconds = 60, name, url }
         cancelIdle();
         forget();
       });
-      void broker.deliver(node, id, new ReadableStream({ start: (controller) => controller.close() }));
+      // Who waits for it hears of it late: what comes meanwhile finds the tunnel there.
+      broker.deliver(node, id, new ReadableStream({ start: (controller) => controller.close() })).catch((error: unknown) => {
+        log.warn("a tunnel could not be told of", { node: node.nodeName, cause: String(error) });
+      });
     },
     close() {
       for (const session of sessions.values()) session.close();

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createNodeTunnels, type TunnelSession } from "../../../../shared/api/agent/node-tunnels.ts";
 import { createStreamBroker } from "../../../../shared/api/agent/stream-broker.ts";
+import { silentLog } from "../../../../shared/telemetry/log.ts";
 import { createFakeClock } from "../../controllers/fake-clock.ts";
 
 const node = { pool: "p1", nodeName: "n1" };
@@ -32,7 +33,7 @@ function bed(options: { name?: string; url?: string } = {}) {
   const clock = createFakeClock();
   let ids = 0;
   const broker = createStreamBroker({ clock, newId: () => `id${++ids}` });
-  const tunnels = createNodeTunnels({ broker, clock, ...options });
+  const tunnels = createNodeTunnels({ broker, clock, log: silentLog, ...options });
   const take = async () => (await broker.take(node)).map(({ id, kind }) => [id, kind]);
   return { clock, broker, tunnels, take };
 }
@@ -92,6 +93,21 @@ describe("tunnels of nodes", () => {
     expect([tunnels.isOf("p1"), tunnels.isOf(undefined), tunnels.isOf("p2")]).toEqual([true, true, false]);
     tunnels.accept(node, "id1", fakeSession().session);
     await waiting;
+  });
+
+  it("that cannot be told of serve those who come later: a store that fails brings no process down", async () => {
+    const { clock, broker } = bed();
+    const told = Promise.withResolvers<string>();
+    const tunnels = createNodeTunnels({
+      broker: { open: broker.open, deliver: () => Promise.reject(new Error("the table is away")) },
+      clock,
+      log: { warn: (message) => told.resolve(message) },
+    });
+    const { session, calls } = fakeSession();
+    tunnels.accept(node, "id1", session);
+    expect(await told.promise).toBe("a tunnel could not be told of");
+    await tunnels.connect(node, target);
+    expect(calls).toEqual(["node"]);
   });
 
   it("that end as soon as they were told of are nobody's", async () => {

@@ -30,7 +30,7 @@ function schedule() {
     });
     const store = new DynamoStore({ table: reached, clock, random: Math.random, makeId: randomUUID });
     const say = (what: string) => async (): Promise<void> => void told.push(`${name} ${what}`);
-    const lead = (): Led => ({ round: say("round"), confirmed: say("confirmed"), close: say("closed") });
+    const lead = (): Led => ({ round: say("round"), confirmed: say("confirmed"), ending: say("ending"), close: say("closed") });
     const leadership = createLeadership({ store, clock, log: silentLog, holder: name, lead });
     leadership.start();
     return {
@@ -55,7 +55,7 @@ function schedule() {
     }
     return [...new Set(told)];
   };
-  return { join, pass };
+  return { join, pass, told };
 }
 
 describe("the schedule of several processes", () => {
@@ -68,12 +68,14 @@ describe("the schedule of several processes", () => {
   });
 
   it("goes on at once with another when its process ends, and after its time when that dies", async () => {
-    const { join, pass } = schedule();
+    const { join, pass, told } = schedule();
     const a = join("a");
     await pass(1);
     const b = join("b");
     await pass(20);
+    told.length = 0;
     await a.stop();
+    expect(told).toEqual(["a ending", "a closed"]);
     expect(await pass(20)).toContain("b round");
     b.freeze();
     join("c");
