@@ -12,6 +12,7 @@ import {
 } from "../../shared/controllers/jobs/index-intervals.ts";
 import { completionIndexName, isTracked } from "../../shared/controllers/jobs/job-pods.ts";
 import { jobs, pods } from "../../shared/kubernetes/known-resources.ts";
+import { validateJobStatus } from "../../shared/kubernetes/schema/validation/job-status.ts";
 import { StatusError } from "../../shared/kubernetes/status-error.ts";
 import type { Job, Pod } from "../../shared/kubernetes/types.ts";
 import { createFakeCluster } from "../unit/controllers/fake-cluster.ts";
@@ -44,11 +45,12 @@ function withFaults(client: ObjectClient, faults: Fault[]): ObjectClient {
 const step = fc.oneof(
   fc.record({ kind: fc.constant("end" as const), which: fc.nat(5), succeeds: fc.boolean() }),
   fc.record({ kind: fc.constant("parallelism" as const), parallelism: fc.integer({ min: 0, max: 4 }) }),
+  fc.record({ kind: fc.constant("suspend" as const), suspend: fc.boolean() }),
   fc.record({ kind: fc.constant("restart" as const) }),
 );
 
 describe("job", () => {
-  it("counts each pod once, never runs more than its parallelism, and comes to its end, whatever write is lost", async () => {
+  it("counts each pod once, never runs more than its parallelism, writes no status that is refused, and comes to its end, whatever write is lost", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -67,12 +69,19 @@ describe("job", () => {
             cluster.all<Pod>(pods).filter(({ metadata, status }) => !status?.phase && metadata.deletionTimestamp === undefined);
           /** The most pods beyond the parallelism just after one was made. */
           let most = Number.NEGATIVE_INFINITY;
+          const refused: string[] = [];
           const watched: ObjectClient = {
             ...cluster.client,
             async create(...given) {
               const created = await cluster.client.create(...given);
               if (given[0] === pods) most = Math.max(most, active().length - (current()?.spec?.parallelism ?? 0));
               return created;
+            },
+            async update(resource, object, options) {
+              const live = current();
+              if (resource === jobs && options?.subresource === "status" && live)
+                for (const { message = "" } of validateJobStatus(object as Job, live)) refused.push(message);
+              return await cluster.client.update(resource, object, options);
             },
           };
           const flaky = { ...cluster, client: withFaults(watched, faults) };
@@ -89,6 +98,7 @@ describe("job", () => {
             expect(succeeded + waiting.length).toBeLessThanOrEqual(isIndexed ? indexes.size : ended.Succeeded.size);
             expect(failed + lost.length).toBeLessThanOrEqual(ended.Failed.size);
             expect(most).toBeLessThanOrEqual(0);
+            expect(refused).toEqual([]);
           };
           const end = (pod: Pod, phase: "Succeeded" | "Failed"): void => {
             const { metadata } = pod;
@@ -102,9 +112,9 @@ describe("job", () => {
             if (action.kind === "restart") {
               await controllers.stop();
               controllers = await runControllers(flaky, createJobController({ events }));
-            } else if (action.kind === "parallelism") {
-              const { parallelism } = action;
-              await cluster.client.patch(jobs, "default", "work", { type: "merge", body: { spec: { parallelism } } });
+            } else if (action.kind !== "end") {
+              const { kind: _, ...spec } = action;
+              await cluster.client.patch(jobs, "default", "work", { type: "merge", body: { spec } });
             } else {
               const running = active();
               const chosen = running[action.which % Math.max(1, running.length)];
@@ -112,7 +122,7 @@ describe("job", () => {
             }
           }
           faults.length = 0;
-          await cluster.client.patch(jobs, "default", "work", { type: "merge", body: { spec: { parallelism: 2 } } });
+          await cluster.client.patch(jobs, "default", "work", { type: "merge", body: { spec: { parallelism: 2, suspend: false } } });
           const isOver = () => current()?.status?.conditions?.some(({ type }) => type === "Complete") === true;
           for (let round = 0; round < 30 && !isOver(); round++) {
             await look();

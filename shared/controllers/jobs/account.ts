@@ -65,7 +65,7 @@ export function account(
   const status = written({
     ...counted,
     ...counts,
-    startTime,
+    startTime: before.startTime ?? startTime,
     conditions: verdict ? withInterim(job, verdict, nowMs) : before.conditions,
     uncountedTerminatedPods: { succeeded, failed },
     ...(completed && {

@@ -36,6 +36,7 @@ export interface Assessment {
   /** With `backoffLimitPerIndex`: the last failed pod of each index that waits for its next one, which has to know how many failed. */
   readonly replaced: ReadonlyMap<number, Pod>;
   readonly backOff: BackOff;
+  /** Of a job that has none; of one that is being resumed, from when its deadline counts. */
   readonly startTime: string | undefined;
   readonly verdict: Verdict | undefined;
   /** When `activeDeadlineSeconds` will have passed, in milliseconds since 1970. */

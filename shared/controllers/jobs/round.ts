@@ -12,6 +12,7 @@ import { controllerReference, type OwnerKind } from "../owners.ts";
 import { isPodActive, isPodReady } from "../pod-state.ts";
 import { createPodControl, type PodControl } from "../replicas/pod-control.ts";
 import { slowStart } from "../replicas/slow-start.ts";
+import { formatTime } from "../timestamp.ts";
 import { account, countReleased, finish, type RoundCounts, withCondition } from "./account.ts";
 import { type Assessment, assess, jobCondition, type Verdict } from "./assess.ts";
 import type { BackOff } from "./back-off.ts";
@@ -158,14 +159,18 @@ async function writeStatus(job: Job, status: JobStatus, { client }: ControllerCo
   return objectOf<Job>(await client.update(jobs, { ...job, status } as Job, { subresource: "status" }));
 }
 
-/** The job itself where its condition `Suspended` says already what its spec does. */
+/**
+ * The job itself where its condition `Suspended` says already what its spec does. A resumed one starts anew, in the same write: a start time
+ * that moves otherwise is refused.
+ */
 function withSuspension(job: Job, nowMs: number): Job {
   const isTold = jobCondition(job, "Suspended") !== undefined;
   if (isTold === isSuspended(job)) return job;
   const next = isTold
     ? { type: "Suspended", status: "False", reason: "JobResumed", message: "Job resumed" }
     : { type: "Suspended", status: "True", reason: "JobSuspended", message: "Job suspended" };
-  return { ...job, status: { ...job.status, conditions: withCondition(job.status?.conditions, next, nowMs) } };
+  const conditions = withCondition(job.status?.conditions, next, nowMs);
+  return { ...job, status: { ...job.status, conditions, ...(isTold && { startTime: formatTime(nowMs) }) } };
 }
 
 function tellSuspension(job: Job, events: Pick<EventRecorder, "event">): void {

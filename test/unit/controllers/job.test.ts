@@ -160,6 +160,26 @@ describe("job", () => {
     expect(conditions()).toContain("FailureTarget=True DeadlineExceeded");
   });
 
+  it("resumed when it has failed already does not start anew: the API refuses a start time that moves without the condition", async () => {
+    const podFailurePolicy = { rules: [{ action: "FailJob" as const, onExitCodes: { operator: "In" as const, values: [42] } }] };
+    const { cluster, controllers, names, end, change, status, conditions } = await startJob(
+      job({ completions: 2, parallelism: 2, podFailurePolicy }),
+    );
+    const [first = "", second = ""] = names();
+    for (const name of [first, second])
+      cluster.edit<Pod>(pods, "default", name, (live) => ({ ...live, spec: { containers: [], nodeName: "a" } }));
+    await change({ suspend: true });
+    end(first, 42);
+    await controllers.pass(1);
+    expect(conditions()).toEqual(["Suspended=True JobSuspended", "FailureTarget=True PodFailurePolicy"]);
+    await change({ suspend: false });
+    expect(status()).toMatchObject({ startTime: "2026-01-01T00:00:00Z", terminating: 1 });
+    cluster.kill("default", second);
+    await controllers.settle();
+    expect(conditions()).toContain("Failed=True PodFailurePolicy");
+    expect(status()?.startTime).toBe("2026-01-01T00:00:00Z");
+  });
+
   it("made suspended has no pods and no start time until it is resumed", async () => {
     const { names, status, change, conditions } = await startJob(job({ completions: 1, suspend: true }));
     expect(names()).toEqual([]);
