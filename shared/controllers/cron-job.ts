@@ -5,11 +5,12 @@ import { isStatus } from "../kubernetes/status-error.ts";
 import type { CronJob, CronJobStatus, Job, ObjectReference } from "../kubernetes/types.ts";
 import type { StoredObject } from "../store/store.ts";
 import { type Change, type ClusterView, objectOf } from "../store/view.ts";
+import { forEachBounded } from "./bounded.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
 import { untilNextRun } from "./cron-jobs/due-run.ts";
 import { expiredJobs, followJobs } from "./cron-jobs/follow-jobs.ts";
 import { cronJobKind, jobName, jobOfCronJob } from "./cron-jobs/job-of-cron-job.ts";
-import { type Notice, planRun, scheduleOf } from "./cron-jobs/plan-run.ts";
+import { type Notice, planRun } from "./cron-jobs/plan-run.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { isNamespaceTerminating, messageOf } from "./failures.ts";
 import { keysOfOwners } from "./owner-keys.ts";
@@ -18,6 +19,9 @@ import { isOf } from "./same-resource.ts";
 import { formatTime } from "./timestamp.ts";
 
 const done: ReconcileOutcome = { kind: "done" };
+
+/** Jobs deleted at the same time. */
+const parallelDeletions = 20;
 
 /** Starts Jobs on their schedules. `events` tells as `cronjob-controller`. */
 export function createCronJobController({ events }: { readonly events: Pick<EventRecorder, "event"> }): Controller {
@@ -39,12 +43,13 @@ export function createCronJobController({ events }: { readonly events: Pick<Even
       const [namespace = "", name = ""] = key.split("/");
       const stored = context.view.get(cronJobs, namespace, name);
       if (!stored) return done;
-      const cronJob = objectOf<CronJob>(stored);
-      if (rescheduled.delete(key)) {
-        const given = scheduleOf(cronJob);
-        if (given.kind === "usable" && cronJob.spec?.suspend !== true) return again(cronJob, given.schedule, context);
+      const isNew = rescheduled.delete(key);
+      try {
+        return await lookAtCronJob(objectOf<CronJob>(stored), isNew, context, events);
+      } catch (error) {
+        if (isNew) rescheduled.add(key);
+        throw error;
       }
-      return lookAtCronJob(cronJob, context, events);
     },
   };
 }
@@ -61,6 +66,7 @@ function again(cronJob: CronJob, schedule: CronSchedule, { clock }: ControllerCo
 
 async function lookAtCronJob(
   cronJob: CronJob,
+  isNew: boolean,
   context: ControllerContext,
   events: Pick<EventRecorder, "event">,
 ): Promise<ReconcileOutcome> {
@@ -77,23 +83,28 @@ async function lookAtCronJob(
       throw error;
     }
   };
+  let written = cronJob;
   const write = async (status: CronJobStatus): Promise<void> => {
-    if (!deepEqual(cronJob.status ?? {}, status))
-      await client.update(cronJobs, { ...cronJob, status } as CronJob, { subresource: "status" });
+    if (deepEqual(written.status ?? {}, status)) return;
+    written = objectOf<CronJob>(await client.update(cronJobs, { ...written, status } as CronJob, { subresource: "status" }));
   };
 
-  const cleaned = await Promise.allSettled(expiredJobs(cronJob, jobsOf(view, cronJob)).map(remove));
-  const followed = followJobs(cronJob, jobsOf(view, cronJob));
+  const owned = jobsOf(view, cronJob);
+  const followed = followJobs(cronJob, owned);
   followed.notices.forEach(tell);
+  const expired = expiredJobs(cronJob, owned);
+  // How a job ended is only known while it is there.
+  if (expired.length > 0) await write(followed.status);
+  const failures = await forEachBounded(expired, parallelDeletions, remove);
   let current: CronJob = { ...cronJob, status: followed.status };
-  const plan = planRun(current, clock.now());
+  const plan = planRun(current, clock.now(), isNew);
   plan.notices.forEach(tell);
   try {
     if (plan.kind === "start") current = await startRun(current, plan.scheduledMs, context, remove, tell);
   } finally {
     await write(current.status ?? {});
   }
-  for (const outcome of cleaned) if (outcome.status === "rejected") throw outcome.reason;
+  for (const failure of failures) throw failure;
   return plan.kind === "rest" ? done : again(current, plan.schedule, context);
 }
 

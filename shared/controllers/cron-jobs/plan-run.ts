@@ -21,8 +21,11 @@ export type RunPlan =
   | { readonly kind: "wait"; readonly schedule: CronSchedule; readonly notices: readonly Notice[] }
   | { readonly kind: "start"; readonly schedule: CronSchedule; readonly scheduledMs: number; readonly notices: readonly Notice[] };
 
-/** The rules of `syncCronJob`, in its order. The status has been brought up to date with the jobs before. */
-export function planRun(cronJob: CronJob, nowMs: number): RunPlan {
+/**
+ * The rules of `syncCronJob`, in its order. The status has been brought up to date with the jobs before. `isNew`: the schedule has just been
+ * changed, and begins with its next time.
+ */
+export function planRun(cronJob: CronJob, nowMs: number, isNew: boolean): RunPlan {
   const { spec, status, metadata } = cronJob;
   if (!spec || metadata.deletionTimestamp !== undefined) return { kind: "rest", notices: [] };
   const given = scheduleOf(cronJob);
@@ -40,7 +43,7 @@ export function planRun(cronJob: CronJob, nowMs: number): RunPlan {
     return { kind: "rest", notices };
   }
   const wait: RunPlan = { kind: "wait", schedule, notices };
-  if (due.kind === "none") return wait;
+  if (due.kind === "none" || isNew) return wait;
   const { scheduledMs, hasMissedMany } = due;
   if (hasMissedMany)
     warn("TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew");
@@ -62,7 +65,7 @@ export function planRun(cronJob: CronJob, nowMs: number): RunPlan {
 type GivenSchedule = { readonly kind: "usable"; readonly schedule: CronSchedule } | { readonly kind: "unusable"; readonly notice: Notice };
 
 /** The schedule in its time zone; what older API servers let pass may be unusable. */
-export function scheduleOf({ spec }: CronJob): GivenSchedule {
+function scheduleOf({ spec }: CronJob): GivenSchedule {
   const { schedule = "", timeZone = "" } = spec ?? {};
   const unusable = (reason: string, message: string): GivenSchedule => ({
     kind: "unusable",

@@ -130,6 +130,16 @@ describe("cron job", () => {
     expect(names()).toEqual([2, 3, 4].map((minute) => `tick-${firstMinute + minute}`));
   });
 
+  it("knows how a job ended that it does not keep", async () => {
+    const { controllers, names, end, status, events } = await start({ successfulJobsHistoryLimit: 0 });
+    await controllers.pass(40);
+    end(`tick-${firstMinute}`, "Complete");
+    await controllers.settle();
+    expect([names(), status()?.active, status()?.lastSuccessfulTime]).toEqual([[], undefined, "2026-01-01T00:01:00Z"]);
+    expect(events.told).toContain(`Normal SuccessfulDelete: Deleted job tick-${firstMinute}`);
+    expect(events.told.join()).not.toContain("MissingJob");
+  });
+
   it("does nothing while it is suspended, and then makes up for the last time", async () => {
     const { controllers, names, change } = await start({ suspend: true });
     await controllers.pass(200);
@@ -166,6 +176,15 @@ describe("cron job", () => {
     expect(names()).toEqual([]);
     await controllers.pass(60);
     expect(names()).toEqual([`tick-${firstMinute + 2}`]);
+  });
+
+  it("notes what ended when its schedule changed, although it starts nothing", async () => {
+    const { controllers, names, end, change, status } = await start();
+    await controllers.pass(40);
+    end(`tick-${firstMinute}`, "Complete");
+    await change({ schedule: "0 0 1 6 *" });
+    expect(status()).toEqual({ lastScheduleTime: "2026-01-01T00:01:00Z", lastSuccessfulTime: "2026-01-01T00:01:00Z" });
+    expect(names()).toEqual([`tick-${firstMinute}`]);
   });
 
   it("finds the job again that it made before it could say so", async () => {
