@@ -21,7 +21,7 @@ import { nextAvailability } from "./pod-state.ts";
 import { isOf } from "./same-resource.ts";
 import { carryOut } from "./stateful-sets/carry-out.ts";
 import { claimName, isMember, memberOf, revisionOf } from "./stateful-sets/identity.ts";
-import { planSteps, type SetRevision, type SetState } from "./stateful-sets/plan.ts";
+import { isCut, planSteps, type SetRevision, type SetState } from "./stateful-sets/plan.ts";
 import { type RevisionNames, setStatus } from "./stateful-sets/set-status.ts";
 
 const statefulSetKind: OwnerKind = { resource: statefulSets, apiVersion: "apps/v1", kind: "StatefulSet" };
@@ -128,13 +128,14 @@ async function advance(
     },
     nowMs: clock.now(),
   };
-  const failure = await carryOut(planSteps(state), state, context, events);
+  const phases = planSteps(state);
+  const failure = await carryOut(phases, state, context, events);
   const names = { currentRevision: state.current.name, updateRevision: state.update.name, collisionCount };
   const remaining = podsControlledBy(view, uid).filter((pod) => isOurs(set, pod));
   await writeStatus(set, remaining, names, context);
   await truncate(set, revisions, [current.metadata.name, update.metadata.name, ...owned.map(revisionOf)], context);
   if (failure) throw failure.cause;
-  const afterMs = nextAvailability(remaining, set.spec?.minReadySeconds ?? 0, clock.now());
+  const afterMs = isCut(phases) ? 0 : nextAvailability(remaining, set.spec?.minReadySeconds ?? 0, clock.now());
   return afterMs === undefined ? done : { kind: "again", afterMs };
 }
 

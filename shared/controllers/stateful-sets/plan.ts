@@ -33,8 +33,11 @@ export interface SetState {
   readonly nowMs: number;
 }
 
-/** Steps of one look at places, however many replicas a set asks for; the changes they make bring the next look (`MaxBatchSize`). */
+/** Steps of one look at places, however many replicas a set asks for (`MaxBatchSize`). */
 const mostAtOnce = 500;
+
+/** There is more to do than the plan says. The next look has to be asked for: changes of claims alone bring none. */
+export const isCut = ([first = []]: readonly Step[][]): boolean => first.length >= mostAtOnce;
 
 export const isParallel = ({ spec }: StatefulSet): boolean => spec?.podManagementPolicy === "Parallel";
 
@@ -56,7 +59,7 @@ export function planSteps(state: SetState): Step[][] {
     if (!isHealthy(pod)) firstUnhealthy ??= pod;
     const { steps, waits } = stepsOf(state, pod);
     first.push(...steps);
-    if ((waits && inOrder) || first.length >= mostAtOnce) return [first];
+    if ((waits && inOrder) || isCut([first])) return [first];
   }
   const ownClaims = condemned.filter((pod) => !areClaimsOwned({ ...state, pod }, state.find));
   const phases: Step[][] = [first, ownClaims.map((pod) => ({ kind: "ownClaims", pod }))];

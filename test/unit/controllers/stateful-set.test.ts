@@ -338,6 +338,23 @@ describe("claims of a statefulset", () => {
     expect(owners()[0]).toEqual([]);
   });
 
+  it("come to belong to the set however many they are, although nothing of the pods changes", async () => {
+    const persistentVolumeClaimRetentionPolicy = { whenDeleted: "Delete" as const, whenScaled: "Delete" as const };
+    const { cluster, controllers, claims } = await start(
+      withClaims(501, { podManagementPolicy: "Parallel", persistentVolumeClaimRetentionPolicy }),
+    );
+    const owned = () => claims().filter(({ metadata }) => metadata.ownerReferences?.[0]?.kind === "StatefulSet").length;
+    expect(owned()).toBe(501);
+    for (const { metadata } of claims())
+      cluster.edit<PersistentVolumeClaim>(persistentVolumeClaims, "default", metadata.name ?? "", ({ metadata, ...claim }) => {
+        const { ownerReferences: _, ...rest } = metadata;
+        return { ...claim, metadata: rest };
+      });
+    cluster.edit<Pod>(pods, "default", "web-0", (live) => ({ ...live, metadata: { ...live.metadata, annotations: { seen: "yes" } } }));
+    await controllers.settle();
+    expect(owned()).toBe(501);
+  });
+
   it("are made again for a pod that waits for them, when somebody deleted them", async () => {
     const { cluster, claims, controllers } = await start(withClaims(1));
     cluster.edit<Pod>(pods, "default", "web-0", (made) => ({ ...made, status: { phase: "Pending" } }));
