@@ -23,8 +23,12 @@ export function createTimeZone(name: string): TimeZone {
   };
 }
 
+/** What the runtime takes for a time zone and the IANA data base does not: offsets, and ICU's own names (its `CST` is not China's). */
+const notInDataBase = /^(?:[+-].*|SystemV\/.*|(?!CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)[a-z]{3})$/i;
+
 function formatOf(timeZone: string): Intl.DateTimeFormat {
   try {
+    if (notInDataBase.test(timeZone)) throw new RangeError("not in the data base");
     return new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
   } catch (error) {
     if (error instanceof RangeError) throw new RangeError(`unknown time zone ${timeZone}`);

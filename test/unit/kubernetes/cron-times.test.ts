@@ -59,9 +59,13 @@ describe("next time of a schedule", () => {
     expect(times("CRON_TZ=America/Los_Angeles 0 9 * * *", "2026-07-01T00:00:00Z", 1, "Asia/Tokyo")).toEqual(["2026-07-01T16:00:00Z"]);
   });
 
-  it("has no place that does not exist", () => {
-    expect(() => parseCronSchedule("TZ=Nowhere/Land 0 0 * * *")).toThrow(
-      new RangeError("provided bad location Nowhere/Land: unknown time zone Nowhere/Land"),
-    );
+  it.each(["Nowhere/Land", "CST", "pst", "+05", "+0530", "SystemV/EST5"])("has no place %s, which does not exist", (name) => {
+    const message = `unknown time zone ${name}`;
+    expect(() => createTimeZone(name)).toThrow(new RangeError(message));
+    expect(() => parseCronSchedule(`TZ=${name} 0 0 * * *`)).toThrow(new RangeError(`provided bad location ${name}: ${message}`));
+  });
+
+  it.each(["CET", "EST5EDT", "GB", "Etc/GMT+3", "US/Eastern", "Asia/Kathmandu", "GMT0"])("has %s, which the data base does", (name) => {
+    expect(createTimeZone(name).offsetAt(0)).toBeTypeOf("number");
   });
 });
