@@ -1,7 +1,5 @@
 import { type ClusterDirectory, createClusterSurface } from "../shared/api/surface.ts";
 import { openClusterRuntime } from "../shared/host/cluster-runtime.ts";
-import { createPodStreams } from "../shared/host/pod-streams.ts";
-import { createPolledLogs } from "../shared/host/polled-logs.ts";
 import { ServedClusters } from "../shared/host/served-clusters.ts";
 import { createRateLimiter } from "../shared/platform/api/rate-limit.ts";
 import type { ClusterRef } from "../shared/store/store.ts";
@@ -9,20 +7,14 @@ import { clustersById } from "./clusters-by-id.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { createPartialReads } from "./partial-reads.ts";
 import { createRequestHeads } from "./request-heads.ts";
-import { createStreamsOf } from "./streams.ts";
-
-/** A function takes requests of up to 6 MB, and so answers of agents. */
-const longestLogBytes = 5_000_000;
+import { createPodStreamsOf } from "./streams.ts";
 
 /** The Kubernetes API of every cluster, from mirrors that follow while a request is served; the first reads of a cluster come from the table. */
 export function createFunctionSurface(dependencies: Dependencies) {
   const { environment, clock, log, tokens, meter, uid, runtimeOptions } = dependencies;
-  const streamsOf = createStreamsOf(dependencies);
-  const podStreamsOf = (ref: ClusterRef) => {
-    const view = () => clusters.peek(ref)?.cluster.mirror;
-    const { connectionsUrl } = environment;
-    return { ...createPolledLogs(createPodStreams(ref, streamsOf(ref.tenant), view), view, clock, longestLogBytes), connectionsUrl };
-  };
+  const { connectionsUrl } = environment;
+  const podStreams = createPodStreamsOf(dependencies, (ref) => clusters.peek(ref));
+  const podStreamsOf = (ref: ClusterRef) => ({ ...podStreams(ref), connectionsUrl });
   const heads = createRequestHeads();
   const clusters: ServedClusters = new ServedClusters((ref, onEnd) => {
     const options = runtimeOptions(ref, podStreamsOf(ref));

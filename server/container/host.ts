@@ -4,7 +4,7 @@ import { openDependencies } from "../../functions/open-dependencies.ts";
 import { createPlatformFunction } from "../../functions/platform-api.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
-import { createStreamsOf } from "../../functions/streams.ts";
+import { createPodStreamsOf, createStreamsOf } from "../../functions/streams.ts";
 import type { SharedStore } from "../../functions/tenant-stores.ts";
 import { tunnelId } from "../../shared/api/agent/agent-api.ts";
 import { createNodeTunnels } from "../../shared/api/agent/node-tunnels.ts";
@@ -19,7 +19,7 @@ import { repeatedly } from "../../shared/host/repeatedly.ts";
 import { refused, refusedByApi, trackConnections } from "../connections.ts";
 import { createHttpServer } from "../http.ts";
 import { listen, servedAddresses, urlHost } from "../listening.ts";
-import { createHeldSurface, podStreamsBy } from "./cluster-surface.ts";
+import { createHeldSurface } from "./cluster-surface.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
 import { joiningHeads } from "./joining-heads.ts";
@@ -67,7 +67,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
   // Where no agent calls, nor is told to, none could ever come.
   const takesTunnels = serves("agent") || connectionsUrl !== undefined;
   const ownTunnels = takesTunnels ? tunnels : undefined;
-  const podStreams = podStreamsBy(dependencies, () => held, ownTunnels);
+  const podStreams = createPodStreamsOf(dependencies, (ref) => held.peek(ref), ownTunnels);
   const held: HeldClusters = new HeldClusters({
     open(ref, onEnd) {
       const options = runtimeOptions(ref, podStreams(ref));
