@@ -29,7 +29,14 @@ export function createAgentPorts(dependencies: Dependencies, services: DomainSer
   return {
     ...certifier(dependencies),
     pool,
-    changes,
+    changes: {
+      ...changes,
+      async state(node) {
+        // A call that has nothing to say asks for nothing else.
+        await own.knowUser(node);
+        return changes.state(node);
+      },
+    },
     tokens: createPodTokens(tokens),
     streams: createStreamsOfAll(createStreamsOf(dependencies)),
     clock,

@@ -27,8 +27,14 @@ const mostPools = 10_000;
 interface KnownPool {
   clusters: Promise<PoolClusters> | undefined;
   peers: Promise<readonly PoolPeer[]> | undefined;
-  /** The one cluster that draws on it: its machines are that one's usage. */
-  soleCluster: string | undefined;
+  /** Who the machines' usage is: the one cluster that draws on it, empty where there are several or none. */
+  user: string | undefined;
+  userRead: Promise<void> | undefined;
+}
+
+export interface MeteredNodePool extends NodePool {
+  /** Finds out whose usage a machine is, for calls that look at no cluster: what `seen` counts before is no cluster's. One query a pool. */
+  knowUser(node: NodeIdentity): Promise<void>;
 }
 
 const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
@@ -37,14 +43,14 @@ const nothing: PoolClusters = { labels: {}, taints: [], clusters: [] };
  * The platform's side of the agent API in one process: who a node is and which clusters it works for. What was read of a pool is kept
  * until the platform tells of a change of it, so that a poll reads nothing.
  */
-export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter, spokeBefore }: NodePoolOptions): NodePool {
+export function createNodePool({ nodes, pools, clusters, heartbeats, news, host, meter, spokeBefore }: NodePoolOptions): MeteredNodePool {
   const known = new RecentMap<string, KnownPool>(mostPools);
   const poolClusters = new WeakMap<ClusterRuntime, PoolCluster>();
   /** Of the clusters that are in memory. */
   const poolsOfClusters = new Map<string, string>();
   const listeners = new Set<(pool: string) => void>();
   const ofPool = (pool: string): KnownPool => {
-    const entry = known.get(pool) ?? { clusters: undefined, peers: undefined, soleCluster: undefined };
+    const entry = known.get(pool) ?? { clusters: undefined, peers: undefined, user: undefined, userRead: undefined };
     known.set(pool, entry);
     return entry;
   };
@@ -73,7 +79,7 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
     if (!record) return nothing;
     const found: PoolCluster[] = [];
     const ids = await pools.clustersOn(tenant, pool);
-    ofPool(pool).soleCluster = ids.length === 1 ? ids[0] : undefined;
+    ofPool(pool).user = userOf(ids);
     for (const id of ids) {
       const cluster = await clusters.find(id);
       if (!cluster) continue;
@@ -99,10 +105,18 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
       return () => peerListeners.delete(listener);
     },
     authenticate: (credential) => nodes.authenticate(credential),
+    async knowUser({ tenant, pool }) {
+      const entry = ofPool(pool);
+      if (entry.user !== undefined) return;
+      await keptOrMade(entry, "userRead", async () => {
+        const ids = await pools.clustersOn(tenant, pool);
+        entry.user ??= userOf(ids);
+      });
+    },
     clustersOf: (node) => keptOrMade(ofPool(node.pool), "clusters", () => describe(node)),
     seen(node, atMs) {
       heartbeats.seen(node, atMs);
-      meter.nodeSpoke(node, atMs, known.get(node.pool)?.soleCluster ?? "", spokeBefore?.(node));
+      meter.nodeSpoke(node, atMs, known.get(node.pool)?.user ?? "", spokeBefore?.(node));
     },
     usage: () => {},
     onPoolChange(listener) {
@@ -112,8 +126,10 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
   };
 }
 
+const userOf = (clusters: readonly string[]): string => (clusters.length === 1 ? (clusters[0] ?? "") : "");
+
 /** The answer kept for a pool; one that fails is not kept. */
-function keptOrMade<K extends "clusters" | "peers">(
+function keptOrMade<K extends "clusters" | "peers" | "userRead">(
   kept: { [key in K]: KnownPool[key] },
   key: K,
   make: () => NonNullable<KnownPool[K]>,

@@ -158,6 +158,26 @@ describe("the usage of a cluster on functions", () => {
     expect(usage.items[0].nodeSeconds).toBeLessThanOrEqual(1200);
   });
 
+  test("has the time of its machine while that has nothing to say, also by an instance that never had to look at the cluster", async () => {
+    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
+    const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
+    const fn = bed.instance();
+    const made = await createCluster(bed, fn);
+    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    await drainStream(bed, fn);
+    const { state } = (await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    const other = bed.instance();
+    for (let minute = 0; minute < 20; minute++) {
+      clock.advance(60_000);
+      expect((await other.agent("POST", "/agent/v1/sync", joined.credential, { marks: {}, state })).json().news).toEqual([]);
+    }
+    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
+    const query = "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour&groupBy=cluster";
+    const { items } = (await fn.platform("GET", query, billing.json().key)).json();
+    const used = items.filter(({ nodeSeconds }: { nodeSeconds: number }) => nodeSeconds > 0);
+    expect(used.map(({ cluster }: { cluster: string }) => cluster)).toEqual([made.id]);
+  });
+
   test("ends with the cluster, though another instance deleted it", async () => {
     const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
     const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
