@@ -17,6 +17,7 @@ import { keysOfOwners } from "./owner-keys.ts";
 import { controllerOf } from "./owners.ts";
 import { isOf } from "./same-resource.ts";
 import { formatTime } from "./timestamp.ts";
+import { writtenAt } from "./written-at.ts";
 
 const done: ReconcileOutcome = { kind: "done" };
 
@@ -25,8 +26,8 @@ const parallelDeletions = 20;
 
 /** Starts Jobs on their schedules. `events` tells as `cronjob-controller`. */
 export function createCronJobController({ events }: { readonly events: Pick<EventRecorder, "event"> }): Controller {
-  /** A new schedule begins with its next time: that of the old one is not made up for. */
-  const rescheduled = new Set<string>();
+  /** When a schedule was changed: a new one begins with its next time, also where the change is seen late. */
+  const rescheduled = new Map<string, number>();
   const keyOf = ({ key }: Pick<StoredObject, "key">): string => `${key.namespace}/${key.name}`;
   return {
     name: "cronjob",
@@ -35,7 +36,7 @@ export function createCronJobController({ events }: { readonly events: Pick<Even
       if (isOf(jobs, change.key)) return keysOfOwners(change, view, cronJobKind, () => false);
       if (!isOf(cronJobs, change.key)) return [];
       const key = keyOf(change);
-      if (isRescheduled(change)) rescheduled.add(key);
+      if (isRescheduled(change)) rescheduled.set(key, writtenAt(change.object));
       if (change.type === "DELETED") rescheduled.delete(key);
       return [key];
     },
@@ -43,13 +44,7 @@ export function createCronJobController({ events }: { readonly events: Pick<Even
       const [namespace = "", name = ""] = key.split("/");
       const stored = context.view.get(cronJobs, namespace, name);
       if (!stored) return done;
-      const isNew = rescheduled.delete(key);
-      try {
-        return await lookAtCronJob(objectOf<CronJob>(stored), isNew, context, events);
-      } catch (error) {
-        if (isNew) rescheduled.add(key);
-        throw error;
-      }
+      return lookAtCronJob(objectOf<CronJob>(stored), rescheduled.get(key), context, events);
     },
   };
 }
@@ -66,7 +61,7 @@ function again(cronJob: CronJob, schedule: CronSchedule, { clock }: ControllerCo
 
 async function lookAtCronJob(
   cronJob: CronJob,
-  isNew: boolean,
+  changedMs: number | undefined,
   context: ControllerContext,
   events: Pick<EventRecorder, "event">,
 ): Promise<ReconcileOutcome> {
@@ -97,7 +92,7 @@ async function lookAtCronJob(
   if (expired.length > 0) await write(followed.status);
   const failures = await forEachBounded(expired, parallelDeletions, remove);
   let current: CronJob = { ...cronJob, status: followed.status };
-  const plan = planRun(current, clock.now(), isNew);
+  const plan = planRun(current, clock.now(), changedMs);
   plan.notices.forEach(tell);
   try {
     if (plan.kind === "start") current = await startRun(current, plan.scheduledMs, context, remove, tell);

@@ -4,7 +4,7 @@ import { forEachBounded } from "./bounded.ts";
 import type { Controller } from "./controller.ts";
 import { unlessMissing } from "./failures.ts";
 import { isOf } from "./same-resource.ts";
-import { parseTime } from "./timestamp.ts";
+import { writtenAt } from "./written-at.ts";
 
 /** kube-apiserver's `--event-ttl`, counted from an event's last write. */
 const ttlMs = 3_600_000;
@@ -46,7 +46,7 @@ export function createEventTtlController(): Controller {
       for (let next = entries[head]; next && next.writtenMs + ttlMs <= clock.now() && due.length < batch; next = entries[head]) {
         head++;
         const stored = view.get(events, next.namespace, next.name);
-        if (stored && writtenAt(stored) + ttlMs <= clock.now()) due.push(next);
+        if (stored && writtenAt(stored.object) + ttlMs <= clock.now()) due.push(next);
       }
       if (head > 1024 && head * 2 > entries.length) {
         entries = entries.slice(head);
@@ -68,11 +68,5 @@ export function createEventTtlController(): Controller {
 }
 
 function entryOf(stored: StoredObject): Entry {
-  return { namespace: stored.key.namespace, name: stored.key.name, writtenMs: writtenAt(stored) };
-}
-
-/** By the server's own times: what a client says about an event's times is not trusted with how long it stays. */
-function writtenAt({ object: { metadata } }: StoredObject): number {
-  const writes = (metadata.managedFields ?? []).map(({ time }) => parseTime(time) ?? 0);
-  return Math.max(parseTime(metadata.creationTimestamp) ?? 0, ...writes);
+  return { namespace: stored.key.namespace, name: stored.key.name, writtenMs: writtenAt(stored.object) };
 }

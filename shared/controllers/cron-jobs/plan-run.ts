@@ -22,10 +22,10 @@ export type RunPlan =
   | { readonly kind: "start"; readonly schedule: CronSchedule; readonly scheduledMs: number; readonly notices: readonly Notice[] };
 
 /**
- * The rules of `syncCronJob`, in its order. The status has been brought up to date with the jobs before. `isNew`: the schedule has just been
- * changed, and begins with its next time.
+ * The rules of `syncCronJob`, in its order. The status has been brought up to date with the jobs before. What the schedule names up to
+ * `changedMs`, when it was changed, is not made up for.
  */
-export function planRun(cronJob: CronJob, nowMs: number, isNew: boolean): RunPlan {
+export function planRun(cronJob: CronJob, nowMs: number, changedMs = Number.NEGATIVE_INFINITY): RunPlan {
   const { spec, status, metadata } = cronJob;
   if (!spec || metadata.deletionTimestamp !== undefined) return { kind: "rest", notices: [] };
   const given = scheduleOf(cronJob);
@@ -43,7 +43,7 @@ export function planRun(cronJob: CronJob, nowMs: number, isNew: boolean): RunPla
     return { kind: "rest", notices };
   }
   const wait: RunPlan = { kind: "wait", schedule, notices };
-  if (due.kind === "none" || isNew) return wait;
+  if (due.kind === "none" || due.scheduledMs <= changedMs) return wait;
   const { scheduledMs, hasMissedMany } = due;
   if (hasMissedMany)
     warn("TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew");

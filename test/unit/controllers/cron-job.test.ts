@@ -4,10 +4,11 @@ import { formatTime } from "../../../shared/controllers/timestamp.ts";
 import { cronJobs, jobs } from "../../../shared/kubernetes/known-resources.ts";
 import { StatusError } from "../../../shared/kubernetes/status-error.ts";
 import type { CronJob, CronJobSpec, Job } from "../../../shared/kubernetes/types.ts";
+import type { Change } from "../../../shared/store/view.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { createFakeCluster } from "./fake-cluster.ts";
 import { recordEvents } from "./fixtures.ts";
-import { runControllers } from "./run-controllers.ts";
+import { contextOf, runControllers } from "./run-controllers.ts";
 
 const spec: CronJobSpec = {
   schedule: "* * * * *",
@@ -40,8 +41,10 @@ async function start(change: Partial<CronJobSpec> = {}, given: { status?: CronJo
     names,
     end,
     status: () => cluster.get<CronJob>(cronJobs, "default", "tick")?.status,
+    /** The API dates writes, which the fake cluster does not. */
     async change(change: Partial<CronJobSpec>) {
-      await cluster.client.patch(cronJobs, "default", "tick", { type: "merge", body: { spec: change } });
+      const managedFields = [{ manager: "kubectl", operation: "Update", time: formatTime(cluster.clock.now()) }];
+      await cluster.client.patch(cronJobs, "default", "tick", { type: "merge", body: { metadata: { managedFields }, spec: change } });
       await controllers.settle();
     },
   };
@@ -176,6 +179,19 @@ describe("cron job", () => {
     expect(names()).toEqual([]);
     await controllers.pass(60);
     expect(names()).toEqual([`tick-${firstMinute + 2}`]);
+  });
+
+  it("is not late with a new schedule where the process that starts the job hears late of the change", async () => {
+    const { cluster, controllers, names, change, events } = await start({ schedule: "0 0 1 6 *" });
+    await controllers.stop();
+    const late = createCronJobController({ events });
+    const changes: Change[] = [];
+    cluster.view.onChange((given) => void changes.push(...given));
+    await change({ schedule: "* * * * *" });
+    cluster.clock.advance(40_000);
+    expect(changes.flatMap((each) => [...late.keysOf(each, cluster.view)])).toEqual(["default/tick"]);
+    await late.reconcile("default/tick", contextOf(cluster));
+    expect(names()).toEqual([`tick-${firstMinute}`]);
   });
 
   it("notes what ended when its schedule changed, although it starts nothing", async () => {
