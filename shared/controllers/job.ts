@@ -5,7 +5,7 @@ import { type Change, type ClusterView, objectOf } from "../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { finishedCondition } from "./jobs/assess.ts";
-import { type BackOff, rememberedBackOff } from "./jobs/back-off.ts";
+import { countedEnds, type KnownBackOff, rememberedBackOff } from "./jobs/back-off.ts";
 import { isTracked, trackingFinalizer } from "./jobs/job-pods.ts";
 import { jobKind, lookAtJob, releasePod } from "./jobs/round.ts";
 import { keysOfOwners, selectsByLabels } from "./owner-keys.ts";
@@ -20,7 +20,7 @@ const ownName = "kubernetes.io/job-controller";
 export function createJobController({ events }: { readonly events: Pick<EventRecorder, "event"> }): Controller {
   const orphans = createOrphanIndex(pods);
   /** By the uid of the job. */
-  const backOffs = new Map<string, BackOff>();
+  const backOffs = new Map<string, KnownBackOff>();
   const keysOfJob = ({ type, key, object }: Change, view: ClusterView): string[] => {
     const keys = [`${key.namespace}/${key.name}`];
     if (type !== "DELETED" && !finishedCondition(object as Job)) return keys;
@@ -64,8 +64,10 @@ export function createJobController({ events }: { readonly events: Pick<EventRec
         finalizer: trackingFinalizer,
       });
       const { uid = "" } = job.metadata;
-      const backOff = backOffs.get(uid) ?? rememberedBackOff(job, owned);
-      return lookAtJob({ job, pods: owned, backOff, context, events, remember: (next) => backOffs.set(uid, next) });
+      const known = backOffs.get(uid);
+      const backOff = known?.ends === countedEnds(job.status) ? known.backOff : rememberedBackOff(job, owned);
+      const remember = (known: KnownBackOff): void => void backOffs.set(uid, known);
+      return lookAtJob({ job, pods: owned, backOff, context, events, remember });
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { ContainerStatus, Job, Pod } from "../../kubernetes/types.ts";
+import type { ContainerStatus, Job, JobStatus, Pod } from "../../kubernetes/types.ts";
 import { podCondition } from "../pod-state.ts";
 import { parseTime } from "../timestamp.ts";
 import { failuresOf, ignoredFailuresOf, isTracked } from "./job-pods.ts";
@@ -27,8 +27,19 @@ export function afterEnds(before: BackOff, succeeded: readonly Pod[], failed: re
   return { failures: since.length, lastFailureMs: latest(since) };
 }
 
+/** The record and how many ends it accounts for: with others that the job's status counts it is another process's, and this one out of date. */
+export interface KnownBackOff {
+  readonly backOff: BackOff;
+  readonly ends: number;
+}
+
+/** How many ends of pods a status has counted, or is about to. */
+export function countedEnds({ succeeded = 0, failed = 0, uncountedTerminatedPods: waiting }: JobStatus = {}): number {
+  return succeeded + failed + (waiting?.succeeded?.length ?? 0) + (waiting?.failed?.length ?? 0);
+}
+
 /**
- * The record of a job that this process has not looked at before: what its pods that are accounted for still show. Pods that the
+ * The record of a job whose ends this process has not counted itself: what its pods that are accounted for still show. Pods that the
  * controller took back (suspension, fewer pods wanted) are on their way out and have not failed.
  */
 export function rememberedBackOff({ status }: Job, pods: readonly Pod[]): BackOff {

@@ -15,7 +15,7 @@ import { slowStart } from "../replicas/slow-start.ts";
 import { formatTime } from "../timestamp.ts";
 import { account, countReleased, finish, type RoundCounts, withCondition } from "./account.ts";
 import { type Assessment, assess, jobCondition, type Verdict } from "./assess.ts";
-import type { BackOff } from "./back-off.ts";
+import { type BackOff, countedEnds, type KnownBackOff } from "./back-off.ts";
 import { isPodTerminating, isSuspended, isTracked, trackingFinalizer } from "./job-pods.ts";
 import { planPods } from "./plan-pods.ts";
 import { podOfJob } from "./pod-of-job.ts";
@@ -34,7 +34,7 @@ export interface JobRound {
   readonly context: ControllerContext;
   readonly events: Pick<EventRecorder, "event">;
   /** Keeps the record of failures that the status written accounts for. */
-  readonly remember: (backOff: BackOff) => void;
+  readonly remember: (known: KnownBackOff) => void;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function lookAtJob(round: JobRound): Promise<ReconcileOutcome> {
   const told = steps.isManaged && !verdict ? withSuspension(job, nowMs) : job;
   const accounting = account(told, pods, assessment, verdict, counts, nowMs);
   const flushed = await writeStatus(job, accounting.status, context);
-  round.remember(assessment.backOff);
+  round.remember({ backOff: assessment.backOff, ends: countedEnds(accounting.status) });
   if (told !== job) tellSuspension(job, events);
 
   const releaseFailures = await releasePods(accounting.release, context);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Controller } from "../../../shared/controllers/controller.ts";
 import { createJobController } from "../../../shared/controllers/job.ts";
 import { trackingFinalizer } from "../../../shared/controllers/jobs/job-pods.ts";
 import { jobs, pods } from "../../../shared/kubernetes/known-resources.ts";
@@ -6,7 +7,7 @@ import { StatusError } from "../../../shared/kubernetes/status-error.ts";
 import type { Pod } from "../../../shared/kubernetes/types.ts";
 import { pod } from "./fixtures.ts";
 import { job, jobLabels, startJob } from "./jobs/job-cluster.ts";
-import { runControllers } from "./run-controllers.ts";
+import { type RunningControllers, runControllers } from "./run-controllers.ts";
 
 describe("job", () => {
   it("runs its pods to completion, no more at once than its parallelism", async () => {
@@ -275,6 +276,30 @@ describe("job", () => {
     expect(first.names()).toEqual([]);
     await controllers.pass(1);
     expect(first.names()).toHaveLength(1);
+  });
+
+  it("waits as long when processes take it from each other, whichever of them saw its pods fail", async () => {
+    const { cluster, controllers, endAll, names, events } = await startJob(job({ completions: 1 }));
+    const [one, other] = [createJobController({ events }), createJobController({ events })];
+    await controllers.stop();
+    const turn = async (controller: Controller, work: (running: RunningControllers) => Promise<void>): Promise<void> => {
+      const running = await runControllers(cluster, controller);
+      await work(running);
+      await running.stop();
+    };
+    const fail = async (running: RunningControllers): Promise<void> => {
+      await endAll(1);
+      await running.settle();
+    };
+    await turn(one, fail);
+    await turn(other, async (running) => {
+      await running.pass(10);
+      await fail(running);
+    });
+    await turn(one, (running) => running.pass(19));
+    expect(names()).toEqual([]);
+    await turn(one, (running) => running.pass(1));
+    expect(names()).toHaveLength(1);
   });
 
   it("fails by its pod failure policy, ignores what that says, and replaces only pods that have ended", async () => {
