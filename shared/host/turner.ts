@@ -61,6 +61,8 @@ export function createTurner(options: TurnerOptions): Turner {
   const clusters = new Map<string, TurnedCluster>();
   const doneRevisions = new RecentMap<string, number>(remembered);
   const running = new Map<string, Promise<unknown>>();
+  /** Those that outlasted the turn that began them. */
+  const openings = new Map<string, Promise<TurnedCluster>>();
   const scopeOf = ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}`;
   const sleep = (ms: number): Promise<"late"> => new Promise((resolve) => void clock.after(Math.max(0, ms), () => resolve("late")));
 
@@ -71,7 +73,8 @@ export function createTurner(options: TurnerOptions): Turner {
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
     if (lease.kind !== "held") return lease.kind;
     try {
-      return await turnUnder(lease, await opened(ref, lease), untilMs);
+      const turned = await opened(ref, lease, untilMs);
+      return turned ? await turnUnder(lease, turned, untilMs) : await putOff(lease, ref);
     } catch (error) {
       if (isStoreError(error, "NoSuchCluster")) {
         await discard(ref);
@@ -94,6 +97,13 @@ export function createTurner(options: TurnerOptions): Turner {
       turned.runtime.cluster.mirror.suspend();
       if (turned.over) await discard(turned.runtime.ref);
     }
+  }
+
+  /** The cluster was not open in time. */
+  async function putOff(lease: LoopLease, ref: ClusterRef): Promise<TurnOutcome> {
+    const agenda = await noteNext(ref, lease.notes.agenda, clock.now());
+    await lease.letGo(lease.doneRevision, { ...lease.notes, agenda });
+    return "late";
   }
 
   /** After a failure: whoever comes next need not wait for the end of the lease's time. */
@@ -127,7 +137,11 @@ export function createTurner(options: TurnerOptions): Turner {
     }
   }
 
-  async function opened(ref: ClusterRef, lease: LoopLease): Promise<TurnedCluster> {
+  /**
+   * undefined: it is not open in time. The opening goes on, and the next turn waits for it, so that a slow table is waited for longer than a turn; one that
+   * outlasts that turn too is given up.
+   */
+  async function opened(ref: ClusterRef, lease: LoopLease, untilMs: number): Promise<TurnedCluster | undefined> {
     const scope = scopeOf(ref);
     const known = clusters.get(scope);
     clusters.delete(scope);
@@ -137,13 +151,37 @@ export function createTurner(options: TurnerOptions): Turner {
       return known;
     }
     await known?.close();
-    const turned = await options.open(ref, lease);
+    const before = openings.get(scope);
+    const opening = before ?? options.open(ref, lease);
+    if ((await first(untilMs, [opening])) === "late") {
+      if (before) openings.delete(scope);
+      else outlast(ref, opening);
+      return undefined;
+    }
+    const turned = await opening;
+    turned.runtime.cluster.mirror.resume();
     clusters.set(scope, turned);
     for (const [other, { runtime }] of clusters) {
       if (clusters.size <= options.kept) break;
       if (other !== scope && !running.has(other)) await discard(runtime.ref);
     }
     return turned;
+  }
+
+  /** Keeps what an opening brings when no turn waits for it, unless it was given up. */
+  function outlast(ref: ClusterRef, opening: Promise<TurnedCluster>): void {
+    const scope = scopeOf(ref);
+    openings.set(scope, opening);
+    const kept = opening.then(async (turned) => {
+      if (openings.get(scope) !== opening) return turned.close();
+      turned.runtime.cluster.mirror.suspend();
+      clusters.set(scope, turned);
+    });
+    kept
+      .catch((error: unknown) => log.warn("cluster not opened", { cluster: ref.cluster, cause: String(error) }))
+      .finally(() => {
+        if (openings.get(scope) === opening) openings.delete(scope);
+      });
   }
 
   async function discard(ref: ClusterRef): Promise<void> {
@@ -310,9 +348,11 @@ export function createTurner(options: TurnerOptions): Turner {
     keepUp: (ref, untilMs) => inTurn(ref, () => keepUp(ref, untilMs)),
     async keepOnly(refs) {
       const kept = new Set(refs.map(scopeOf));
+      for (const scope of [...openings.keys()]) if (!kept.has(scope) && !running.has(scope)) openings.delete(scope);
       for (const [scope, { runtime }] of [...clusters]) if (!kept.has(scope) && !running.has(scope)) await discard(runtime.ref);
     },
     async close() {
+      openings.clear();
       for (const { runtime } of [...clusters.values()]) await discard(runtime.ref);
     },
   };

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import { dueAgenda } from "../../../shared/host/agenda.ts";
 import { createLoopLeases } from "../../../shared/host/loop-lease.ts";
 import type { Loops } from "../../../shared/host/loops.ts";
 import { createNodeMarks } from "../../../shared/host/node-marks.ts";
 import { overStore } from "../../../shared/host/over-store.ts";
-import { openTurnedCluster } from "../../../shared/host/turned-cluster.ts";
+import { openTurnedCluster, type TurnedCluster } from "../../../shared/host/turned-cluster.ts";
 import { createTurner, type Turner } from "../../../shared/host/turner.ts";
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
 import { type RecordOperation, StoreError } from "../../../shared/store/store.ts";
@@ -17,43 +18,56 @@ import { runtimeOptions } from "./runtime-fixture.ts";
 const ref = { tenant: "acme", cluster: "dev" };
 const turnMs = 20_000;
 
+let clock: FakeClock;
+let table: DynamoStore;
+/** When its loops have something to do, in milliseconds since 1970. */
+let dueMs: number | undefined;
+let opened: TurnedCluster[];
+
+beforeEach(async () => {
+  clock = createFakeClock();
+  dueMs = undefined;
+  opened = [];
+  table = new DynamoStore({ table: new MemoryTable(), clock, random: () => 0.5, makeId: randomUUID });
+  await table.createCluster(ref);
+});
+
+/** Loops that do nothing. */
+const restingLoops = (): Loops => ({
+  ...{ start() {}, schedule() {}, stop: () => Promise.resolve(), hold() {}, lookAtSilent() {}, hasDue: () => false, atRest: false },
+  ...{ idle: () => Promise.resolve(1), nextDue: () => dueMs },
+});
+/** `opening` may make the opening of a cluster take its time. */
+const process = (
+  holder: string,
+  refused: (operation: RecordOperation) => boolean | Promise<boolean> = () => false,
+  opening: () => Promise<void> = () => Promise.resolve(),
+): Turner => {
+  const store = overStore(table, {
+    async writeRecords(operations) {
+      for (const operation of operations) if (await refused(operation)) throw new StoreError("Unavailable", "injected");
+      return table.writeRecords(operations);
+    },
+  });
+  return createTurner({
+    ...{ store, clock, log: silentLog, kept: 1, wake: () => {}, storeOf: () => store, marksOf: () => createNodeMarks(store) },
+    leasesOf: () => createLoopLeases({ store, clock, holder, lookAgain: () => Promise.resolve() }),
+    open: async (cluster, lease) => {
+      await opening();
+      const turned = await openTurnedCluster(cluster, store, lease, {
+        ...runtimeOptions(store, clock),
+        loopsOf: restingLoops,
+        prepare: () => Promise.resolve("turn"),
+      });
+      opened.push(turned);
+      return turned;
+    },
+  });
+};
+const turn = (turner: Turner) => turner.turn(ref, 0, clock.now() + turnMs);
+
 describe("a turned cluster's look ahead", () => {
-  let clock: FakeClock;
-  let table: DynamoStore;
-  /** When its loops have something to do, in milliseconds since 1970. */
-  let dueMs: number | undefined;
-
-  beforeEach(async () => {
-    clock = createFakeClock();
-    table = new DynamoStore({ table: new MemoryTable(), clock, random: () => 0.5, makeId: randomUUID });
-    await table.createCluster(ref);
-  });
-
-  /** Loops that do nothing. */
-  const restingLoops = (): Loops => ({
-    ...{ start() {}, schedule() {}, stop: () => Promise.resolve(), hold() {}, lookAtSilent() {}, hasDue: () => false, atRest: false },
-    ...{ idle: () => Promise.resolve(1), nextDue: () => dueMs },
-  });
-  const process = (holder: string, refused: (operation: RecordOperation) => boolean | Promise<boolean> = () => false): Turner => {
-    const store = overStore(table, {
-      async writeRecords(operations) {
-        for (const operation of operations) if (await refused(operation)) throw new StoreError("Unavailable", "injected");
-        return table.writeRecords(operations);
-      },
-    });
-    return createTurner({
-      ...{ store, clock, log: silentLog, kept: 1, wake: () => {}, storeOf: () => store, marksOf: () => createNodeMarks(store) },
-      leasesOf: () => createLoopLeases({ store, clock, holder, lookAgain: () => Promise.resolve() }),
-      open: (cluster, lease) =>
-        openTurnedCluster(cluster, store, lease, {
-          ...runtimeOptions(store, clock),
-          loopsOf: restingLoops,
-          prepare: () => Promise.resolve("turn"),
-        }),
-    });
-  };
   const isAgenda = ({ partition }: RecordOperation): boolean => partition.startsWith("platform#agenda");
-  const turn = (turner: Turner) => turner.turn(ref, 0, clock.now() + turnMs);
   const noted = async (): Promise<number[]> => (await dueAgenda(table, Number.MAX_SAFE_INTEGER)).map((item) => item.dueMs);
   const letsGo = ({ sort, ...operation }: RecordOperation): boolean =>
     sort === "lease" && operation.kind === "put" && operation.value.free === 1;
@@ -103,5 +117,81 @@ describe("a turned cluster's look ahead", () => {
     expect(await turn(next)).toBe("done");
     expect(await noted()).toContain(laterMs);
     for (const each of [first, dying, next]) await each.close();
+  });
+});
+
+describe("a turn of a cluster that is slow to be opened", () => {
+  /** Lets what was begun come to where it waits for the time. */
+  const ticks = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+  };
+  /** Turns whose openings wait each for its own word. */
+  function slow() {
+    const words: PromiseWithResolvers<void>[] = [];
+    const turner = process("a", undefined, () => {
+      const word = Promise.withResolvers<void>();
+      words.push(word);
+      return word.promise;
+    });
+    const lateTurn = async (): Promise<void> => {
+      const answer = turn(turner);
+      await ticks();
+      clock.advance(turnMs);
+      expect(await answer).toBe("late");
+    };
+    return { turner, words, lateTurn };
+  }
+
+  test("ends in time, with the cluster on the agenda and its lease free", async () => {
+    const { lateTurn } = slow();
+    await lateTurn();
+    expect((await dueAgenda(table, clock.now())).map((item) => item.ref)).toEqual([ref]);
+    const other = createLoopLeases({ store: table, clock, holder: "b", lookAgain: () => Promise.resolve() });
+    expect(await other.acquire(ref, Number.POSITIVE_INFINITY)).toMatchObject({ kind: "held" });
+  });
+
+  test("is followed by one that takes what the opening has brought", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    words[0]?.resolve();
+    await ticks();
+    expect(await turn(turner)).toBe("done");
+    expect(words).toHaveLength(1);
+    await turner.close();
+  });
+
+  test("is followed by one that waits for the same opening", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    const second = turn(turner);
+    await ticks();
+    clock.advance(turnMs / 2);
+    words[0]?.resolve();
+    expect(await second).toBe("done");
+    expect(words).toHaveLength(1);
+    await turner.close();
+  });
+
+  test("gives up an opening that outlasts two turns: the cluster is opened anew, and what the first brings is thrown away", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    await lateTurn();
+    const third = turn(turner);
+    await ticks();
+    words[1]?.resolve();
+    expect(await third).toBe("done");
+    words[0]?.resolve();
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([false, true]);
+    await turner.close();
+  });
+
+  test("keeps nothing that comes after the turner was closed", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    await turner.close();
+    words[0]?.resolve();
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([true]);
   });
 });
