@@ -21,6 +21,8 @@ const agree: Respond = (_review, convertedObjects) => ({ convertedObjects, resul
 let respond: Respond = agree;
 /** Called before a conversion is answered. */
 let held: Promise<void> | undefined;
+/** What admission webhooks answer. */
+let admit: (request: { readonly object: Boat }) => object;
 
 function convert({ place, host, port, ...spec }: Boat["spec"], desired: string): Boat["spec"] {
   if (desired.endsWith("/v1")) return host === undefined ? { ...spec } : { ...spec, place: `${host}:${port}` };
@@ -32,20 +34,23 @@ beforeEach(async () => {
   asked.length = 0;
   respond = agree;
   held = undefined;
+  admit = () => ({ allowed: true });
   api = await createHarness({
     webhooks: {
       async call(target, body, timeoutMs) {
         const review = JSON.parse(body.toString()) as Review;
         asked.push({ target, review, timeoutMs });
         await held;
+        const { apiVersion, kind } = review;
+        const answer = (response: object) => ({ status: 200, body: Buffer.from(JSON.stringify({ apiVersion, kind, response })) });
+        if (kind === "AdmissionReview") return answer({ uid: review.request.uid, ...admit(JSON.parse(body.toString()).request) });
         const { uid, desiredAPIVersion, objects } = review.request;
         const converted = objects.map((boat) => ({
           ...structuredClone(boat),
           apiVersion: desiredAPIVersion,
           spec: convert(boat.spec, desiredAPIVersion),
         }));
-        const { apiVersion, kind } = review;
-        return { status: 200, body: Buffer.from(JSON.stringify({ apiVersion, kind, response: { uid, ...respond(review, converted) } })) };
+        return answer({ uid, ...respond(review, converted) });
       },
     },
   });
@@ -336,5 +341,42 @@ describe("a definition that converts by webhook", () => {
       spec: { policyName: "p", validationActions: ["Deny"] },
     });
     expect((await api.call("POST", boats("v2"), boat("v2", "a", { host: "mole", port: "1" }))).body.message).toContain("not on the mole");
+  });
+
+  it("is asked once about an object of a request, however many admission webhooks and policies look at it, and again when it has changed", async () => {
+    await define();
+    await create("v1", "a", { place: "pier:1" });
+    const isConversion = ({ target }: (typeof asked)[number]): boolean => target.url.includes("/convert");
+    const conversionsOfPatch = async (port: string): Promise<number> => {
+      asked.length = 0;
+      expect((await api.call("PATCH", `${boats("v2")}/a`, { spec: { port } }, merge)).status).toBe(200);
+      return asked.filter(isConversion).length;
+    };
+    const without = await conversionsOfPatch("2");
+    const rules = [{ apiGroups: ["example.com"], apiVersions: ["v1"], operations: ["*"], resources: ["boats"] }];
+    const hook = { admissionReviewVersions: ["v1"], sideEffects: "None", rules, clientConfig: { url: "https://hook.example.com/admit" } };
+    const webhooks = ["h1", "h2", "h3"].map((name) => ({ ...hook, name: `${name}.example.com` }));
+    const admission = "/apis/admissionregistration.k8s.io/v1";
+    for (const kind of ["mutating", "validating"])
+      await api.call("POST", `${admission}/${kind}webhookconfigurations`, { metadata: { name: "h" }, webhooks });
+    await api.call("POST", `${admission}/validatingadmissionpolicies`, {
+      metadata: { name: "p" },
+      spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression: "oldObject.spec.place.startsWith('pier')" }] },
+    });
+    await api.call("POST", `${admission}/validatingadmissionpolicybindings`, {
+      metadata: { name: "p" },
+      spec: { policyName: "p", validationActions: ["Deny"] },
+    });
+    // What was there before, the object, and the object of the generation that validation is shown.
+    expect(await conversionsOfPatch("3")).toBe(without + 3);
+    const shown: unknown[] = [];
+    admit = ({ object }) => {
+      shown.push(object.spec.place);
+      const patch = JSON.stringify([{ op: "replace", path: "/spec/place", value: "pier:9" }]);
+      return { allowed: true, ...(shown.length === 2 && { patchType: "JSONPatch", patch: Buffer.from(patch).toString("base64") }) };
+    };
+    // And what the second webhook made of it, there and back.
+    expect(await conversionsOfPatch("4")).toBe(without + 5);
+    expect(shown).toEqual(["pier:4", "pier:4", "pier:9", "pier:9", "pier:9", "pier:9"]);
   });
 });

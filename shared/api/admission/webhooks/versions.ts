@@ -1,13 +1,15 @@
 import { cloneJson } from "../../../kubernetes/clone.ts";
 import { convert } from "../../../kubernetes/conversion.ts";
+import type { VersionConversion } from "../../../kubernetes/custom/definitions.ts";
 import type { KubernetesObject } from "../../../kubernetes/object.ts";
+import { oncePer } from "../../../kubernetes/once-per.ts";
 import { apiVersionOf, type ResourceDefinition } from "../../../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../../../kubernetes/scale.ts";
 import type { Scale } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { convertObjects } from "../../conversion/convert-objects.ts";
 import { readCustom } from "../../custom-reading.ts";
-import type { AdmissionAttributes } from "../attributes.ts";
+import type { AdmissionAttributes, AdmissionContext } from "../attributes.ts";
 
 /** The request with its objects in the version of `resource`, where that takes a webhook of the definition; else as it is. @throws UnexplainedError */
 export async function inVersionOf(
@@ -17,14 +19,38 @@ export async function inVersionOf(
 ): Promise<AdmissionAttributes> {
   const { conversion } = resource.custom ?? {};
   if (!conversion || attributes.subresource === "scale" || resource.version === attributes.definition.version) return attributes;
-  const convert = async (one: KubernetesObject): Promise<KubernetesObject> => {
-    const [converted] = await convertObjects(cluster, conversion, [one], apiVersionOf(resource));
-    return converted ?? one;
-  };
+  const convert = (one: KubernetesObject): Promise<KubernetesObject> =>
+    convertOnce(cluster, attributes.context, conversion, one, apiVersionOf(resource));
   if (attributes.operation === "CONNECT") return attributes;
   if (attributes.operation === "DELETE") return { ...attributes, oldObject: await convert(attributes.oldObject) };
   if (attributes.operation === "CREATE") return { ...attributes, object: await convert(attributes.object) };
   return { ...attributes, object: await convert(attributes.object), oldObject: await convert(attributes.oldObject) };
+}
+
+/** What the webhooks of definitions made of the objects of a request. */
+const conversionsOf = oncePer((_request: AdmissionContext) => new Map<string, Promise<KubernetesObject>>());
+
+/**
+ * However many policies and webhooks look at an object of a request in a version, its definition's webhook is asked once (apiserver's
+ * `VersionedAttributeAccessor`); and again where the object has changed since, which is worked on in place.
+ */
+async function convertOnce(
+  cluster: ApiCluster,
+  request: AdmissionContext,
+  conversion: VersionConversion,
+  object: KubernetesObject,
+  desired: string,
+): Promise<KubernetesObject> {
+  if (object.apiVersion === desired) return object;
+  const conversions = conversionsOf(request);
+  const asked = `${desired} ${JSON.stringify(object)}`;
+  const known = conversions.get(asked);
+  if (known) return known;
+  const made = convertObjects(cluster, conversion, [object], desired).then(([converted]) => converted ?? object);
+  conversions.set(asked, made);
+  // Whoever waits for it hears of the failure; the next one asks anew.
+  made.catch(() => conversions.delete(asked));
+  return made;
 }
 
 /** A copy of a request's object as a client of `resource` would see it: in its version, and as a Scale where that is what is written. */
