@@ -46,8 +46,8 @@ export function account(
   const newIndexes = new Set<number>();
   const release: Pod[] = [];
   let isPartial = false;
-  for (const pod of inIndexOrder(job, pods)) {
-    if (!isTracked(pod) || !mayRelease(job, pod, assessment, verdict)) continue;
+  const releasable = pods.filter((pod) => isTracked(pod) && mayRelease(job, pod, assessment, verdict));
+  for (const pod of inIndexOrder(job, releasable)) {
     release.push(pod);
     const { uid = "" } = pod.metadata;
     const index = validIndexOf(pod, job);

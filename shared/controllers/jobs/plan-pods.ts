@@ -47,16 +47,20 @@ function planIndexes(missing: readonly number[], { replaced }: Assessment, nowMs
 }
 
 /** At least so many; of an indexed job whatever has no valid index, and all but one of each index (`activePodsForRemoval`). */
-function podsToRemove(job: Job, active: readonly Pod[], atLeast: number): Pod[] {
-  const ranked = rankedPods(active);
-  const removed: Pod[] = [];
+function podsToRemove(job: Job, active: readonly Pod[], atLeast: number): readonly Pod[] {
+  const { surplus, kept } = isIndexed(job) ? surplusOfIndexes(job, active) : { surplus: [], kept: active };
+  const more = atLeast - surplus.length;
+  return more > 0 ? [...surplus, ...rankedPods(kept).slice(0, more)] : surplus;
+}
+
+/** Only pods that share an index are ranked: where each has its own, as nearly always, a look at many costs little. */
+function surplusOfIndexes(job: Job, active: readonly Pod[]): { readonly surplus: readonly Pod[]; readonly kept: readonly Pod[] } {
+  const surplus: Pod[] = [];
   const kept: Pod[] = [];
-  const seen = new Set<number>();
-  for (const pod of ranked.toReversed()) {
-    const index = validIndexOf(pod, job);
-    const isSurplus = isIndexed(job) && (index === undefined || seen.has(index));
-    if (index !== undefined) seen.add(index);
-    (isSurplus ? removed : kept).push(pod);
+  for (const [index, pods] of Map.groupBy(active, (pod) => validIndexOf(pod, job))) {
+    const ranked = pods.length > 1 ? rankedPods(pods) : pods;
+    surplus.push(...(index === undefined ? ranked : ranked.slice(0, -1)));
+    if (index !== undefined) kept.push(...ranked.slice(-1));
   }
-  return [...removed, ...kept.reverse().slice(0, Math.max(0, atLeast - removed.length))];
+  return { surplus, kept };
 }
