@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -8,6 +8,7 @@ import {
   createCertificateAuthority,
   issueServerCertificate,
 } from "../shared/auth/certificate-authority.ts";
+import { lockDirectory } from "./directory-lock.ts";
 
 /** Browsers and Go refuse server certificates of more than 825 days. */
 const serverCertificateDays = 820;
@@ -52,7 +53,7 @@ function keptCertificate(
 /** Opens the folder that holds everything of the embedded host and makes what is missing: keys, the local authority, the server's certificate. */
 export async function openDataDirectory(path: string, nowMs: number, addresses: readonly string[]): Promise<DataDirectory> {
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const release = lock(join(path, "lock"));
+  const release = lockDirectory(path);
   const file = (name: string): string => join(path, name);
   const readPrivate = (name: string): string | undefined => (existsSync(file(name)) ? readFileSync(file(name), "utf8") : undefined);
   const writePrivate = (name: string, content: string): void => {
@@ -109,43 +110,4 @@ export async function openDataDirectory(path: string, nowMs: number, addresses: 
     readPrivate,
     release,
   };
-}
-
-/** One process a folder: two would each believe to know what the other has not written yet. @throws Error */
-function lock(path: string): () => void {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = openSync(path, "wx", 0o600);
-      writeSync(handle, identityOf(process.pid) ?? String(process.pid));
-      closeSync(handle);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const holder = readFileSync(path, "utf8");
-      const pid = Number.parseInt(holder, 10);
-      if (pid !== process.pid && isAlive(pid) && (identityOf(pid) ?? holder) === holder)
-        throw new Error(`another process (${pid}) works on this data directory`);
-      rmSync(path, { force: true });
-    }
-  }
-  throw new Error(`the lock ${path} could not be taken`);
-}
-
-/** Process id and start time, so that a reused id is not taken for the holder. */
-function identityOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return `${pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
