@@ -46,8 +46,8 @@ export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
       const done = lease?.value.doneRevision;
       return typeof done === "number" ? done < revision : revision > 1;
     } catch (error) {
-      if (isStoreError(error, "NoSuchCluster")) return false;
-      throw error;
+      // One that cannot be read is turned: so it is looked at again until it can be, and keeps no other waiting.
+      return !isStoreError(error, "NoSuchCluster");
     }
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Clock } from "../../../shared/clock.ts";
-import { keyOfWrite, type Table, TableError, type Write } from "../../../shared/store/dynamo/table.ts";
+import { headKey, scopeOf } from "../../../shared/store/dynamo/keys.ts";
+import { type ItemKey, keyOfWrite, type Table, TableError, type Write } from "../../../shared/store/dynamo/table.ts";
 import { FaultyTable } from "../store/dynamo/faulty-table.ts";
 import { type Bed, createCluster, createFunctionBed, drainStream, type Instance, type StreamRecord } from "./function-bed.ts";
 import { machine } from "./machine.ts";
@@ -287,6 +288,36 @@ describe("a reconciler", () => {
     expect(await pods(fn)).toEqual(placed(5));
   });
 
+  test("turns what is due though the sweep fails, and says in the end that it did", async () => {
+    let broken = false;
+    const bed = createFunctionBed({ tableOf: (table) => unreadable(table, ({ pk }) => broken && pk.startsWith("platform#sweep")) });
+    const fn = bed.instance();
+    const { pods } = await clusterWithWork(bed, fn, 2);
+    await fn.onChange(bed.table.stream.splice(0), 8001);
+    bed.table.stream.splice(0);
+    broken = true;
+    await expect(fn.reconcile()).rejects.toMatchObject({ code: "Unavailable" });
+    expect(await pods(fn)).toEqual(placed(2));
+  });
+
+  test("that cannot take one cluster off the agenda takes off the others", async () => {
+    let stays = "";
+    const isKept = (write: Write): boolean => write.kind === "delete" && stays !== "" && keyOfWrite(write).sk.endsWith(stays);
+    const bed = createFunctionBed({ tableOf: (table) => refusing(table, isKept) });
+    const fn = bed.instance();
+    const made = [await clusterWithWork(bed, fn, 1, "acme"), await clusterWithWork(bed, fn, 1, "other")];
+    await fn.onChange(bed.table.stream.splice(0), 8001);
+    const noted = () => [...bed.table.items.values()].filter(({ pk }) => pk.startsWith("platform#agenda")).map(({ sk }) => sk);
+    const before = noted();
+    expect(before).toHaveLength(2);
+    for (const { id } of made) {
+      stays = id;
+      await fn.reconcile();
+    }
+    expect(noted().filter((sk) => before.includes(sk))).toEqual([]);
+    expect(bed.logged.join("")).toContain("agenda");
+  });
+
   test("finds by its hourly sweep what no wake-up ever told of", async () => {
     const bed = createFunctionBed();
     const fn = bed.instance();
@@ -315,6 +346,19 @@ describe("a tenant", () => {
     broken = false;
     await bed.instance(shifted(6_000)).reconcile();
     expect(await acme.pods(fn)).toEqual(placed(2));
+  });
+
+  test("whose cluster cannot be read keeps the sweep from no other", async () => {
+    const acmesHead = { pk: "" };
+    const bed = createFunctionBed({ tableOf: (table) => unreadable(table, ({ pk }) => pk === acmesHead.pk) });
+    const fn = bed.instance();
+    const acme = await clusterWithWork(bed, fn, 2, "acme");
+    const other = await clusterWithWork(bed, fn, 2, "other");
+    bed.table.stream.splice(0);
+    acmesHead.pk = headKey(scopeOf({ tenant: "acme", cluster: acme.id })).pk;
+    await bed.instance().reconcile();
+    expect(await other.pods(fn)).toEqual(placed(2));
+    expect(bed.logged.join("")).toContain(acme.id);
   });
 
   test("whose cluster can be neither turned nor noted is asked for again, from its first record on", async () => {
@@ -347,6 +391,18 @@ const failing =
         };
       },
     });
+
+const unreadable = (table: Table, isLost: (key: ItemKey) => boolean): Table =>
+  new Proxy(table, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (name !== "get" && name !== "getMany") return typeof value === "function" ? value.bind(target) : value;
+      return async (keys: ItemKey | readonly ItemKey[], ...more: unknown[]) => {
+        if ([keys].flat().some(isLost)) throw new TableError("Refused", "broken");
+        return Reflect.apply(value, target, [keys, ...more]);
+      };
+    },
+  });
 
 const refusing = (table: Table, isRefused: (write: Write) => boolean): Table =>
   new Proxy(table, {
