@@ -17,6 +17,8 @@ const parallelEvictions = 8;
 export function createTaintEvictionController({ events }: { readonly events: Pick<EventRecorder, "event"> }): Controller {
   /** Since when a pod has stood taints, by node and uid: a taint that replaces another does not give it time anew. */
   const since = new Map<string, Map<string, number>>();
+  /** Nodes that were without such taints since they were last looked at: their pods' time begins anew, also where several changes are one look. */
+  const relieved = new Set<string>();
   return {
     name: "taint-eviction",
     allKeys: (view) =>
@@ -25,15 +27,21 @@ export function createTaintEvictionController({ events }: { readonly events: Pic
         .filter((stored) => endingTaints(stored).length > 0)
         .map(({ key }) => key.name),
     keysOf(change, view) {
-      if (isOf(nodes, change.key))
-        return change.type !== "DELETED" && (endingTaints(change).length > 0 || since.has(change.key.name)) ? [change.key.name] : [];
+      if (isOf(nodes, change.key)) {
+        const { name } = change.key;
+        if (change.type !== "DELETED" && endingTaints(change).length > 0) return [name];
+        if (!since.has(name)) return [];
+        relieved.add(name);
+        return [name];
+      }
       return isOf(pods, change.key) ? keysOfPod(change, view) : [];
     },
     async reconcile(name, context) {
       const { view, clock } = context;
       const node = view.get(nodes, "", name);
       const taints = node ? endingTaints(node) : [];
-      const known = since.get(name) ?? new Map<string, number>();
+      const isRelieved = relieved.delete(name);
+      const known = (isRelieved && taints.length > 0 ? undefined : since.get(name)) ?? new Map<string, number>();
       if (taints.length === 0) {
         since.delete(name);
         for (const stored of view.podsOnNode(name)) {

@@ -223,6 +223,20 @@ describe("eviction by taint", () => {
     expect(events.told).toContain("Normal TaintManagerEviction: Cancelling deletion of Pod default/p");
   });
 
+  it("counts anew where the taint went and came again before anybody looked", async () => {
+    const { controllers, pass, taint, isEnding } = await startWith(tolerate("dedicated", 10));
+    taint("a", dedicated);
+    await controllers.settle();
+    await pass(6, "a", "b");
+    taint("a");
+    taint("a", { ...dedicated, timeAdded: "2026-01-01T00:00:06Z" });
+    await controllers.settle();
+    await pass(9, "a", "b");
+    expect(isEnding()).toBe(false);
+    await pass(1, "a", "b");
+    expect(isEnding()).toBe(true);
+  });
+
   it("follows a lost node after the pod's five minutes", async () => {
     const { pass, isEnding } = await startWith(
       tolerate("node.kubernetes.io/unreachable", 300),
