@@ -1,31 +1,21 @@
 import type { IncomingMessage } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { createHandler as createAgentApi } from "../../functions/agent-api.ts";
 import { createHandler as createClusterApi } from "../../functions/cluster-api.ts";
 import type { BufferedAnswer, LambdaContext } from "../../functions/lambda.ts";
 import { createHandler as createPlatformApi } from "../../functions/platform-api.ts";
 import type { FunctionPorts } from "../../functions/ports.ts";
-import { issueTestCertificate } from "./test-certificate.ts";
-
-export interface FunctionHost {
-  readonly url: string;
-  /** Of its certificate. */
-  readonly caPem: string;
-  close(): void;
-}
+import { listenWithTls, type TlsListener } from "./tls-listener.ts";
 
 type UrlHandler = (event: unknown, context: LambdaContext) => Promise<BufferedAnswer>;
 const invocationMs = 30_000;
 
 /** The three surfaces' handlers behind one HTTPS address, called as function URLs call them: whole requests, whole answers, no upgrade. */
-export async function startFunctionHost(ports: FunctionPorts): Promise<FunctionHost> {
+export async function startFunctionHost(ports: FunctionPorts): Promise<TlsListener> {
   const [cluster, platform, agent] = [createClusterApi, createPlatformApi, createAgentApi].map(
     (create) => create(() => ports) as UrlHandler,
   );
   const handlerOf = (path: string) => (path.startsWith("/v1/") ? platform : path.startsWith("/agent/") ? agent : cluster);
-  const { key, cert, caPem } = await issueTestCertificate();
-  const server = createServer({ key, cert }, async (request, response) => {
+  return listenWithTls(async (request, response) => {
     try {
       const endMs = Date.now() + invocationMs;
       const event = await urlEventOf(request);
@@ -37,15 +27,6 @@ export async function startFunctionHost(ports: FunctionPorts): Promise<FunctionH
       response.writeHead(502).end(String(error));
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    caPem,
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
 }
 
 async function urlEventOf(request: IncomingMessage) {

@@ -15,12 +15,13 @@ import { silentLog } from "../../shared/telemetry/log.ts";
 import { dynamoClient, fetchDynamoDbLocal, freePort } from "../contract/dynamodb-local.ts";
 import { runCommand } from "./commands.ts";
 import { eventually, untilTrue } from "./eventually.ts";
-import { type FunctionHost, startFunctionHost } from "./function-host.ts";
+import { startFunctionHost } from "./function-host.ts";
 import { createHttp, type HttpClient } from "./http.ts";
 import { removeWithLeftovers } from "./leftovers.ts";
 import { shellPod } from "./manifests.ts";
 import { describeWith, findKubectl, itWith, type KubectlVersion, kubectlOf, needs } from "./needs.ts";
 import { createTenantCluster, joinTokenOf, npmStart, startTableServers, type TableServers } from "./servers-fixture.ts";
+import type { TlsListener } from "./tls-listener.ts";
 
 const local = await fetchDynamoDbLocal();
 const namespace = "/api/v1/namespaces/default";
@@ -33,7 +34,7 @@ describeWith(
   "streams to pods whose agent calls functions, by a server beside them",
   () => {
     let fixture: TableServers;
-    let functions: FunctionHost;
+    let functions: TlsListener;
     let server: string;
     let scratch: string;
     let agent: RunningAgent | undefined;

@@ -1,21 +1,12 @@
 import { Agent, type RequestListener, request } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { issueTestCertificate } from "../e2e/test-certificate.ts";
+import { listenWithTls, type TlsListener } from "../e2e/tls-listener.ts";
 import type { Outputs } from "./deployment.ts";
 
 /** Set by `awslambda.mjs` where emulators would pass on nothing but text. */
 const encodedHeader = "x-coracle-test-encoded";
 
 /** One HTTPS address on this machine for the three function URLs, by path as the CloudFront distribution does it: kubectl sends tokens over TLS alone. */
-export interface FrontDoor {
-  readonly url: string;
-  readonly caPem: string;
-  close(): void;
-}
-
-export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): Promise<FrontDoor> {
-  const { key, cert, caPem } = await issueTestCertificate();
+export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): Promise<TlsListener> {
   const agent = new Agent({ keepAlive: true });
   const emulator = new URL(endpoint);
   const forward: RequestListener = (incoming, answer) => {
@@ -50,14 +41,11 @@ export async function openFrontDoor(endpoint: string, { CoracleApi }: Outputs): 
     outgoing.on("error", (error) => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end(String(error))));
     incoming.pipe(outgoing);
   };
-  const server = createServer({ key, cert }, forward);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const listener = await listenWithTls(forward);
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    caPem,
+    ...listener,
     close() {
-      server.close();
-      server.closeAllConnections();
+      listener.close();
       agent.destroy();
     },
   };
