@@ -3,7 +3,7 @@ import type { Job, JobSpec, Pod } from "../../shared/kubernetes/types.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { image, yamlOf } from "./manifests.ts";
 import { describeWith, needs } from "./needs.ts";
-import { type ServerFixture, startServer } from "./server-fixture.ts";
+import { type ServerFixture, startServer, untilNodesAreReady } from "./server-fixture.ts";
 
 function scriptJob(name: string, script: string, spec: Partial<JobSpec> = {}): object {
   const template = { spec: { restartPolicy: "Never", containers: [{ name: "main", image, command: ["sh", "-c", script] }] } };
@@ -95,8 +95,7 @@ describeWith([needs.kubectl, needs.sh, needs.linux], "jobs by kubectl", () => {
     let server: ServerFixture;
     beforeAll(async () => {
       server = await startServer({ nodes: 2, runtime: "hollow" });
-      for (const node of ["default-0", "default-1"]) await server.kubectl(`wait --for=create node/${node} --timeout=60s`);
-      await server.kubectl("wait --for=condition=Ready node --all --timeout=60s");
+      await untilNodesAreReady(server, 2);
     });
     afterAll(() => server?.stop());
 

@@ -6,7 +6,7 @@ import type { ConfigMap, Deployment, Pod, Service } from "../../shared/kubernete
 import { untilTrue } from "./eventually.ts";
 import { deployment, yamlOf } from "./manifests.ts";
 import { describeWith, findKubectl, itWith, kubectlOf, kubectlVersions, needs } from "./needs.ts";
-import { type ServerFixture, startServer } from "./server-fixture.ts";
+import { type ServerFixture, startServer, untilNodesAreReady } from "./server-fixture.ts";
 
 const configMap = (name: string, value: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { key: value } });
 
@@ -14,8 +14,7 @@ describeWith([needs.kubectl], "kubectl against the embedded host with hollow nod
   let server: ServerFixture;
   beforeAll(async () => {
     server = await startServer({ nodes: 2, runtime: "hollow" });
-    for (const node of ["default-0", "default-1"]) await server.kubectl(`wait --for=create node/${node} --timeout=60s`);
-    await server.kubectl("wait --for=condition=Ready node --all --timeout=60s");
+    await untilNodesAreReady(server, 2);
   });
   afterAll(() => server?.stop());
 

@@ -55,6 +55,15 @@ export interface ServerFixture {
   stop(): Promise<void>;
 }
 
+/**
+ * Machines of the default cluster have joined and are ready. They are waited for one by one: where one of several is not there yet, kubectl gives up, and
+ * `--all` is all that are there.
+ */
+export async function untilNodesAreReady({ kubectl }: Pick<ServerFixture, "kubectl">, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) await kubectl(`wait --for=create node/default-${index} --timeout=60s`);
+  await kubectl("wait --for=condition=Ready node --all --timeout=60s");
+}
+
 const admin = z.object({ url: z.string(), apiKey: z.string(), ca: z.string() });
 const user = z.object({ users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]) });
 const readyWithinMs = 20_000;

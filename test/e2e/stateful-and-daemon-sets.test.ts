@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { ControllerRevision, DaemonSet, Node, Pod, StatefulSet } from "../../shared/kubernetes/types.ts";
+import type { ControllerRevision, DaemonSet, Pod, StatefulSet } from "../../shared/kubernetes/types.ts";
 import { untilTrue } from "./eventually.ts";
 import { image, yamlOf } from "./manifests.ts";
 import { describeWith, needs } from "./needs.ts";
-import { type ServerFixture, startServer } from "./server-fixture.ts";
+import { type ServerFixture, startServer, untilNodesAreReady } from "./server-fixture.ts";
 
 const template = (name: string) => ({ metadata: { labels: { app: name } }, spec: { containers: [{ name: "main", image }] } });
 const manifest = (kind: string, name: string, spec: object) =>
@@ -18,8 +18,7 @@ describeWith([needs.kubectl], "stateful and daemon sets by kubectl, on hollow no
   let server: ServerFixture;
   beforeAll(async () => {
     server = await startServer({ nodes: 3, runtime: "hollow" });
-    await untilTrue("the nodes are there", async () => (await server.get<{ items: Node[] }>("get nodes")).items.length === 3);
-    await server.kubectl("wait --for=condition=Ready node --all --timeout=60s");
+    await untilNodesAreReady(server, 3);
   });
   afterAll(() => server?.stop());
 
