@@ -16,6 +16,7 @@ export interface ControllerContext {
 /**
  * Level-triggered: what changed only says which keys to look at; `reconcile` compares the view with what should be and writes the difference.
  * Waking twice, late or in another order is harmless. One key is never reconciled twice at the same time.
+ * What a controller remembers may be old: others may have turned the cluster since, and all that they saw reaches `keysOf`, late, as one look.
  */
 export interface Controller {
   /** Kebab-case, as kube-controller-manager names it: `replicaset`, `endpointslice`. */

@@ -51,6 +51,7 @@ export function createPodGarbageController({ terminatedThreshold: threshold = te
     },
     *keysOf(change, view) {
       if (isOf(nodes, change.key)) {
+        if (change.type !== "DELETED") missingSince.delete(change.key.name);
         if (change.type === "DELETED" || isOutOfService(change)) yield `node/${change.key.name}`;
       } else if (isOf(pods, change.key)) {
         const pod = change.type === "DELETED" ? undefined : objectOf<Pod>(change);

@@ -46,6 +46,22 @@ describe("pod garbage collector", () => {
     expect(names()).toEqual(["p"]);
   });
 
+  it("waits anew for a node that came back and went again", async () => {
+    const { cluster, controllers, names } = await start();
+    await cluster.client.create(pods, pod("p"));
+    runPod(cluster, "p");
+    await cluster.client.delete(nodes, "", "node-a");
+    await controllers.pass(20);
+    await cluster.client.create(nodes, node("node-a"));
+    await controllers.pass(10);
+    await cluster.client.delete(nodes, "", "node-a");
+    await controllers.settle();
+    await controllers.pass(39);
+    expect(names()).toEqual(["p"]);
+    await controllers.pass(1);
+    expect(names()).toEqual([]);
+  });
+
   it("keeps no more ended pods than the threshold, the youngest ones", async () => {
     const { cluster, controllers, names } = await start(2);
     for (const name of ["first", "second", "third", "running"]) {
