@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { listObjects, parseListOptions } from "../../../shared/api/list.ts";
+import { createLocalClient } from "../../../shared/api/local-client.ts";
 import { ExpiredListError } from "../../../shared/api/response.ts";
 import { parseSelection } from "../../../shared/api/selection.ts";
+import { deployments } from "../../../shared/kubernetes/known-resources.ts";
 import { findResource } from "../../../shared/kubernetes/resources.ts";
 import { topics } from "../../../shared/store/mirror.ts";
 import { createHarness, type Harness } from "./harness.ts";
@@ -42,6 +44,28 @@ describe("objects", () => {
       details: { name: "one", kind: "configmaps" },
     });
     expect((await api.call("GET", `${maps}/one`)).body.reason).toBe("NotFound");
+  });
+
+  it("stores what a loop writes as what a client writes", async () => {
+    const template = { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "c", image: "i", ports: [] }] } };
+    const named = (name: string) => ({
+      ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name, namespace: "default" } },
+      spec: { selector: { matchLabels: { app: "a" } }, template },
+    });
+    const body = { spec: { template: { metadata: { creationTimestamp: null, annotations: { a: "b" } } } } };
+    const path = "/apis/apps/v1/namespaces/default/deployments";
+    const loops = createLocalClient(api.served.registry);
+    const specs = async () => Promise.all(["client", "loop"].map(async (name) => (await api.call("GET", `${path}/${name}`)).body.spec));
+    await api.call("POST", path, named("client"));
+    await loops.create(deployments, named("loop"));
+    const [created, createdByLoop] = await specs();
+    expect(createdByLoop).toEqual(created);
+    expect(created.template.metadata).toEqual({ labels: { app: "a" }, creationTimestamp: null });
+    await api.call("PATCH", `${path}/client`, body, { "content-type": "application/merge-patch+json" });
+    await loops.patch(deployments, "default", "loop", { type: "merge", body });
+    const [patched, patchedByLoop] = await specs();
+    expect(patchedByLoop).toEqual(patched);
+    expect(patched.template.metadata).toEqual({ labels: { app: "a" }, annotations: { a: "b" }, creationTimestamp: null });
   });
 
   it("leaves the resource version alone when nothing changes", async () => {
