@@ -129,14 +129,32 @@ describe("a cluster that was deleted by others", () => {
   });
 });
 
+interface Used {
+  readonly cluster: string | null;
+  readonly nodeSeconds: number;
+  readonly podSeconds: number;
+}
+
+/** A cluster with a machine, on functions whose clock is moved by hand, and what its tenant has used since. */
+async function clusterAtTen() {
+  const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
+  const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
+  const fn = bed.instance();
+  const made = await createCluster(bed, fn);
+  const joined = await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") });
+  const usage = async (groupBy: string): Promise<Used[]> => {
+    const scopes = ["usage:read"];
+    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes });
+    const query = `/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour&groupBy=${groupBy}`;
+    return (await fn.platform("GET", query, billing.json().key)).json().items;
+  };
+  return { clock, bed, fn, made, credential: joined.json().credential as string, usage };
+}
+
 describe("the usage of a cluster on functions", () => {
   test("is that of its node and its pods, however many instances saw them", async () => {
-    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
-    const realTime = { now: clock.now, after: functionClock.after };
-    const bed = createFunctionBed({ clock: realTime });
-    const [fn, other] = [bed.instance(), bed.instance()];
-    const made = await createCluster(bed, fn);
-    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const { clock, bed, fn, made, credential, usage } = await clusterAtTen();
+    const other = bed.instance();
     const path = `/clusters/${made.id}/api/v1/namespaces/default/replicationcontrollers`;
     await fn.cluster("POST", path, made.credentials.token, controller(3));
     await drainStream(bed, fn);
@@ -144,64 +162,51 @@ describe("the usage of a cluster on functions", () => {
     for (let minute = 0; minute < 20; minute++) {
       for (const each of [fn, other]) {
         clock.advance(30_000);
-        await each.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} });
+        await each.agent("POST", "/agent/v1/sync", credential, { marks: {} });
       }
       await fn.reconcile();
     }
-    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
-    const { key } = billing.json();
-    const usage = (await fn.platform("GET", "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour", key)).json();
+    const [used] = await usage("tenant");
     // Written every fifteen minutes; pods count from the schedule's first look at their cluster on, nodes up to their last call that was written.
-    expect(usage.items[0].podSeconds).toBeGreaterThanOrEqual(2100);
-    expect(usage.items[0].podSeconds).toBeLessThanOrEqual(3600);
-    expect(usage.items[0].nodeSeconds).toBeGreaterThanOrEqual(600);
-    expect(usage.items[0].nodeSeconds).toBeLessThanOrEqual(1200);
+    expect(used?.podSeconds).toBeGreaterThanOrEqual(2100);
+    expect(used?.podSeconds).toBeLessThanOrEqual(3600);
+    expect(used?.nodeSeconds).toBeGreaterThanOrEqual(600);
+    expect(used?.nodeSeconds).toBeLessThanOrEqual(1200);
   });
 
   test("has the time of its machine while that has nothing to say, also by an instance that never had to look at the cluster", async () => {
-    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
-    const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
-    const fn = bed.instance();
-    const made = await createCluster(bed, fn);
-    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const { clock, bed, fn, made, credential, usage } = await clusterAtTen();
     await drainStream(bed, fn);
-    const { state } = (await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    const { state } = (await fn.agent("POST", "/agent/v1/sync", credential, { marks: {} })).json();
     const other = bed.instance();
     for (let minute = 0; minute < 20; minute++) {
       clock.advance(60_000);
-      expect((await other.agent("POST", "/agent/v1/sync", joined.credential, { marks: {}, state })).json().news).toEqual([]);
+      expect((await other.agent("POST", "/agent/v1/sync", credential, { marks: {}, state })).json().news).toEqual([]);
     }
-    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
-    const query = "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour&groupBy=cluster";
-    const { items } = (await fn.platform("GET", query, billing.json().key)).json();
-    const used = items.filter(({ nodeSeconds }: { nodeSeconds: number }) => nodeSeconds > 0);
-    expect(used.map(({ cluster }: { cluster: string }) => cluster)).toEqual([made.id]);
+    const used = (await usage("cluster")).filter(({ nodeSeconds }) => nodeSeconds > 0);
+    expect(used.map(({ cluster }) => cluster)).toEqual([made.id]);
   });
 
   test("ends with the cluster, though another instance deleted it", async () => {
-    const clock = createFakeClock(Date.UTC(2026, 4, 1, 10));
-    const bed = createFunctionBed({ clock: { now: clock.now, after: functionClock.after } });
-    const [fn, other] = [bed.instance(), bed.instance()];
-    const made = await createCluster(bed, fn);
-    const joined = (await fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") })).json();
+    const { clock, bed, fn, made, credential, usage } = await clusterAtTen();
+    const other = bed.instance();
     const path = `/clusters/${made.id}/api/v1/namespaces/default/replicationcontrollers`;
     await fn.cluster("POST", path, made.credentials.token, controller(3));
     await drainStream(bed, fn);
     await fn.reconcile();
     await fn.platform("DELETE", `/v1/clusters/${made.id}`, made.key);
     await other.onChange(bed.table.stream.splice(0), 9000);
-    const told = (await other.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} })).json();
+    const told = (await other.agent("POST", "/agent/v1/sync", credential, { marks: {} })).json();
     const pods = told.news[0].pods as { metadata: { name: string; uid: string; namespace: string } }[];
     const ended = pods.map(({ metadata: { name, namespace, uid } }) => ({ cluster: made.id, name, namespace, uid }));
-    await other.agent("POST", "/agent/v1/sync", joined.credential, { ended });
+    await other.agent("POST", "/agent/v1/sync", credential, { ended });
     await other.reconcile();
     for (let minute = 0; minute < 40; minute++) {
       clock.advance(60_000);
       await fn.reconcile();
     }
-    const billing = await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "billing", scopes: ["usage:read"] });
-    const usage = (await fn.platform("GET", "/v1/usage?from=2026-05-01T10:00:00Z&granularity=hour", billing.json().key)).json();
+    const [used] = await usage("tenant");
     // Up to the schedule's next look.
-    expect(usage.items[0].podSeconds).toBe(180);
+    expect(used?.podSeconds).toBe(180);
   });
 });
