@@ -9,6 +9,8 @@ interface HollowContainer {
   readonly image: string;
   readonly imageId: string;
   readonly startedAtMs: number;
+  /** Lets go of the timer that would end it. */
+  cancelEnd: () => void;
   /** Absent while it runs. */
   ended: { readonly atMs: number; readonly exitCode: number; readonly signal: number } | undefined;
 }
@@ -53,6 +55,7 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
   };
   const end = (sandbox: HollowSandbox, container: HollowContainer, exitCode: number, signal: number): void => {
     if (container.ended !== undefined) return;
+    container.cancelEnd();
     container.ended = { atMs: clock.now(), exitCode, signal };
     notify(sandbox.pod.podUid);
   };
@@ -117,10 +120,11 @@ export function createHollowRuntime({ nodeIndex, clock }: { nodeIndex: number; c
       const endsAfterMs = sandbox.ends.get(spec.name);
       const { afterMs, exitCode } = endsAfterMs === undefined ? endless : endingOf(spec, endsAfterMs);
       const { name, attempt, image, imageId } = spec;
-      const container: HollowContainer = { id, name, attempt, image, imageId, startedAtMs: clock.now(), ended: undefined };
+      const startedAtMs = clock.now();
+      const container: HollowContainer = { id, name, attempt, image, imageId, startedAtMs, cancelEnd() {}, ended: undefined };
       sandbox.containers.set(id, container);
       // A timer may be early by the clock: what has ended is what it was told to, not what should have by now.
-      if (Number.isFinite(afterMs)) clock.after(afterMs, () => end(sandbox, container, exitCode, 0));
+      if (Number.isFinite(afterMs)) container.cancelEnd = clock.after(afterMs, () => end(sandbox, container, exitCode, 0));
       return id;
     },
     async stopContainer(containerId) {
