@@ -62,13 +62,19 @@ export interface Store {
   getRecords(keys: readonly RecordKey[]): Promise<(StoredRecord | undefined)[]>;
   /** Records of a partition with `from` <= sort < `to`, ascending by sort (byte order), at most `limit` (default 1,000). */
   queryRecords(partition: string, range?: { from?: string; to?: string; limit?: number }): Promise<StoredRecord[]>;
-  /** All or none. @throws `RevisionConflict` with `index`. Answers the new versions, 0 for a delete. */
-  writeRecords(operations: readonly RecordOperation[]): Promise<number[]>;
+  /**
+   * All or none. @throws `RevisionConflict` with `index`. Answers the new versions, 0 for a delete. Of several records the version of one that was written
+   * whatever lay there may be `undefined`: who writes need not be able to read.
+   */
+  writeRecords(operations: readonly RecordOperation[]): Promise<(number | undefined)[]>;
 
   readonly limits: { readonly operations: number; readonly objectBytes: number };
   /** Waits for what is under way and releases the files or sockets. */
   close(): Promise<void>;
 }
+
+/** What reaches one tenant's clusters and records. Hosts that can tell tenants apart by credentials give one that reaches no other's. */
+export type StoreOf = (tenant: string) => Store;
 
 /** A tenant's cluster. Both are identifiers without `#` or `/`. */
 export interface ClusterRef {

@@ -248,7 +248,7 @@ export class DynamoStore implements Store {
     return this.#recordEdge(() => this.#records.query(partition, range));
   }
 
-  async writeRecords(operations: readonly RecordOperation[]): Promise<number[]> {
+  async writeRecords(operations: readonly RecordOperation[]): Promise<(number | undefined)[]> {
     return this.#recordEdge(() => this.#recordTurns.run(operations.map(turnOf), () => this.#records.write(operations)));
   }
 

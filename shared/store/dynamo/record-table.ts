@@ -45,19 +45,17 @@ export class RecordTable {
     return records.slice(0, limit);
   }
 
-  /** Answers the new versions; of several records written together without a version, those that lie there right afterwards. */
-  async write(operations: readonly RecordOperation[]): Promise<number[]> {
+  /** Answers the new versions; that of a single addition is the one that lies there right afterwards. */
+  async write(operations: readonly RecordOperation[]): Promise<(number | undefined)[]> {
     if (operations.length > transactionItems) throw new StoreError("TooManyOperations", `${operations.length} records in one transaction`);
     refuseTwice(operations, 0);
     const [only] = operations;
     if (!only) return [];
     if (operations.length === 1 && only.kind !== "add") return [await this.#writeOne(only)];
     await this.writeWith([], operations);
-    if (operations.every((operation) => operation.kind !== "add" && operation.expected !== undefined)) return operations.map(versionAfter);
-    const records = await this.get(operations);
-    return operations.map((operation, index) =>
-      operation.kind === "add" || operation.expected === undefined ? (records[index]?.version ?? 0) : versionAfter(operation),
-    );
+    if (operations.length > 1) return operations.map(versionAfter);
+    const [record] = await this.get(operations);
+    return [record?.version ?? 0];
   }
 
   /**
@@ -82,7 +80,7 @@ export class RecordTable {
   }
 
   /** One item is half the price outside a transaction. */
-  async #writeOne(operation: RecordOperation): Promise<number> {
+  async #writeOne(operation: RecordOperation): Promise<number | undefined> {
     const id = this.#makeId();
     const plain = recordWrite(operation, false);
     const write: Write = plain.kind === "put" ? { ...plain, item: { ...plain.item, writer: id } } : plain;
@@ -99,7 +97,11 @@ export class RecordTable {
   }
 }
 
-const versionAfter = (operation: RecordOperation): number => (operation.kind === "put" ? (operation.expected ?? 0) + 1 : 0);
+/** undefined: that of what lay there is not known. */
+function versionAfter(operation: RecordOperation): number | undefined {
+  if (operation.kind === "delete") return 0;
+  return operation.kind === "add" || operation.expected === undefined ? undefined : operation.expected + 1;
+}
 
 /** The first record whose condition cannot hold; `undefined` when another try with what `absent` says now may do. */
 export function failedRecord(

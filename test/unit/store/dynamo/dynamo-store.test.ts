@@ -345,6 +345,18 @@ describe("records", () => {
     expect((await store.getRecords([at]))[0]?.value).toEqual({ n: 5 });
   });
 
+  it("are written together without being read", async () => {
+    const { store, faulty } = await withCluster(() => undefined);
+    const calls = faulty.calls.length;
+    const versions = await store.writeRecords([
+      { ...at, kind: "put", expected: 0, value: {} },
+      { ...at, sort: "b", kind: "put", expected: undefined, value: {} },
+      { ...at, sort: "c", kind: "delete", expected: undefined },
+    ]);
+    expect(versions).toEqual([1, undefined, 0]);
+    expect(faulty.calls.slice(calls).map(({ kind }) => kind)).toEqual(["writeTogether"]);
+  });
+
   it("are deleted once when the answer was lost", async () => {
     const { store, calm } = await withCluster(faultAt((call) => call.kind === "write", { 1: "unanswered" }));
     await calm.writeRecords([{ ...at, kind: "put", expected: 0, value: {} }]);
