@@ -12,11 +12,11 @@ import { fromWebResponse, originOf, toWebRequest } from "./requests.ts";
 
 /** `caPem`: of the server's certificate, where it is not one that everybody trusts. */
 export function createPlatformFunction(dependencies: Dependencies, served = createDirectory(dependencies), caPem?: string) {
-  const { environment, store, clock, log, randomBytes, uid, tokens, installation, webhooks, nodeGraceMs, version: program } = dependencies;
+  const { environment, installation } = dependencies;
   const { clusters, directory } = served;
   let origin = "";
   const platform: Platform = createPlatform({
-    ...{ store, clock, log, randomBytes, uid, tokens, webhooks, nodeGraceMs, version: program },
+    ...dependencies,
     provisioner: createFunctionProvisioner(dependencies, directory),
     operations: createNodeOperations(directory, () => platform.pools),
     cursorKey: installation.cursorKey,

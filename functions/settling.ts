@@ -5,10 +5,10 @@ type Settling = Pick<Dependencies, "later" | "settle" | "finish">;
 
 /** What is left to do when an answer is there, and when it has to be done. */
 export function createSettling(
-  dependencies: Pick<Dependencies, "store" | "clock" | "log" | "meter" | "uid" | "environment" | "installation">,
+  dependencies: Pick<Dependencies, "storeOf" | "clock" | "log" | "meter" | "uid" | "environment" | "installation">,
 ): Settling {
-  const { store, clock, log, meter, uid, environment, installation } = dependencies;
-  const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
+  const { storeOf, clock, log, meter, uid, environment, installation } = dependencies;
+  const usage = createUsageWriter({ storeOf, clock, log, meter, writerId: uid() });
   const underWay = new Set<Promise<unknown>>();
   let usageWrittenMs = clock.now();
   const later: Settling["later"] = (name, work) => {

@@ -1,6 +1,5 @@
 import { createHostBase } from "../shared/host/base.ts";
 import type { Installation } from "../shared/host/installation.ts";
-import { overStore } from "../shared/host/over-store.ts";
 import { DynamoStore } from "../shared/store/dynamo/dynamo-store.ts";
 import { objectPath } from "../shared/store/dynamo/keys.ts";
 import type { Table } from "../shared/store/dynamo/table.ts";
@@ -11,9 +10,9 @@ import type { FunctionPorts } from "./ports.ts";
 export type SharedStore = Store & Pick<DynamoStore, "wake">;
 
 export interface TenantStores {
-  /** Everything: the platform's records, and the clusters of all tenants. */
+  /** What is no tenant's: look-ups, and the operator's lists. */
   readonly store: SharedStore;
-  /** What serves one tenant goes through this: it reaches that tenant's clusters and records alone. */
+  /** What serves one tenant goes through this: it reads that tenant's clusters and records alone, and writes no others but together with them. */
   readonly storeOf: (tenant: string) => SharedStore;
 }
 
@@ -25,7 +24,7 @@ export function openStores(
 ): TenantStores {
   const base = createHostBase(caPem, objectPath);
   const storeOn = (its: Table): SharedStore => new DynamoStore({ clock, random, makeId: uid, table: its, sealer, base });
-  const store: SharedStore = around(dropsByTenant(storeOn(table), (tenant) => (tableOf(tenant) === table ? undefined : storeOf(tenant))));
+  const store = around(storeOn(table));
   const stores = new WeakMap<Table, SharedStore>([[table, store]]);
   const storeOf = (tenant: string): SharedStore => {
     const its = tableOf(tenant);
@@ -35,9 +34,3 @@ export function openStores(
   };
   return { store, storeOf };
 }
-
-/** What is in a cluster goes in its tenant's name, where there are such. */
-const dropsByTenant = (own: SharedStore, storeOf: (tenant: string) => SharedStore | undefined): SharedStore => ({
-  ...overStore(own, { dropCluster: (ref) => (storeOf(ref.tenant) ?? own).dropCluster(ref) }),
-  wake: (ref) => own.wake(ref),
-});

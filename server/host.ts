@@ -110,6 +110,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   });
   platform = createPlatform({
     store,
+    storeOf: () => store,
     clock,
     log,
     randomBytes,

@@ -1,6 +1,9 @@
 /** Attributes of the table's key, and the one by which DynamoDB deletes what is over. */
 export const tableKeys = { partition: "pk", sort: "sk", ttl: "ttl" } as const;
 
+/** What keys of partitions begin with that are no tenant's: the operator's lists, and look-ups by a secret or an id. */
+export const noTenants = ["platform", "api-key", "cluster", "join-token", "node-credential"] as const;
+
 /** What DynamoDB does with the table's key in the caller's name: what its guide asks for, but `CreateGrant`, which is for who makes the table. */
 export const tableKeyActions = [
   "Decrypt",

@@ -46,15 +46,9 @@ export class ClusterTable extends Construct {
     );
   }
 
-  /** What a program reaches in its own name, and no more. */
-  grantOwn(grantee: IGrantable, access: readonly PartitionAccess[]): void {
-    for (const { actions, partitions } of access) this.#grant(grantee, actions, partitions);
-    this.#grantKey(grantee);
-  }
-
-  /** Everything the store does, in every partition: for a role that is taken on with a policy for one tenant. */
-  grantToSessions(grantee: IGrantable): void {
-    this.#grant(grantee, storeActions);
+  /** That, and no more. */
+  grant(grantee: IGrantable, access: readonly PartitionAccess[]): void {
+    for (const each of access) this.#grant(grantee, each);
     this.#grantKey(grantee);
   }
 
@@ -63,18 +57,19 @@ export class ClusterTable extends Construct {
     this.#grantKey(grantee);
   }
 
-  #grant(grantee: IGrantable, actions: readonly string[], partitions?: readonly string[]): void {
+  #grant(grantee: IGrantable, { actions, partitions, except, inTransactions }: PartitionAccess): void {
+    const conditions = {
+      ...(partitions && { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions } }),
+      ...(except && { "ForAllValues:StringNotLike": { "dynamodb:LeadingKeys": except } }),
+      // A call that names no key would pass those alone.
+      ...((partitions ?? except) && { Null: { "dynamodb:LeadingKeys": "false" } }),
+      ...(inTransactions && { "ForAnyValue:StringEquals": { "dynamodb:EnclosingOperation": ["TransactWriteItems"] } }),
+    };
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({
         actions: actions.map((action) => `dynamodb:${action}`),
         resources: [this.table.tableArn],
-        ...(partitions && {
-          // A call that names no key would pass the first alone.
-          conditions: {
-            "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions },
-            Null: { "dynamodb:LeadingKeys": "false" },
-          },
-        }),
+        conditions,
       }),
     );
   }

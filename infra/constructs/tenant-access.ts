@@ -2,6 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import { CompositePrincipal, type IGrantable, type IRole, Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { variables } from "../../functions/names/variables.ts";
+import type { PartitionAccess } from "../table-access.ts";
 import type { ClusterTable } from "./cluster-table.ts";
 
 /** A function, or what else runs the program. */
@@ -11,16 +12,18 @@ export interface TenantAccessUser extends IGrantable {
 
 export interface TenantAccessProps {
   readonly clusters: ClusterTable;
+  /** What the role has of it: the most that a session can do. */
+  readonly access: readonly PartitionAccess[];
 }
 
 /**
- * The role in which data of one tenant is reached. Its user takes it on with a session policy that allows partitions beginning with this
- * tenant's id alone (`dynamodb:LeadingKeys`): what it may do is where role and session policy agree.
+ * The role in which what is one tenant's is reached. Its user takes it on with a session policy (`functions/session-policy.ts`) that lets it into partitions
+ * beginning with this tenant's id alone (`dynamodb:LeadingKeys`): what it may do is where role and session policy agree.
  */
 export class TenantAccess extends Construct {
   readonly role: IRole;
 
-  constructor(scope: Construct, id: string, users: readonly TenantAccessUser[], { clusters }: TenantAccessProps) {
+  constructor(scope: Construct, id: string, users: readonly TenantAccessUser[], { clusters, access }: TenantAccessProps) {
     super(scope, id);
     const principals = users.map((user) => user.grantPrincipal);
     const role = new Role(this, "Role", {
@@ -29,7 +32,7 @@ export class TenantAccess extends Construct {
       // A role that takes on another may do so for an hour.
       maxSessionDuration: Duration.hours(1),
     });
-    clusters.grantToSessions(role);
+    clusters.grant(role, access);
     for (const user of users) {
       role.grantAssumeRole(user.grantPrincipal);
       user.addEnvironment(variables.tenantRole, role.roleArn);

@@ -18,7 +18,7 @@ import { Construct } from "constructs";
 import { containerVariables } from "../../functions/names/container-variables.ts";
 import { variables } from "../../functions/names/variables.ts";
 import { containerSize } from "../sizes.ts";
-import { ownAccess } from "../table-access.ts";
+import { ownAccess, sessionAccess } from "../table-access.ts";
 import type { ClusterTable } from "./cluster-table.ts";
 import type { FunctionEnvironment } from "./coracle-function.ts";
 import type { InstallationSecret } from "./installation-secret.ts";
@@ -78,9 +78,9 @@ export class WatchService extends Construct {
       stopTimeout: Duration.seconds(stopSeconds),
     });
     secret.grantRead(task.taskRole);
-    clusters.grantOwn(task.taskRole, ownAccess.container);
+    clusters.grant(task.taskRole, ownAccess.container);
     const user = { grantPrincipal: task.taskRole, addEnvironment: (name: string, value: string) => container.addEnvironment(name, value) };
-    new TenantAccess(this, "TenantAccess", [user], { clusters });
+    new TenantAccess(this, "TenantAccess", [user], { clusters, access: sessionAccess.clusterApi });
     this.service = new FargateService(this, "Service", {
       cluster,
       taskDefinition: task,

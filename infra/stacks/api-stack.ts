@@ -7,7 +7,7 @@ import { Surface } from "../constructs/surface.ts";
 import { TenantAccess } from "../constructs/tenant-access.ts";
 import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { type FunctionSize, functionSizes } from "../sizes.ts";
-import { ownAccess } from "../table-access.ts";
+import { ownAccess, sessionAccess } from "../table-access.ts";
 import type { DataStack } from "./data-stack.ts";
 
 export interface ApiStackProps extends StackProps {
@@ -57,8 +57,11 @@ export class ApiStack extends Stack {
     const functions = this.surfaces.map((surface) => surface.function);
     for (const each of functions) data.secret.grantRead(each);
     data.operatorSecret.grantRead(this.platformApi.function);
-    for (const name of ["clusterApi", "platformApi", "agentApi"] as const) data.clusters.grantOwn(this[name].function, ownAccess[name]);
-    new TenantAccess(this, "TenantAccess", functions, { clusters: data.clusters });
+    for (const name of ["clusterApi", "platformApi", "agentApi"] as const) data.clusters.grant(this[name].function, ownAccess[name]);
+    const { clusters } = data;
+    new TenantAccess(this, "ClusterTenantAccess", [this.clusterApi.function], { clusters, access: sessionAccess.clusterApi });
+    const platform = [this.platformApi.function, this.agentApi.function];
+    new TenantAccess(this, "TenantAccess", platform, { clusters, access: sessionAccess.others });
   }
 
   get surfaces(): readonly Surface[] {

@@ -10,7 +10,7 @@ import { Timer } from "../constructs/timer.ts";
 import { DeadLetterQueue } from "../constructs/work-queue.ts";
 import { type DeploymentSettings, functionVariables } from "../settings.ts";
 import { functionSizes } from "../sizes.ts";
-import { ownAccess } from "../table-access.ts";
+import { ownAccess, sessionAccess } from "../table-access.ts";
 import type { ApiStack } from "./api-stack.ts";
 import type { DataStack } from "./data-stack.ts";
 
@@ -48,7 +48,7 @@ export class LoopsStack extends Stack {
       const { memoryMb, timeoutSeconds } = functionSizes[name];
       const timeout = Duration.seconds(timeoutSeconds);
       const made = new CoracleFunction(this, id, { name: entryPoints[name], codeOf, description, memoryMb, timeout, environment });
-      clusters.grantOwn(made.function, ownAccess[name]);
+      clusters.grant(made.function, ownAccess[name]);
       secret.grantRead(made.function);
       return made;
     };
@@ -56,8 +56,8 @@ export class LoopsStack extends Stack {
     this.reconcile = loop("Reconcile", "reconcile", "What is due, and what a lost wake-up left");
     this.deliver = loop("Deliver", "deliver", "Sends webhooks");
     this.meter = loop("Meter", "meter", "Counts what tenants use");
-    const turning = [this.onChange.function, this.reconcile.function];
-    new TenantAccess(this, "TenantAccess", turning, { clusters });
+    const all = this.functions.map((each) => each.function);
+    new TenantAccess(this, "TenantAccess", all, { clusters, access: sessionAccess.others });
     for (const sender of [this.onChange, this.reconcile]) webhooks.queue.grantSendMessages(sender.function);
     this.lostWakes = new DeadLetterQueue(this, "LostWakes");
     const lost = this.lostWakes.queue;

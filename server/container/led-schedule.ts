@@ -16,9 +16,9 @@ const longestMs = 50_000;
  * nobody else counts it, too.
  */
 export function createLedSchedule(dependencies: Dependencies, served: ActedOn): Led {
-  const { store, clock, log, uid, environment } = dependencies;
+  const { store, storeOf, clock, log, uid, environment } = dependencies;
   const meter = createMeter(clock);
-  const usage = createUsageWriter({ store, clock, log, meter, writerId: uid() });
+  const usage = createUsageWriter({ storeOf, clock, log, meter, writerId: uid() });
   const turning = createTurning({ ...dependencies, meter }, { tally: true }, served);
   const schedule = createSchedule(turning);
   let fullRoundAtMs = Number.NEGATIVE_INFINITY;
@@ -36,7 +36,7 @@ export function createLedSchedule(dependencies: Dependencies, served: ActedOn): 
       await schedule.round(nowMs + longestMs);
       if (nowMs - daysClosedAtMs < hourMs) return;
       daysClosedAtMs = nowMs;
-      await closeUsageDays({ store, clock, log, onClosed: turning.services.onDayClosed });
+      await closeUsageDays({ store, storeOf, clock, log, onClosed: turning.services.onDayClosed });
     },
     async confirmed() {
       if (clock.now() - writtenAtMs >= environment.usageSeconds * 1000) await write();

@@ -72,16 +72,13 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
   });
 
   const describe = async ({ tenant, pool }: NodeIdentity): Promise<PoolClusters> => {
-    const record = await pools.get(tenant, pool).catch((error: unknown) => {
-      if (isPlatformError(error, "not-found")) return undefined;
-      throw error;
-    });
+    const record = await orAbsent(pools.get(tenant, pool));
     if (!record) return nothing;
     const found: PoolCluster[] = [];
     const ids = await pools.clustersOn(tenant, pool);
     ofPool(pool).user = userOf(ids);
     for (const id of ids) {
-      const cluster = await clusters.find(id);
+      const cluster = await orAbsent(clusters.get(tenant, id));
       if (!cluster) continue;
       const runtime = await host.open({ tenant, cluster: id });
       if (!runtime) continue;
@@ -127,6 +124,12 @@ export function createNodePool({ nodes, pools, clusters, heartbeats, news, host,
 }
 
 const userOf = (clusters: readonly string[]): string => (clusters.length === 1 ? (clusters[0] ?? "") : "");
+
+const orAbsent = <T>(record: Promise<T>): Promise<T | undefined> =>
+  record.catch((error: unknown) => {
+    if (isPlatformError(error, "not-found")) return undefined;
+    throw error;
+  });
 
 /** The answer kept for a pool; one that fails is not kept. */
 function keptOrMade<K extends "clusters" | "peers" | "userRead">(

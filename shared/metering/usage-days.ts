@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { isStoreError, type RecordOperation, type Store, type StoredRecord } from "../store/store.ts";
+import { isStoreError, type RecordOperation, type Store, type StoredRecord, type StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Amounts, addAmounts, type UsageField } from "./amounts.ts";
 import { dayMs, dayOf, startOfDay } from "./periods.ts";
@@ -11,7 +11,9 @@ import { closingDelayMs } from "./usage-writer.ts";
 export type OnDayClosed = (tenant: string, day: string, total: Amounts) => Promise<readonly RecordOperation[]>;
 
 export interface UsageDaysOptions {
+  /** For the list of open days, which is every tenant's. */
   readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Pick<Clock, "now">;
   readonly log: Log;
   readonly onClosed: OnDayClosed;
@@ -52,15 +54,16 @@ export async function closeUsageDays(options: UsageDaysOptions): Promise<number>
   }
 }
 
-async function closeDay({ store, clock, onClosed }: UsageDaysOptions, tenant: string, day: string): Promise<boolean> {
+async function closeDay({ store, storeOf, clock, onClosed }: UsageDaysOptions, tenant: string, day: string): Promise<boolean> {
   const [open, everywhere] = openDayKeys(tenant, day);
   const [mark] = await store.getRecords([everywhere]);
   if (!mark) return false;
-  const sums = await sumDay(store, tenant, day);
+  const its = storeOf(tenant);
+  const sums = await sumDay(its, tenant, day);
   const total: Partial<Record<UsageField, number>> = {};
   for (const { amounts } of sums) addAmounts(total, amounts);
   await inChunks(
-    store,
+    its,
     sums.map(
       (sum): RecordOperation => ({
         partition: usagePartitions.days(tenant),
@@ -71,10 +74,10 @@ async function closeDay({ store, clock, onClosed }: UsageDaysOptions, tenant: st
       }),
     ),
   );
-  await letGo(store, tenant, day, clock.now());
+  await letGo(its, tenant, day, clock.now());
   const also = await onClosed(tenant, day, total);
   try {
-    await store.writeRecords([
+    await its.writeRecords([
       { ...everywhere, kind: "delete", expected: mark.version },
       { ...open, kind: "delete", expected: undefined },
       ...also,

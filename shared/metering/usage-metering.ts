@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { hourMs } from "./periods.ts";
@@ -18,6 +18,7 @@ export interface UsageMetering {
 
 export interface UsageMeteringOptions {
   readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly log: Log;
   /** Never the same for two processes. */
@@ -32,9 +33,9 @@ const usageIntervalMs = 5 * 60_000;
  * Functions, which live from request to request, put together the same parts: a `createMeter` and a `createUsageWriter` for each instance, `flush` before the
  * end of an invocation when the last one was `usageSeconds` of theirs ago; and `closeUsageDays` on a schedule, once an hour.
  */
-export function createUsageMetering({ store, clock, log, writerId, onDayClosed }: UsageMeteringOptions): UsageMetering {
+export function createUsageMetering({ store, storeOf, clock, log, writerId, onDayClosed }: UsageMeteringOptions): UsageMetering {
   const meter = createMeter(clock);
-  const writer = createUsageWriter({ store, clock, log, meter, writerId });
+  const writer = createUsageWriter({ storeOf, clock, log, meter, writerId });
   let cancel = (): void => {};
   let running = false;
   let current: Promise<void> = Promise.resolve();
@@ -42,7 +43,7 @@ export function createUsageMetering({ store, clock, log, writerId, onDayClosed }
   const turn = async (): Promise<void> => {
     await writer.flush();
     // Once an hour, in its first interval.
-    if (clock.now() % hourMs < usageIntervalMs) await closeUsageDays({ store, clock, log, onClosed: onDayClosed });
+    if (clock.now() % hourMs < usageIntervalMs) await closeUsageDays({ store, storeOf, clock, log, onClosed: onDayClosed });
   };
   const again = (): void => {
     cancel = clock.after(usageIntervalMs - (clock.now() % usageIntervalMs), () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { isStoreError, type RecordOperation, type Store } from "../store/store.ts";
+import { isStoreError, type RecordOperation, type StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { addAmounts, type UsageField } from "./amounts.ts";
 import type { Meter, UsageRow } from "./meter.ts";
@@ -17,7 +17,7 @@ export interface UsageWriter {
 }
 
 export interface UsageWriterOptions {
-  readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Pick<Clock, "now">;
   readonly log: Log;
   readonly meter: Meter;
@@ -40,7 +40,7 @@ interface Pending {
   written: number;
 }
 
-export function createUsageWriter({ store, clock, log, meter, writerId }: UsageWriterOptions): UsageWriter {
+export function createUsageWriter({ storeOf, clock, log, meter, writerId }: UsageWriterOptions): UsageWriter {
   const tenants = new Map<string, Pending>();
   const opened = new Set<string>();
   let running: Promise<void> = Promise.resolve();
@@ -86,10 +86,10 @@ export function createUsageWriter({ store, clock, log, meter, writerId }: UsageW
   async function write(tenant: string, pending: Pending): Promise<boolean> {
     const rows = booked(pending.batch);
     try {
-      await store.writeRecords(operationsFor(tenant, rows, pending.written));
+      await storeOf(tenant).writeRecords(operationsFor(tenant, rows, pending.written));
     } catch (error) {
       if (!isStoreError(error, "RevisionConflict") || error.index !== 0) throw error;
-      const [counter] = await store.getRecords([{ partition: usagePartitions.writers(tenant), sort: writerId }]);
+      const [counter] = await storeOf(tenant).getRecords([{ partition: usagePartitions.writers(tenant), sort: writerId }]);
       const before = pending.written;
       // A writer that rested for long finds its counter swept away, and begins a new one.
       pending.written = counter?.version ?? 0;

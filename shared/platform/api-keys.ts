@@ -41,9 +41,9 @@ export interface ApiKeys {
   authenticate(key: string): Promise<ApiKeyRecord | undefined>;
 }
 
-export function createApiKeys({ store, clock, makeId, randomBytes }: PlatformContext): ApiKeys {
+export function createApiKeys({ store, storeOf, clock, makeId, randomBytes }: PlatformContext): ApiKeys {
   async function get(tenant: string, id: string): Promise<Versioned<ApiKeyRecord>> {
-    const found = await getRecord(store, apiKeyRecord, recordKeys.apiKey(tenant, id));
+    const found = await getRecord(storeOf(tenant), apiKeyRecord, recordKeys.apiKey(tenant, id));
     if (!found) throw new PlatformError("not-found", `There is no API key "${id}".`);
     return found;
   }
@@ -63,7 +63,7 @@ export function createApiKeys({ store, clock, makeId, randomBytes }: PlatformCon
     async create(tenant, key) {
       const made = generateApiKey(randomBytes);
       const { value, operations } = newKey(tenant, made, key);
-      const [version = 1] = await store.writeRecords(operations);
+      const [version = 1] = await storeOf(tenant).writeRecords(operations);
       return { record: { value, version }, key: made.token };
     },
     async adoptOperatorKey(tenant, token) {
@@ -78,14 +78,15 @@ export function createApiKeys({ store, clock, makeId, randomBytes }: PlatformCon
         if (!isStoreError(error, "RevisionConflict")) throw error;
       }
     },
-    list: (tenant, page) => queryPage(store, apiKeyRecord, partitions.apiKeys(tenant), page),
+    list: (tenant, page) => queryPage(storeOf(tenant), apiKeyRecord, partitions.apiKeys(tenant), page),
     async revoke(tenant, id) {
       const { value } = await get(tenant, id);
-      await store.writeRecords([deleteRecord(recordKeys.apiKey(tenant, id)), deleteRecord(recordKeys.apiKeyByHash(value.hash))]);
-      const answers = await Array.fromAsync(everyRecord(store, partitions.idempotency(tenant, id)), ({ partition, sort }) =>
+      const its = storeOf(tenant);
+      await its.writeRecords([deleteRecord(recordKeys.apiKey(tenant, id)), deleteRecord(recordKeys.apiKeyByHash(value.hash))]);
+      const answers = await Array.fromAsync(everyRecord(its, partitions.idempotency(tenant, id)), ({ partition, sort }) =>
         deleteRecord({ partition, sort }),
       );
-      await writeInChunks(store, answers);
+      await writeInChunks(its, answers);
     },
     async authenticate(key) {
       const parsed = parseApiKey(key);

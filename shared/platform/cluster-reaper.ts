@@ -31,13 +31,14 @@ export function createClusterReaper(
   context: PlatformContext,
   { provisioner, news, nodes, outbox }: Pick<ClusterServices, "provisioner" | "news" | "outbox"> & { readonly nodes: NodeRegistry },
 ): ClusterReaper {
-  const { store, clock, log } = context;
+  const { store, storeOf, clock, log } = context;
 
   /** Whatever step a crash interrupts is repeated; the marker goes last, with the cluster itself. */
   async function finish({ value: cluster, version }: Versioned<ClusterRecord>): Promise<void> {
     const { tenant, id, name, pool } = cluster;
-    await store.dropCluster(refOf(cluster));
-    for (const partitionOf of Object.values(clusterPartitions)) await emptyPartition(store, partitionOf(refOf(cluster)));
+    const its = storeOf(tenant);
+    await its.dropCluster(refOf(cluster));
+    for (const partitionOf of Object.values(clusterPartitions)) await emptyPartition(its, partitionOf(refOf(cluster)));
     const operations = [
       // Conditional: of two reapers at once only one may count the cluster out.
       deleteRecord(recordKeys.cluster(tenant, id), version),
@@ -48,21 +49,22 @@ export function createClusterReaper(
     ];
     if (cluster.ownsPool) {
       await nodes.removeAll(tenant, pool);
-      await writeInChunks(store, await poolLeftovers(store, tenant, pool));
-      const [record] = await store.getRecords([recordKeys.pool(tenant, pool)]);
+      await writeInChunks(its, await poolLeftovers(its, tenant, pool));
+      const [record] = await its.getRecords([recordKeys.pool(tenant, pool)]);
       operations.push(deleteRecord(recordKeys.pool(tenant, pool)));
       if (typeof record?.value.name === "string") operations.push(deleteRecord(recordKeys.poolName(tenant, record.value.name)));
     }
     const word = await outbox.operationsFor(tenant, [clusterEvent("cluster.deleted", cluster)]);
-    await store.writeRecords([...operations, { ...recordKeys.tenantUsage(tenant), kind: "add", add: { clusters: -1 } }, ...word]);
+    await its.writeRecords([...operations, { ...recordKeys.tenantUsage(tenant), kind: "add", add: { clusters: -1 } }, ...word]);
     outbox.wake();
     news.poolChanged(tenant, pool);
     log.info("cluster deleted", { cluster: id, tenant });
   }
 
   async function reap(tenant: string, id: string): Promise<"done" | "pending"> {
-    const found = await getRecord(store, clusterRecord, recordKeys.cluster(tenant, id));
-    if (!found) {
+    const found = await getRecord(storeOf(tenant), clusterRecord, recordKeys.cluster(tenant, id));
+    // A mark alone deletes nothing.
+    if (found?.value.state !== "deleting") {
       await store.writeRecords([deleteRecord(recordKeys.deletingCluster(tenant, id))]);
       return "done";
     }

@@ -80,10 +80,10 @@ export const clusterEvent = (type: EventType, { id, name, state, pool, labels }:
 });
 
 export function createClusters(context: PlatformContext, { tenants, pools, provisioner, news, outbox }: ClusterServices): Clusters {
-  const { store, clock, makeId, log } = context;
+  const { store, storeOf, clock, makeId, log } = context;
 
   async function get(tenant: string, id: string): Promise<Versioned<ClusterRecord>> {
-    const found = await getRecord(store, clusterRecord, recordKeys.cluster(tenant, id));
+    const found = await getRecord(storeOf(tenant), clusterRecord, recordKeys.cluster(tenant, id));
     if (!found) throw new PlatformError("not-found", `There is no cluster "${id}".`);
     return found;
   }
@@ -119,7 +119,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
       born.map((type) => clusterEvent(type, cluster)),
     );
     try {
-      await store.createCluster(refOf(cluster), [...operationsFor(cluster, tenant, pool), ...word]);
+      await storeOf(tenant.id).createCluster(refOf(cluster), [...operationsFor(cluster, tenant, pool), ...word]);
       outbox.wake();
     } catch (error) {
       if (isConflict(error, 0) || isConflict(error, 3)) throw new PlatformError("name-taken", `The id "${cluster.id}" is taken.`);
@@ -171,16 +171,16 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
       return { value: cluster, version: 1 };
     },
     async findByName(tenant, name) {
-      const [record] = await store.getRecords([recordKeys.clusterName(tenant, name)]);
+      const [record] = await storeOf(tenant).getRecords([recordKeys.clusterName(tenant, name)]);
       const id = record?.value.cluster;
-      return typeof id === "string" ? getRecord(store, clusterRecord, recordKeys.cluster(tenant, id)) : undefined;
+      return typeof id === "string" ? getRecord(storeOf(tenant), clusterRecord, recordKeys.cluster(tenant, id)) : undefined;
     },
     async find(id) {
       const [record] = await store.getRecords([recordKeys.clusterTenant(id)]);
       const tenant = record?.value.tenant;
-      return typeof tenant === "string" ? getRecord(store, clusterRecord, recordKeys.cluster(tenant, id)) : undefined;
+      return typeof tenant === "string" ? getRecord(storeOf(tenant), clusterRecord, recordKeys.cluster(tenant, id)) : undefined;
     },
-    list: (tenant, page) => queryPage(store, clusterRecord, partitions.clusters(tenant), page),
+    list: (tenant, page) => queryPage(storeOf(tenant), clusterRecord, partitions.clusters(tenant), page),
     async update(tenant, id, patch, expected) {
       const updated = await untilUncontended(async () => {
         const { value, version } = await get(tenant, id);
@@ -215,7 +215,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
         if (pool && nextPool && nextPool.size !== pool.value.size)
           operations.push(...(await outbox.operationsFor(tenant, [clusterResized(id, nextPool)])));
         try {
-          await store.writeRecords(operations);
+          await storeOf(tenant).writeRecords(operations);
           outbox.wake();
         } catch (error) {
           if (renamed && isConflict(error, 1)) throw nameTaken(name);
@@ -237,7 +237,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
         if (value.state !== "provisioning") return;
         const next: ClusterRecord = { ...value, state: "ready", updatedAtMs: clock.now() };
         const word = await outbox.operationsFor(tenant, [clusterEvent("cluster.ready", next)]);
-        await store.writeRecords([putRecord(recordKeys.cluster(tenant, id), version, next), ...word]);
+        await storeOf(tenant).writeRecords([putRecord(recordKeys.cluster(tenant, id), version, next), ...word]);
         outbox.wake();
       });
     },
@@ -257,7 +257,7 @@ export function createClusters(context: PlatformContext, { tenants, pools, provi
           const left: PoolRecord = shared ? { ...ownerless, updatedAtMs } : { ...pool.value, deleting: true, updatedAtMs };
           operations.push(putRecord(recordKeys.pool(tenant, value.pool), pool.version, left));
         }
-        await store.writeRecords([...operations, putRecord(recordKeys.cluster(tenant, id), version, next)]);
+        await storeOf(tenant).writeRecords([...operations, putRecord(recordKeys.cluster(tenant, id), version, next)]);
         return { value: next, version: version + 1 };
       }),
   };

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
 import { everyRecord, putRecord, writeInChunks } from "./records.ts";
@@ -10,7 +10,7 @@ export interface NodeName {
   readonly nodeName: string;
 }
 
-/** When each node spoke last. Known at once in this process, written some seconds later, many in one transaction: a lost one costs nothing. */
+/** When each node spoke last. Known at once in this process, written some seconds later, many of a tenant in one transaction: a lost one costs nothing. */
 export interface Heartbeats {
   seen(node: NodeName, atMs: number): void;
   /** In milliseconds since 1970, by node name; what other processes wrote included. */
@@ -26,7 +26,7 @@ const flushMs = 10_000;
 /** A node that is silent for so long was given up long ago. */
 const keptMs = 86_400_000;
 
-export function createHeartbeats({ store, clock, log }: { store: Store; clock: Clock; log: Log }): Heartbeats {
+export function createHeartbeats({ storeOf, clock, log }: { storeOf: StoreOf; clock: Clock; log: Log }): Heartbeats {
   /** Those that spoke last come last. */
   const known = new Map<string, number>();
   const dirty = new Map<string, NodeName>();
@@ -41,13 +41,12 @@ export function createHeartbeats({ store, clock, log }: { store: Store; clock: C
   }
 
   async function flush(): Promise<void> {
-    const nodes = [...dirty.values()];
+    const putOf = (node: NodeName) =>
+      putRecord(recordKeys.heartbeat(node.tenant, node.pool, node.nodeName), undefined, { lastSeenMs: known.get(idOf(node)) ?? 0 });
+    const puts = [...Map.groupBy(dirty.values(), ({ tenant }) => tenant)].map(([tenant, nodes]) => ({ tenant, its: nodes.map(putOf) }));
     dirty.clear();
-    const puts = nodes.map((node) =>
-      putRecord(recordKeys.heartbeat(node.tenant, node.pool, node.nodeName), undefined, { lastSeenMs: known.get(idOf(node)) ?? 0 }),
-    );
     forgetSilent();
-    await writeInChunks(store, puts);
+    for (const { tenant, its } of puts) await writeInChunks(storeOf(tenant), its);
   }
 
   return {
@@ -67,7 +66,7 @@ export function createHeartbeats({ store, clock, log }: { store: Store; clock: C
     },
     async ofPool(tenant, pool) {
       const times = new Map<string, number>();
-      for await (const { sort, value } of everyRecord(store, partitions.heartbeats(tenant, pool))) {
+      for await (const { sort, value } of everyRecord(storeOf(tenant), partitions.heartbeats(tenant, pool))) {
         const written = typeof value.lastSeenMs === "number" ? value.lastSeenMs : 0;
         times.set(sort, written);
       }

@@ -10,12 +10,12 @@ const hourMs = 3_600_000;
 
 /** Once an hour deletes what has run out: join tokens, kept answers, marks of removed nodes. */
 export function createHousekeeping(context: PlatformContext): Rounds & { round(): Promise<number> } {
-  const { store, clock, log } = context;
+  const { store, storeOf, clock, log } = context;
 
   async function sweepAnswers(tenant: string, keyId: string): Promise<void> {
-    for await (const { partition, sort, version, value } of everyRecord(store, partitions.idempotency(tenant, keyId))) {
+    for await (const { partition, sort, version, value } of everyRecord(storeOf(tenant), partitions.idempotency(tenant, keyId))) {
       if (idempotencyRecord.parse(value).atMs + retentionMs < clock.now()) {
-        await store.writeRecords([deleteRecord({ partition, sort }, version)]);
+        await storeOf(tenant).writeRecords([deleteRecord({ partition, sort }, version)]);
       }
     }
   }
@@ -23,8 +23,9 @@ export function createHousekeeping(context: PlatformContext): Rounds & { round()
   async function round(): Promise<number> {
     await sweepRemovedNodes(context);
     for await (const { sort: tenant } of everyRecord(store, partitions.tenants)) {
-      for await (const { sort: keyId } of everyRecord(store, partitions.apiKeys(tenant))) await sweepAnswers(tenant, keyId);
-      for await (const { sort: pool } of everyRecord(store, partitions.pools(tenant))) await sweepJoinTokens(context, tenant, pool);
+      for await (const { sort: keyId } of everyRecord(storeOf(tenant), partitions.apiKeys(tenant))) await sweepAnswers(tenant, keyId);
+      for await (const { sort: pool } of everyRecord(storeOf(tenant), partitions.pools(tenant)))
+        await sweepJoinTokens(context, tenant, pool);
     }
     return 0;
   }

@@ -46,7 +46,7 @@ export function stateOf(token: JoinTokenRecord, nowMs: number): JoinTokenState {
   return token.maxUses !== undefined && token.uses >= token.maxUses ? "used-up" : "active";
 }
 
-export function createJoinTokens({ store, clock, makeId, randomBytes }: PlatformContext, pools: Pools): JoinTokens {
+export function createJoinTokens({ store, storeOf, clock, makeId, randomBytes }: PlatformContext, pools: Pools): JoinTokens {
   return {
     async create(tenant, pool, { ttlSeconds, maxUses }) {
       await pools.get(tenant, pool);
@@ -57,7 +57,7 @@ export function createJoinTokens({ store, clock, makeId, randomBytes }: Platform
         ...{ id, tenant, pool, prefix, hash, createdAtMs: now, expiresAtMs: now + ttlSeconds * 1000, uses: 0, revoked: 0 },
         ...(maxUses !== undefined && { maxUses }),
       };
-      await store.writeRecords([
+      await storeOf(tenant).writeRecords([
         putRecord(recordKeys.joinToken(tenant, pool, id), 0, value),
         putRecord(recordKeys.joinTokenByHash(hash), 0, { tenant, pool, id }),
       ]);
@@ -65,27 +65,28 @@ export function createJoinTokens({ store, clock, makeId, randomBytes }: Platform
     },
     async list(tenant, pool, page) {
       await pools.get(tenant, pool);
-      return queryPage(store, joinTokenRecord, partitions.joinTokens(tenant, pool), page);
+      return queryPage(storeOf(tenant), joinTokenRecord, partitions.joinTokens(tenant, pool), page);
     },
     revoke: (tenant, pool, id) =>
       untilUncontended(async () => {
         const key = recordKeys.joinToken(tenant, pool, id);
-        const found = await getRecord(store, joinTokenRecord, key);
+        const found = await getRecord(storeOf(tenant), joinTokenRecord, key);
         if (!found) throw new PlatformError("not-found", `There is no join token "${id}".`);
-        await store.writeRecords([putRecord(key, found.version, { ...found.value, revoked: 1 })]);
+        await storeOf(tenant).writeRecords([putRecord(key, found.version, { ...found.value, revoked: 1 })]);
       }),
     async find(token) {
       const parsed = parseSecretToken(kind, token);
       const [pointer] = parsed ? await store.getRecords([recordKeys.joinTokenByHash(parsed.hash)]) : [];
       const { tenant, pool, id } = pointer?.value ?? {};
       if (typeof tenant !== "string" || typeof pool !== "string" || typeof id !== "string") return undefined;
-      return getRecord(store, joinTokenRecord, recordKeys.joinToken(tenant, pool, id));
+      return getRecord(storeOf(tenant), joinTokenRecord, recordKeys.joinToken(tenant, pool, id));
     },
   };
 }
 
 /** Deletes tokens a day after they ended, so that a late machine still learns why it is refused. */
-export async function sweepJoinTokens({ store, clock }: PlatformContext, tenant: string, pool: string): Promise<void> {
+export async function sweepJoinTokens({ storeOf, clock }: PlatformContext, tenant: string, pool: string): Promise<void> {
+  const store = storeOf(tenant);
   const dayMs = 86_400_000;
   let from: string | undefined;
   do {

@@ -75,7 +75,7 @@ const refusals: Readonly<Record<Exclude<JoinTokenState, "active">, JoinRefusal>>
 };
 
 export function createNodeRegistry(
-  { store, clock, randomBytes, log }: PlatformContext,
+  { store, storeOf, clock, randomBytes, log }: PlatformContext,
   {
     joinTokens,
     heartbeats,
@@ -85,7 +85,7 @@ export function createNodeRegistry(
   }: { joinTokens: JoinTokens; heartbeats: Heartbeats; operations: NodeOperations; news: PlatformNews; outbox: Outbox },
 ): NodeRegistry {
   async function get(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>> {
-    const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+    const found = await getRecord(storeOf(tenant), nodeRecord, recordKeys.node(tenant, pool, name));
     if (!found) throw new PlatformError("not-found", `There is no node "${name}" in the pool.`);
     return found;
   }
@@ -98,7 +98,7 @@ export function createNodeRegistry(
   }
 
   async function poolIsOpen(tenant: string, pool: string): Promise<boolean> {
-    const found = await getRecord(store, poolRecord, recordKeys.pool(tenant, pool));
+    const found = await getRecord(storeOf(tenant), poolRecord, recordKeys.pool(tenant, pool));
     return found !== undefined && !found.value.deleting;
   }
 
@@ -109,7 +109,7 @@ export function createNodeRegistry(
     held: string | undefined,
     attempt: number,
   ): Promise<RangeDecision> =>
-    decidePodRange(store, {
+    decidePodRange(storeOf(tenant), {
       ...{ tenant, pool, nodeName, held, wished: facts.podCidr },
       machine: facts.info?.machineID ?? "",
       internalIps: (facts.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address),
@@ -125,7 +125,7 @@ export function createNodeRegistry(
     if (state !== "active") return refused(refusals[state]);
     const { tenant, pool } = found.value;
     if (!(await poolIsOpen(tenant, pool))) return refused("revoked");
-    const former = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+    const former = await getRecord(storeOf(tenant), nodeRecord, recordKeys.node(tenant, pool, name));
     if (former && former.value.machineId !== machineId) return refused("name-taken");
     const credential = generateSecretToken(kind, randomBytes);
     const now = clock.now();
@@ -142,7 +142,7 @@ export function createNodeRegistry(
       updatedAtMs: now,
     };
     const word = former ? [] : await outbox.operationsFor(tenant, [nodeEvent("node.joined", node)]);
-    await store.writeRecords([
+    await storeOf(tenant).writeRecords([
       takeUse(found.value),
       putRecord(recordKeys.node(tenant, pool, name), former?.version ?? 0, node),
       putRecord(recordKeys.nodeCredential(credential.hash), 0, { tenant, pool, node: name }),
@@ -167,10 +167,11 @@ export function createNodeRegistry(
   }
 
   const endOfRange = async (node: NodeRecord | undefined): Promise<RecordOperation[]> =>
-    node?.podCidr === undefined ? [] : releasePodRange(store, { ...node, nodeName: node.name }, node.podCidr);
+    node?.podCidr === undefined ? [] : releasePodRange(storeOf(node.tenant), { ...node, nodeName: node.name }, node.podCidr);
 
   async function settleNetwork(node: NodeName, facts: NodeNetworkFacts, attempt: number): Promise<string | undefined> {
     const key = recordKeys.node(node.tenant, node.pool, node.nodeName);
+    const store = storeOf(node.tenant);
     const found = await getRecord(store, nodeRecord, key);
     if (!found || facts.runtime !== "containerd" || facts.podCidr === undefined) return found?.value.podCidr;
     const { podCidr, operations } = await podRangeFor(node, facts, found.value.podCidr, attempt);
@@ -187,11 +188,11 @@ export function createNodeRegistry(
     const { tenant, pool, name } = node;
     const hadRange = await untilUncontended(async () => {
       const key = recordKeys.node(tenant, pool, name);
-      const found = await getRecord(store, nodeRecord, key);
+      const found = await getRecord(storeOf(tenant), nodeRecord, key);
       const { credentialHash } = found?.value ?? node;
       const range = await endOfRange(found?.value);
       const word = found ? await outbox.operationsFor(tenant, [nodeEvent("node.removed", found.value)]) : [];
-      await store.writeRecords([
+      await storeOf(tenant).writeRecords([
         deleteRecord(key, found?.version),
         deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
         deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
@@ -208,7 +209,7 @@ export function createNodeRegistry(
     try {
       await operations.removed(node);
       // Each Node object that goes takes its share back: only then is nothing committed any more.
-      await store.writeRecords([deleteRecord(recordKeys.nodeCommitments(tenant, pool, name))]);
+      await storeOf(tenant).writeRecords([deleteRecord(recordKeys.nodeCommitments(tenant, pool, name))]);
     } catch (error) {
       log.error("node not taken out of its clusters", error, { pool, node: name });
     }
@@ -221,7 +222,7 @@ export function createNodeRegistry(
       if (value.drain === drain || (drain === "draining" && value.drain === "drained")) return { value, version };
       const next: NodeRecord = { ...value, drain, updatedAtMs: clock.now() };
       const marker = recordKeys.drainingNode(tenant, pool, name);
-      await store.writeRecords([
+      await storeOf(tenant).writeRecords([
         putRecord(recordKeys.node(tenant, pool, name), version, next),
         drain === "draining" ? putRecord(marker, undefined, { tenant, pool, node: name }) : deleteRecord(marker),
       ]);
@@ -239,7 +240,7 @@ export function createNodeRegistry(
       let attempt = 0;
       return untilUncontended(() => settleNetwork(node, description, attempt++));
     },
-    peers: (tenant, pool) => listPoolPeers(store, tenant, pool),
+    peers: (tenant, pool) => listPoolPeers(storeOf(tenant), tenant, pool),
     async authenticate(credential) {
       const parsed = parseSecretToken(kind, credential);
       const [record] = parsed ? await store.getRecords([recordKeys.nodeCredential(parsed.hash)]) : [];
@@ -248,7 +249,7 @@ export function createNodeRegistry(
       if (typeof tenant !== "string" || typeof pool !== "string" || typeof node !== "string") return { kind: "unknown" };
       return { kind: "node", node: { tenant, pool, nodeName: node } };
     },
-    list: (tenant, pool, page) => queryPage(store, nodeRecord, partitions.nodes(tenant, pool), page),
+    list: (tenant, pool, page) => queryPage(storeOf(tenant), nodeRecord, partitions.nodes(tenant, pool), page),
     drain: (tenant, pool, name) => setDrain(tenant, pool, name, "draining"),
     async uncordon(tenant, pool, name) {
       const node = await setDrain(tenant, pool, name, "none");
@@ -259,26 +260,26 @@ export function createNodeRegistry(
       await takeOut((await get(tenant, pool, name)).value);
     },
     async removeAll(tenant, pool) {
-      for await (const { value } of everyRecord(store, partitions.nodes(tenant, pool))) await takeOut(nodeRecord.parse(value));
+      for await (const { value } of everyRecord(storeOf(tenant), partitions.nodes(tenant, pool))) await takeOut(nodeRecord.parse(value));
     },
     async noteSilence({ tenant, pool, nodeName }, lastSeenMs) {
       await untilUncontended(async () => {
         const key = recordKeys.node(tenant, pool, nodeName);
-        const found = await getRecord(store, nodeRecord, key);
+        const found = await getRecord(storeOf(tenant), nodeRecord, key);
         if (!found || (found.value.silentSinceMs ?? 0) >= lastSeenMs) return;
         const next: NodeRecord = { ...found.value, silentSinceMs: lastSeenMs };
         const word = await outbox.operationsFor(tenant, [nodeEvent("node.notReady", next)]);
-        await store.writeRecords([putRecord(key, found.version, next), ...word]);
+        await storeOf(tenant).writeRecords([putRecord(key, found.version, next), ...word]);
       });
       outbox.wake();
     },
     async markDrained({ tenant, pool, name }) {
       await untilUncontended(async () => {
-        const found = await getRecord(store, nodeRecord, recordKeys.node(tenant, pool, name));
+        const found = await getRecord(storeOf(tenant), nodeRecord, recordKeys.node(tenant, pool, name));
         const marker = deleteRecord(recordKeys.drainingNode(tenant, pool, name));
         if (found?.value.drain !== "draining") return void (await store.writeRecords([marker]));
         const next: NodeRecord = { ...found.value, drain: "drained", updatedAtMs: clock.now() };
-        await store.writeRecords([putRecord(recordKeys.node(tenant, pool, name), found.version, next), marker]);
+        await storeOf(tenant).writeRecords([putRecord(recordKeys.node(tenant, pool, name), found.version, next), marker]);
       });
     },
   };

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { OnDayClosed } from "../metering/usage-days.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noOutbox } from "../webhooks/outbox.ts";
 import { createWebhooks, type WebhookSettings } from "../webhooks/webhooks.ts";
@@ -20,6 +20,7 @@ import { createTenants } from "./tenants.ts";
 
 export interface PlatformServicesOptions {
   readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly log: Log;
   /** From a cryptographic source. */
@@ -34,10 +35,10 @@ export interface PlatformServicesOptions {
 
 export type DomainServices = ReturnType<typeof createPlatformServices>;
 
-/** Every service of the platform over one store, and the rounds that finish what requests begin; no HTTP. */
+/** Every service of the platform over the store, and the rounds that finish what requests begin; no HTTP. */
 export function createPlatformServices(options: PlatformServicesOptions) {
-  const { store, clock, log, randomBytes, provisioner, operations, version } = options;
-  const context = { store, clock, log, randomBytes, makeId: createIdentifiers(clock.now, randomBytes) };
+  const { store, storeOf, clock, log, randomBytes, provisioner, operations, version } = options;
+  const context = { store, storeOf, clock, log, randomBytes, makeId: createIdentifiers(clock.now, randomBytes) };
   const news = createPlatformNews();
   const webhooks = options.webhooks && createWebhooks({ ...context, version }, options.webhooks);
   const outbox = webhooks?.outbox ?? noOutbox;
@@ -45,7 +46,7 @@ export function createPlatformServices(options: PlatformServicesOptions) {
   const keys = createApiKeys(context);
   const pools = createPools(context, { provisioner, news, outbox });
   const clusters = createClusters(context, { tenants, pools, provisioner, news, outbox });
-  const heartbeats = createHeartbeats({ store, clock, log });
+  const heartbeats = createHeartbeats({ storeOf, clock, log });
   const joinTokens = createJoinTokens(context, pools);
   const nodes = createNodeRegistry(context, { joinTokens, heartbeats, operations, news, outbox });
   const reaper = createClusterReaper(context, { provisioner, news, nodes, outbox });

@@ -1,7 +1,7 @@
 import type { TokenIssuer } from "../auth/token.ts";
 import type { Clock } from "../clock.ts";
 import { createUsageMetering } from "../metering/usage-metering.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { WebhookSettings } from "../webhooks/webhooks.ts";
 import { createPlatformApi } from "./api/app.ts";
@@ -13,6 +13,8 @@ import type { ClusterProvisioner, NodeOperations } from "./provisioner.ts";
 
 export interface PlatformOptions {
   readonly store: Store;
+  /** As `PlatformContext` has it. */
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly log: Log;
   /** From a cryptographic source. */
@@ -35,20 +37,20 @@ export interface PlatformOptions {
 
 export type Platform = ReturnType<typeof createPlatform>;
 
-/** Every service of the platform over one store, its HTTP API, and the loops that finish what requests begin. */
+/** Every service of the platform over the store, its HTTP API, and the loops that finish what requests begin. */
 export function createPlatform(options: PlatformOptions) {
-  const { store, clock, log, randomBytes, provisioner, operations, uid } = options;
+  const { store, storeOf, clock, log, randomBytes, provisioner, operations, uid } = options;
   const services = createPlatformServices({
-    ...{ store, clock, log, randomBytes, provisioner, operations, version: options.version },
+    ...{ store, storeOf, clock, log, randomBytes, provisioner, operations, version: options.version },
     ...(options.webhooks && { webhooks: options.webhooks }),
   });
   const { webhooks, heartbeats, reaper, drainer, housekeeping } = services;
-  const metering = createUsageMetering({ store, clock, log, writerId: uid(), onDayClosed: services.onDayClosed });
+  const metering = createUsageMetering({ store, storeOf, clock, log, writerId: uid(), onDayClosed: services.onDayClosed });
   const { tenants, keys, pools, clusters, joinTokens, nodes } = services;
   const app = createPlatformApi({
     services: {
       ...{ tenants, keys, pools, clusters, joinTokens, nodes, heartbeats },
-      ...{ clock, store, tokens: options.tokens },
+      ...{ clock, storeOf, tokens: options.tokens },
       cursors: createCursors(options.cursorKey),
       server: options.server,
       nodeGraceMs: options.nodeGraceMs,
@@ -56,7 +58,7 @@ export function createPlatform(options: PlatformOptions) {
       wakeDrainer: drainer.wake,
       ...(webhooks && { webhooks }),
     },
-    ...{ store, log, uid, version: options.version },
+    ...{ storeOf, log, uid, version: options.version },
     ...(options.rateLimit && { rateLimit: options.rateLimit }),
   });
   const loops = [reaper, drainer, housekeeping, metering, ...(webhooks ? [webhooks.deliverer] : [])];

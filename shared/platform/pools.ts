@@ -96,15 +96,15 @@ export interface PoolServices {
   readonly outbox: Outbox;
 }
 
-export function createPools({ store, clock, makeId, log }: PlatformContext, { provisioner, news, outbox }: PoolServices): Pools {
+export function createPools({ storeOf, clock, makeId, log }: PlatformContext, { provisioner, news, outbox }: PoolServices): Pools {
   async function get(tenant: string, id: string): Promise<Versioned<PoolRecord>> {
-    const found = await getRecord(store, poolRecord, recordKeys.pool(tenant, id));
+    const found = await getRecord(storeOf(tenant), poolRecord, recordKeys.pool(tenant, id));
     if (!found) throw new PlatformError("not-found", `There is no pool "${id}".`);
     return found;
   }
 
   async function clustersOn(tenant: string, pool: string): Promise<string[]> {
-    return (await Array.fromAsync(everyRecord(store, partitions.poolClusters(tenant, pool)))).map(({ sort }) => sort);
+    return (await Array.fromAsync(everyRecord(storeOf(tenant), partitions.poolClusters(tenant, pool)))).map(({ sort }) => sort);
   }
 
   async function provision(pool: PoolRecord): Promise<void> {
@@ -134,7 +134,7 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, { pr
         updatedAtMs: now,
       };
       try {
-        await store.writeRecords(newPoolOperations(value));
+        await storeOf(tenant).writeRecords(newPoolOperations(value));
       } catch (error) {
         throw isStoreError(error, "RevisionConflict") ? poolNameTaken(name) : error;
       }
@@ -142,15 +142,15 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, { pr
       return { value, version: 1 };
     },
     async getMany(tenant, ids) {
-      const records = await store.getRecords(ids.map((id) => recordKeys.pool(tenant, id)));
+      const records = await storeOf(tenant).getRecords(ids.map((id) => recordKeys.pool(tenant, id)));
       return records.map((record) => record && { value: poolRecord.parse(record.value), version: record.version });
     },
     async findByName(tenant, name) {
-      const [record] = await store.getRecords([recordKeys.poolName(tenant, name)]);
+      const [record] = await storeOf(tenant).getRecords([recordKeys.poolName(tenant, name)]);
       const id = record?.value.pool;
-      return typeof id === "string" ? getRecord(store, poolRecord, recordKeys.pool(tenant, id)) : undefined;
+      return typeof id === "string" ? getRecord(storeOf(tenant), poolRecord, recordKeys.pool(tenant, id)) : undefined;
     },
-    list: (tenant, page) => queryPage(store, poolRecord, partitions.pools(tenant), page),
+    list: (tenant, page) => queryPage(storeOf(tenant), poolRecord, partitions.pools(tenant), page),
     async update(tenant, id, patch, expected) {
       const updated = await untilUncontended(async () => {
         const { value, version } = await get(tenant, id);
@@ -168,7 +168,7 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, { pr
         if (next.ownerCluster !== undefined && next.size !== value.size)
           operations.push(...(await outbox.operationsFor(tenant, [clusterResized(next.ownerCluster, next)])));
         try {
-          await store.writeRecords(operations);
+          await storeOf(tenant).writeRecords(operations);
         } catch (error) {
           throw isStoreError(error, "RevisionConflict") && error.index === 2 && name !== value.name ? poolNameTaken(name) : error;
         }
@@ -184,18 +184,18 @@ export function createPools({ store, clock, makeId, log }: PlatformContext, { pr
       const clusters = await clustersOn(tenant, id);
       if (clusters.length > 0)
         throw new PlatformError("in-use", `${count(clusters.length, "cluster draws", "clusters draw")} on the pool.`);
-      const nodes = await store.queryRecords(partitions.nodes(tenant, id), { limit: 1 });
+      const nodes = await storeOf(tenant).queryRecords(partitions.nodes(tenant, id), { limit: 1 });
       if (nodes.length > 0) throw new PlatformError("in-use", "Machines are still in the pool: resize it to 0 and delete its nodes first.");
       try {
         // Whoever began to draw on the pool meanwhile has changed its record.
-        await store.writeRecords([
+        await storeOf(tenant).writeRecords([
           deleteRecord(recordKeys.pool(tenant, id), version),
           deleteRecord(recordKeys.poolName(tenant, value.name)),
         ]);
       } catch (error) {
         throw isStoreError(error, "RevisionConflict") ? new PlatformError("in-use", "The pool came into use at the same time.") : error;
       }
-      await writeInChunks(store, await poolLeftovers(store, tenant, id));
+      await writeInChunks(storeOf(tenant), await poolLeftovers(storeOf(tenant), tenant, id));
       await provision({ ...value, size: 0 });
     },
   };

@@ -29,6 +29,9 @@ export const partitions = {
   idempotency: (tenant: string, keyId: string) => `${tenant}#idempotency#${keyId}`,
 } as const;
 
+/** What partitions begin with that are no tenant's: no tenant may be called so. */
+export const reservedTenants: readonly string[] = ["platform", "api-key", "cluster", "join-token", "node-credential"];
+
 export const recordKeys = {
   tenant: (tenant: string): RecordKey => ({ partition: partitions.tenants, sort: tenant }),
   /** Counters that are checked against the tenant's limits. */

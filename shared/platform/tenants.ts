@@ -1,7 +1,7 @@
 import { isStoreError } from "../store/store.ts";
 import type { PlatformContext } from "./context.ts";
 import { PlatformError } from "./problem.ts";
-import { partitions, recordKeys } from "./record-keys.ts";
+import { partitions, recordKeys, reservedTenants } from "./record-keys.ts";
 import { getRecord, type Page, putRecord, queryPage, type TenantRecord, tenantRecord, type Versioned } from "./records.ts";
 
 export interface NewTenant {
@@ -13,7 +13,7 @@ export interface NewTenant {
 }
 
 export interface Tenants {
-  /** @throws PlatformError `name-taken` when the id is. */
+  /** @throws PlatformError `name-taken` when the id is, or is reserved. */
   create(tenant: NewTenant): Promise<Versioned<TenantRecord>>;
   /** @throws PlatformError `not-found` */
   get(id: string): Promise<Versioned<TenantRecord>>;
@@ -25,6 +25,7 @@ const defaultMaxClusters = 20_000;
 export function createTenants({ store, clock, makeId }: PlatformContext): Tenants {
   return {
     async create({ name, id = makeId("tn"), maxClusters = defaultMaxClusters }) {
+      if (reservedTenants.includes(id)) throw new PlatformError("name-taken", `No tenant may have the id "${id}".`);
       const value: TenantRecord = { id, name, limits: { clusters: maxClusters }, createdAtMs: clock.now() };
       try {
         const [version = 1] = await store.writeRecords([putRecord(recordKeys.tenant(id), 0, value)]);

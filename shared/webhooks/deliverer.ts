@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { deleteRecord, getRecord, putRecord, type Versioned } from "../platform/records.ts";
 import { createRounds, type Rounds } from "../platform/rounds.ts";
 import type { Sealer } from "../store/sealer.ts";
-import { isStoreError, type RecordOperation, type Store, type StoredRecord } from "../store/store.ts";
+import { isStoreError, type RecordOperation, type Store, type StoredRecord, type StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { secretContext } from "./endpoints.ts";
 import {
@@ -34,7 +34,9 @@ export interface WebhookDeliverer extends Rounds {
 }
 
 export interface DelivererOptions {
+  /** For the list of what is due, which is every tenant's. */
   readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
@@ -54,12 +56,12 @@ const atOnce = 16;
 const batch = 64;
 
 export function createWebhookDeliverer(options: DelivererOptions): WebhookDeliverer {
-  const { store, clock, log, random, sealer, transport } = options;
+  const { store, storeOf, clock, log, random, sealer, transport } = options;
 
   /** Writes on condition that nobody else has; whether it did. */
-  async function writeIfCurrent(operations: readonly RecordOperation[]): Promise<boolean> {
+  async function writeIfCurrent(tenant: string, operations: readonly RecordOperation[]): Promise<boolean> {
     try {
-      await store.writeRecords(operations);
+      await storeOf(tenant).writeRecords(operations);
       return true;
     } catch (error) {
       if (isStoreError(error, "RevisionConflict")) return false;
@@ -94,34 +96,36 @@ export function createWebhookDeliverer(options: DelivererOptions): WebhookDelive
 
   /** Standard Webhooks 1.0, "Delivery": whoever answers 410 wants no more messages. */
   async function disable(tenant: string, id: string): Promise<void> {
-    const found = await getRecord(store, endpointRecord, webhookKeys.endpoint(tenant, id));
+    const found = await getRecord(storeOf(tenant), endpointRecord, webhookKeys.endpoint(tenant, id));
     if (!found) return;
     const next = { ...found.value, enabled: false, updatedAtMs: clock.now() };
-    await writeIfCurrent([putRecord(webhookKeys.endpoint(tenant, id), found.version, next)]);
+    await writeIfCurrent(tenant, [putRecord(webhookKeys.endpoint(tenant, id), found.version, next)]);
   }
 
   async function forgetOld({ tenant, endpoint }: DeliveryRef): Promise<void> {
     const partition = webhookPartitions.deliveries(tenant, endpoint);
-    const old = await store.queryRecords(partition, { from: deliverySort(clock.now() - keptMs, ""), limit: batch / 2 });
-    if (old.length > 0) await store.writeRecords(old.map(({ sort }) => deleteRecord({ partition, sort })));
+    const its = storeOf(tenant);
+    const old = await its.queryRecords(partition, { from: deliverySort(clock.now() - keptMs, ""), limit: batch / 2 });
+    if (old.length > 0) await its.writeRecords(old.map(({ sort }) => deleteRecord({ partition, sort })));
   }
 
   async function deliver(ref: DeliveryRef): Promise<DeliveryOutcome> {
-    const found = await getRecord(store, deliveryRecord, webhookKeys.delivery(ref));
+    const its = storeOf(ref.tenant);
+    const found = await getRecord(its, deliveryRecord, webhookKeys.delivery(ref));
     if (found?.value.state !== "pending") return "gone";
     if (found.value.dueMs > clock.now()) return "later";
-    const endpoint = await getRecord(store, endpointRecord, webhookKeys.endpoint(ref.tenant, ref.endpoint));
+    const endpoint = await getRecord(its, endpointRecord, webhookKeys.endpoint(ref.tenant, ref.endpoint));
     if (!endpoint) {
-      await store.writeRecords([deleteRecord(webhookKeys.delivery(ref)), deleteRecord(webhookKeys.due(found.value.dueMs, ref))]);
+      await its.writeRecords([deleteRecord(webhookKeys.delivery(ref)), deleteRecord(webhookKeys.due(found.value.dueMs, ref))]);
       return "gone";
     }
     const { value } = found;
     if (!endpoint.value.enabled) {
-      await writeIfCurrent(move(ref, found, { ...value, state: "dead", lastOutcome: "the webhook is disabled" }));
+      await writeIfCurrent(ref.tenant, move(ref, found, { ...value, state: "dead", lastOutcome: "the webhook is disabled" }));
       return "dead";
     }
     const claimed: DeliveryRecord = { ...value, attempts: value.attempts + 1, dueMs: clock.now() + leaseMs };
-    if (!(await writeIfCurrent(move(ref, found, claimed)))) return "later";
+    if (!(await writeIfCurrent(ref.tenant, move(ref, found, claimed)))) return "later";
     const message = { id: value.message, timestampSeconds: Math.floor(clock.now() / 1000), body: value.body };
     const headers = {
       ...signatureHeaders(message, secretsOf(endpoint.value)),
@@ -132,7 +136,7 @@ export function createWebhookDeliverer(options: DelivererOptions): WebhookDelive
     const next = afterAttempt(claimed, outcome);
     if (isGone(outcome)) await disable(ref.tenant, ref.endpoint);
     // Somebody else may have taken it over after the lease: then their outcome counts.
-    await writeIfCurrent(move(ref, { value: claimed, version: found.version + 1 }, next));
+    await writeIfCurrent(ref.tenant, move(ref, { value: claimed, version: found.version + 1 }, next));
     if (next.state === "pending") return "later";
     await forgetOld(ref);
     return next.state;

@@ -14,7 +14,7 @@ import {
 } from "../platform/records.ts";
 import { checkVersion, type ExpectedVersion } from "../platform/version.ts";
 import type { Sealer } from "../store/sealer.ts";
-import type { Store } from "../store/store.ts";
+import type { StoreOf } from "../store/store.ts";
 import { isPublicAddress } from "./addresses.ts";
 import { messageTo, mostEndpoints } from "./outbox.ts";
 import { type DeliveryRecord, deliveryRecord, type EndpointRecord, endpointRecord, webhookKeys, webhookPartitions } from "./records.ts";
@@ -51,7 +51,7 @@ export interface WebhookEndpoints {
 }
 
 export interface EndpointsOptions extends AddressRules {
-  readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly randomBytes: (count: number) => Buffer;
@@ -63,10 +63,10 @@ const mostSecrets = 3;
 export const secretContext = (tenant: string, endpoint: string): string => `webhook ${tenant}/${endpoint}`;
 
 export function createWebhookEndpoints(options: EndpointsOptions): WebhookEndpoints {
-  const { store, clock, makeId, randomBytes, sealer } = options;
+  const { storeOf, clock, makeId, randomBytes, sealer } = options;
 
   async function get(tenant: string, id: string): Promise<Versioned<EndpointRecord>> {
-    const found = await getRecord(store, endpointRecord, webhookKeys.endpoint(tenant, id));
+    const found = await getRecord(storeOf(tenant), endpointRecord, webhookKeys.endpoint(tenant, id));
     if (!found) throw new PlatformError("not-found", `There is no webhook "${id}".`);
     return found;
   }
@@ -84,7 +84,7 @@ export function createWebhookEndpoints(options: EndpointsOptions): WebhookEndpoi
       const { value, version } = await get(tenant, id);
       checkVersion(version, expected);
       const next = { ...decide(value), updatedAtMs: clock.now() };
-      await store.writeRecords([putRecord(webhookKeys.endpoint(tenant, id), version, next)]);
+      await storeOf(tenant).writeRecords([putRecord(webhookKeys.endpoint(tenant, id), version, next)]);
       return { value: next, version: version + 1 };
     });
 
@@ -92,17 +92,17 @@ export function createWebhookEndpoints(options: EndpointsOptions): WebhookEndpoi
     get,
     async create(tenant, { url, events, description }) {
       checkUrl(url, options);
-      const others = await store.queryRecords(webhookPartitions.endpoints(tenant), { limit: mostEndpoints });
+      const others = await storeOf(tenant).queryRecords(webhookPartitions.endpoints(tenant), { limit: mostEndpoints });
       if (others.length >= mostEndpoints) throw new PlatformError("quota-exceeded", `A tenant may have ${mostEndpoints} webhooks.`);
       const id = makeId("wh");
       const { secret, sealed } = newSecret(tenant, id);
       const now = clock.now();
       const times = { createdAtMs: now, updatedAtMs: now };
       const value: EndpointRecord = { id, tenant, url, description, events: [...events], enabled: true, secrets: [{ sealed }], ...times };
-      await store.writeRecords([putRecord(webhookKeys.endpoint(tenant, id), 0, value)]);
+      await storeOf(tenant).writeRecords([putRecord(webhookKeys.endpoint(tenant, id), 0, value)]);
       return { endpoint: { value, version: 1 }, secret };
     },
-    list: (tenant, page) => queryPage(store, endpointRecord, webhookPartitions.endpoints(tenant), page),
+    list: (tenant, page) => queryPage(storeOf(tenant), endpointRecord, webhookPartitions.endpoints(tenant), page),
     async update(tenant, id, patch, expected) {
       if (patch.url !== undefined) checkUrl(patch.url, options);
       return change(
@@ -131,19 +131,19 @@ export function createWebhookEndpoints(options: EndpointsOptions): WebhookEndpoi
       const { version } = await get(tenant, id);
       checkVersion(version, expected);
       await untilUncontended(async () => {
-        await store.writeRecords([deleteRecord(webhookKeys.endpoint(tenant, id))]);
+        await storeOf(tenant).writeRecords([deleteRecord(webhookKeys.endpoint(tenant, id))]);
       });
-      await emptyPartition(store, webhookPartitions.deliveries(tenant, id));
+      await emptyPartition(storeOf(tenant), webhookPartitions.deliveries(tenant, id));
     },
     async deliveries(tenant, id, page) {
       await get(tenant, id);
-      return queryPage(store, deliveryRecord, webhookPartitions.deliveries(tenant, id), page);
+      return queryPage(storeOf(tenant), deliveryRecord, webhookPartitions.deliveries(tenant, id), page);
     },
     async test(tenant, id) {
       const endpoint = await get(tenant, id);
       if (!endpoint.value.enabled) throw new PlatformError("conflict", "The webhook is disabled.");
       const event = { type: "webhook.test", data: { webhook: id } } as const;
-      await store.writeRecords(messageTo([endpoint.value], event, makeId("msg"), clock.now()));
+      await storeOf(tenant).writeRecords(messageTo([endpoint.value], event, makeId("msg"), clock.now()));
       return endpoint;
     },
   };

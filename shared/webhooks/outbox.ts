@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { MakeId } from "../platform/identifiers.ts";
 import { everyRecord, putRecord } from "../platform/records.ts";
-import type { RecordOperation, Store } from "../store/store.ts";
+import type { RecordOperation, StoreOf } from "../store/store.ts";
 import type { TenantEvent } from "./event-types.ts";
 import { type DeliveryRecord, deliverySort, type EndpointRecord, endpointRecord, webhookKeys, webhookPartitions } from "./records.ts";
 
@@ -21,12 +21,23 @@ export const noOutbox: Outbox = { operationsFor: async () => [], wake: () => {} 
 
 export const mostEndpoints = 10;
 
-export function createOutbox({ store, clock, makeId, wake }: { store: Store; clock: Clock; makeId: MakeId; wake: () => void }): Outbox {
+export function createOutbox({
+  storeOf,
+  clock,
+  makeId,
+  wake,
+}: {
+  storeOf: StoreOf;
+  clock: Clock;
+  makeId: MakeId;
+  wake: () => void;
+}): Outbox {
   return {
     wake,
     async operationsFor(tenant, events) {
       const endpoints: EndpointRecord[] = [];
-      for await (const { value } of everyRecord(store, webhookPartitions.endpoints(tenant))) endpoints.push(endpointRecord.parse(value));
+      for await (const { value } of everyRecord(storeOf(tenant), webhookPartitions.endpoints(tenant)))
+        endpoints.push(endpointRecord.parse(value));
       return events.flatMap((event) => {
         const wanting = endpoints.filter((endpoint) => wants(endpoint, event));
         return wanting.length === 0 ? [] : messageTo(wanting, event, makeId("msg"), clock.now());

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { MakeId } from "../platform/identifiers.ts";
 import type { Sealer } from "../store/sealer.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createWebhookDeliverer, type WebhookDeliverer } from "./deliverer.ts";
 import { createWebhookEndpoints, type WebhookEndpoints } from "./endpoints.ts";
@@ -24,6 +24,7 @@ export interface Webhooks {
 
 interface WebhookContext {
   readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly clock: Clock;
   readonly log: Log;
   readonly makeId: MakeId;

@@ -23,7 +23,7 @@ const requestIdPattern = /^[A-Za-z0-9_.-]{1,64}$/;
 const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /** The platform API under `/v1`, with its description at `/openapi.json`. One catch, at the edge: `onError`. */
-export function createPlatformApi({ services, store, log, uid, rateLimit, version }: PlatformApiOptions): Hono<Env> {
+export function createPlatformApi({ services, storeOf, log, uid, rateLimit, version }: PlatformApiOptions): Hono<Env> {
   const { clock, keys, tenants } = services;
   const app = new Hono<Env>();
   const limiter = createRateLimiter(clock, rateLimit ?? defaultRateLimit);
@@ -73,7 +73,7 @@ export function createPlatformApi({ services, store, log, uid, rateLimit, versio
       throw new PlatformError("malformed", "The Idempotency-Key must be 1 to 255 printable characters.");
     const content = `${spec.method} ${context.req.path}\n${text}`;
     const request = { tenant: caller.tenant, keyId: caller.key.id, secret, idempotencyKey, content };
-    const { replayed, ...answer } = await runOnce({ store, clock }, request, run);
+    const { replayed, ...answer } = await runOnce({ store: storeOf(caller.tenant), clock }, request, run);
     return toResponse(context, replayed ? { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } } : answer);
   }
 

@@ -1,6 +1,6 @@
 import type { TokenIssuer } from "../../auth/token.ts";
 import type { Clock } from "../../clock.ts";
-import type { Store } from "../../store/store.ts";
+import type { StoreOf } from "../../store/store.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Webhooks } from "../../webhooks/webhooks.ts";
 import type { ApiKeys } from "../api-keys.ts";
@@ -25,7 +25,7 @@ export interface ServerFacts {
 /** What the routes call. */
 export interface PlatformServices {
   readonly clock: Clock;
-  readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly tenants: Tenants;
   readonly keys: ApiKeys;
   readonly clusters: Clusters;
@@ -48,7 +48,7 @@ export interface PlatformServices {
 
 export interface PlatformApiOptions {
   readonly services: PlatformServices;
-  readonly store: Store;
+  readonly storeOf: StoreOf;
   readonly log: Log;
   /** For request ids. */
   readonly uid: () => string;

@@ -9,12 +9,12 @@ import { createHandler as createOnChange } from "../../../functions/on-change.ts
 import { createHandler as createPlatformApi } from "../../../functions/platform-api.ts";
 import type { FunctionPorts } from "../../../functions/ports.ts";
 import { createHandler as createReconcile } from "../../../functions/reconcile.ts";
-import { ownAccess } from "../../../infra/table-access.ts";
+import { ownAccess, sessionAccess } from "../../../infra/table-access.ts";
 import { operatorApiKey } from "../../../shared/auth/api-key.ts";
 import type { Clock } from "../../../shared/clock.ts";
 import { type Item, type ItemKey, keyOfWrite, type Table, type Write } from "../../../shared/store/dynamo/table.ts";
 import { createJsonLog } from "../../../shared/telemetry/log.ts";
-import { confinedTable, sessionAccess } from "../infra/confined-table.ts";
+import { confinedTable, sessionTable } from "../infra/confined-table.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
 
 export interface StreamRecord {
@@ -90,7 +90,13 @@ export interface BedOptions {
   readonly confined?: boolean;
   /** Told of what the functions do in their own name. */
   readonly onOwnUse?: (program: Program, action: string, partition: string) => void;
+  /** And of what they do in a tenant's. */
+  readonly onSessionUse?: (role: keyof typeof sessionAccess, tenant: string, action: string, partition: string) => void;
 }
+
+/** The role whose sessions a program takes on. */
+const roleOf = (program: Program): keyof typeof sessionAccess =>
+  program === "clusterApi" || program === "container" ? "clusterApi" : "others";
 
 type UrlHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<BufferedAnswer>;
 
@@ -108,9 +114,10 @@ export function urlEventOf(method: string, path: string, token: string, body?: u
 
 /** The functions over one table in memory, called as Lambda calls them. Each `instance` is a cold start. */
 export function createFunctionBed(options: BedOptions = {}) {
-  const { clock = functionClock, variables = {}, tableOf = (table) => table, confined = true, onOwnUse } = options;
+  const { clock = functionClock, variables = {}, tableOf = (table) => table, confined = true, onOwnUse, onSessionUse } = options;
   const table = new StreamedTable();
   const logged: string[] = [];
+  const denied: string[] = [];
   const log = createJsonLog((line) => logged.push(line), clock.now, "warn");
   const environment = readEnvironment({
     CORACLE_TABLE: "coracle",
@@ -122,10 +129,17 @@ export function createFunctionBed(options: BedOptions = {}) {
   /** `program`: confined to what this one may reach. */
   const ports = (its: Clock = clock, program?: Program): (() => FunctionPorts) => {
     const all = tableOf(table);
-    const own = confined && program ? confinedTable(all, ownAccess[program], (...use) => onOwnUse?.(program, ...use)) : all;
+    const onDenied = (call: string): void => void denied.push(`${program}: ${call}`);
+    const own =
+      confined && program
+        ? confinedTable(all, ownAccess[program], { used: (...use) => onOwnUse?.(program, ...use), denied: onDenied })
+        : all;
     const sessions = new Map<string, Table>();
+    const role = roleOf(program ?? "platformApi");
     const sessionOf = (tenant: string): Table => {
-      const session = sessions.get(tenant) ?? confinedTable(all, sessionAccess(tenant));
+      const session =
+        sessions.get(tenant) ??
+        sessionTable(all, sessionAccess[role], tenant, { used: (...use) => onSessionUse?.(role, tenant, ...use), denied: onDenied });
       sessions.set(tenant, session);
       return session;
     };
@@ -163,6 +177,8 @@ export function createFunctionBed(options: BedOptions = {}) {
   return {
     table,
     logged,
+    /** What functions tried and the stacks do not let them do. */
+    denied,
     ports,
     call: (handler: unknown, event: unknown) => call(handler as UrlHandler, event),
     instance,

@@ -1,8 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { functionClock } from "../../../functions/clock.ts";
 import { createHandler as createDeliver } from "../../../functions/deliver.ts";
 import { createHandler as createMeter } from "../../../functions/meter.ts";
+import { recordKeys } from "../../../shared/platform/record-keys.ts";
+import { putRecord } from "../../../shared/platform/records.ts";
+import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
+import { webhookKeys } from "../../../shared/webhooks/records.ts";
 import { type Bed, createCluster, drainStream, type Instance } from "../functions/function-bed.ts";
 import { machine } from "../functions/machine.ts";
 
@@ -35,13 +41,20 @@ export async function everythingOnce(bed: Bed, shift: (ms: number) => void): Pro
   try {
     const fn = bed.instance();
     const made = await createCluster(bed, fn);
+    const send = (method: string, path: string, body?: unknown) =>
+      fn.cluster(method, `/clusters/${made.id}${path}`, made.credentials.token, body);
+    answered(await send("POST", cronJobs, cronJob("seldom", "0 0 29 2 *")), 201);
+    await drainStream(bed, fn);
     const scopes = ["webhooks:write", "usage:read", "clusters:write", "nodes:write"];
     const { key } = answered(await fn.platform("POST", "/v1/tenants/acme/keys", bed.operatorKey, { name: "all", scopes }), 201).json();
     answered(await fn.platform("POST", "/v1/webhooks", key, { url: sink.url, events: ["*"] }), 201);
     // The second time with a new credential in place of the first.
     const join = () => fn.agent("POST", "/agent/v1/join", "", { token: made.join.token, node: machine("n1") });
     answered(await join(), 201);
+    await plantMarks(bed);
     const joined = answered(await join(), 201).json();
+    // The loops have to look earlier than they thought, though not within the time that passes here.
+    answered(await send("POST", cronJobs, cronJob("sooner", `0 ${(new Date().getUTCHours() + 2) % 24} * * *`)), 201);
     await lookInside(fn, made.id, made.credentials.token);
     // Before the stream's function sends what is due itself.
     await deliverAll(bed);
@@ -51,8 +64,17 @@ export async function everythingOnce(bed: Bed, shift: (ms: number) => void): Pro
     shift(16 * 60_000);
     answered(await fn.cluster("DELETE", `/clusters/${made.id}/api/v1/namespaces/default/configmaps/one`, made.credentials.token), 200);
     answered(await fn.agent("POST", "/agent/v1/sync", joined.credential, { marks: {} }), 200);
+    await plantMarks(bed);
     await fn.reconcile();
+    // Long enough for a node to be silent.
+    shift(5 * 60_000);
+    await fn.reconcile();
+    answered(await fn.platform("GET", "/v1/tenants", bed.operatorKey), 200);
+    answered(await fn.platform("PATCH", `/v1/clusters/${made.id}`, key, { schedulingPaused: true }), 200);
+    answered(await fn.platform("POST", `/v1/pools/${made.pool}/nodes/n1/drain`, key), 202);
     answered(await fn.platform("DELETE", `/v1/pools/${made.pool}/nodes/n1`, key), 204);
+    await fn.reconcile();
+    await drainStream(bed, fn);
     answered(await fn.platform("DELETE", `/v1/clusters/${made.id}`, key), 202);
     // The schedule finishes what the stream has not told of yet.
     await fn.reconcile();
@@ -86,6 +108,28 @@ async function lookInside(fn: Instance, id: string, token: string): Promise<void
   answered(await send("POST", reviews, review, bootstrapToken), 201);
   answered(await send("POST", reviews, review, "abcdef.ffffffffffffffff"), 401);
   answered(await fn.cluster("POST", `/clusters/cl-nothing${reviews}`, bootstrapToken, review), 401);
+}
+
+const cronJobs = "/apis/batch/v1/namespaces/default/cronjobs";
+const cronJob = (name: string, schedule: string) => {
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "main", image: "x" }] } };
+  return {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata: { name },
+    spec: { schedule, timeZone: "Etc/UTC", jobTemplate: { spec: { template } } },
+  };
+};
+
+/** Word of work that there is not: what it was about has gone meanwhile. */
+async function plantMarks({ table }: Bed): Promise<void> {
+  const store = new DynamoStore({ table, clock: functionClock, random: Math.random, makeId: randomUUID });
+  const ref = { tenant: "acme", endpoint: "wh-gone", sort: "gone" };
+  await store.writeRecords([
+    putRecord(recordKeys.deletingCluster("acme", "cl-gone"), undefined, { tenant: "acme", cluster: "cl-gone" }),
+    putRecord(recordKeys.drainingNode("acme", "pl-gone", "n0"), undefined, { tenant: "acme", pool: "pl-gone", node: "n0" }),
+    putRecord(webhookKeys.due(0, ref), undefined, ref),
+  ]);
 }
 
 /** As the queue has them. */

@@ -42,7 +42,8 @@ describe("usage", () => {
     });
   const openWriter = (writerId: string) => {
     meter = createMeter(clock);
-    writer = createUsageWriter({ store: fragile(), clock, log: silentLog, meter, writerId });
+    const tried = fragile();
+    writer = createUsageWriter({ storeOf: () => tried, clock, log: silentLog, meter, writerId });
   };
 
   beforeEach(async () => {
@@ -71,7 +72,7 @@ describe("usage", () => {
     await writer.flush();
     clock.advance(24 * hour);
     await writer.flush();
-    expect(await closeUsageDays({ store, clock, log: silentLog, onClosed: async () => [] })).toBe(0);
+    expect(await closeUsageDays({ store, storeOf: () => store, clock, log: silentLog, onClosed: async () => [] })).toBe(0);
     expect(writes).toBe(0);
   });
 
@@ -152,7 +153,7 @@ describe("usage", () => {
     const totals: [string, string, Amounts][] = [];
     const close = () =>
       closeUsageDays({
-        ...{ store, clock, log: silentLog },
+        ...{ store, storeOf: () => store, clock, log: silentLog },
         onClosed: async (tenant, day, total) => {
           totals.push([tenant, day, total]);
           return [{ partition: "acme#told", sort: day, kind: "put", expected: 0, value: {} }];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { partitions } from "../../../shared/platform/record-keys.ts";
+import { partitions, reservedTenants } from "../../../shared/platform/record-keys.ts";
 import { StoreError } from "../../../shared/store/store.ts";
 import { type Bench, openPlatform, type ProblemBody } from "./fixture.ts";
 
@@ -223,6 +223,8 @@ describe("the platform API", () => {
       expect((await bench.call("POST", "/v1/tenants", tenant, {}, other)).status).toBe(403);
       await bench.expectStatus(201, bench.call("POST", "/v1/tenants", tenant));
       expect((await bench.call("POST", "/v1/tenants", tenant)).status).toBe(409);
+      // Partitions begin with it that are no tenant's.
+      for (const id of reservedTenants) expect((await bench.call("POST", "/v1/tenants", { ...tenant, id })).status, id).toBe(409);
       const { key } = await bench.expectStatus<{ key: string }>(
         201,
         bench.call("POST", "/v1/tenants/new/keys", { name: "first", scopes: ["clusters:write"] }),

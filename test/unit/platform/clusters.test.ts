@@ -215,6 +215,15 @@ describe("clusters", () => {
   });
 
   describe("that are deleted", () => {
+    it("are those of which it was asked: word of it alone does nothing, and goes", async () => {
+      const { id } = await create({ name: "dev" });
+      const mark = recordKeys.deletingCluster("acme", id);
+      await bench.store.writeRecords([putRecord(mark, 0, { tenant: "acme", cluster: id })]);
+      expect(await bench.platform.reaper.round()).toBe(0);
+      expect((await bench.platform.clusters.get("acme", id)).value.state).toBe("ready");
+      expect(await bench.store.getRecords([mark])).toEqual([undefined]);
+    });
+
     it("are deleting until the world is done, and then nothing of them is left", async () => {
       const { id, pool } = await create({ name: "dev", nodes: 1 });
       const ref = { tenant: "acme", cluster: id };

@@ -75,7 +75,7 @@ export async function openPlatform(options: Partial<PlatformOptions> = {}) {
   });
   const make = () =>
     createPlatform({
-      ...{ store: fragile, clock, log: silentLog, randomBytes, uid: randomUUID, tokens, version: "0.0.0" },
+      ...{ store: fragile, storeOf: () => fragile, clock, log: silentLog, randomBytes, uid: randomUUID, tokens, version: "0.0.0" },
       provisioner: world.provisioner(),
       operations: world.nodeOperations,
       server: () => ({ url: "https://127.0.0.1:7443", caPem: "CA", kubernetesVersion: "v1.33.0" }),

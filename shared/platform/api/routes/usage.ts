@@ -21,7 +21,7 @@ const usageQuery = pageQuery.extend({
   groupBy: z.enum(["tenant", "cluster", "pool"]).default("tenant"),
 });
 
-export function usageRoutes({ store, cursors, clock }: PlatformServices): Route[] {
+export function usageRoutes({ storeOf, cursors, clock }: PlatformServices): Route[] {
   return [
     defineRoute({
       ...nothing,
@@ -42,7 +42,7 @@ export function usageRoutes({ store, cursors, clock }: PlatformServices): Route[
         refuseRange(fromMs, toMs, longestDays[granularity]);
         const list = `usage ${tenant} ${granularity} ${groupBy}`;
         const from = cursor === undefined ? undefined : cursors.open(list, cursor);
-        const { items, next } = await readUsage(store, tenant, { fromMs, toMs, granularity, groupBy, limit, from });
+        const { items, next } = await readUsage(storeOf(tenant), tenant, { fromMs, toMs, granularity, groupBy, limit, from });
         const body = {
           items: items.map((item) => showUsage(item, granularity)),
           nextCursor: next === undefined ? null : cursors.seal(list, next),
