@@ -14,7 +14,10 @@ export function awsPorts(variables: Readonly<Record<string, string | undefined>>
   const environment = readEnvironment(variables);
   const { table: name, tenantRole, logLevel } = environment;
   // The store repeats by itself what may be repeated.
-  const table = new AwsTable(new DynamoDBClient({ ...client, maxAttempts: 1 }), name);
+  const own = new DynamoDBClient({ ...client, maxAttempts: 1 });
+  const table = new AwsTable(own, name);
+  // Credentials are a tenant's, connections the program's: each request is signed by itself.
+  const connected = { ...client, requestHandler: own.config.requestHandler };
   const log = createJsonLog(
     (line) => process.stdout.write(line),
     () => Date.now(),
@@ -28,7 +31,7 @@ export function awsPorts(variables: Readonly<Record<string, string | undefined>>
     randomBytes,
     uid: randomUUID,
     table,
-    tableOf: tenantRole === undefined ? () => table : tenantSessions({ table: name, role: tenantRole, client }),
+    tableOf: tenantRole === undefined ? () => table : tenantSessions({ table: name, role: tenantRole, client: connected }),
     async readSecret(id) {
       const { SecretString } = await new SecretsManagerClient({}).send(new GetSecretValueCommand({ SecretId: id }));
       if (SecretString === undefined) throw new Error(`the secret ${id} is no text`);

@@ -7,8 +7,8 @@ import { sessionPolicy } from "./session-policy.ts";
 
 /** The longest session of a role that was taken on from a role. */
 const sessionSeconds = 3600;
-/** Tenants whose table is kept. */
-const kept = 200;
+/** Tenants whose table is kept, some 40 KB each. */
+const kept = 500;
 
 export interface TenantSessionsOptions {
   readonly table: string;
