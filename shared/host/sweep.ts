@@ -39,6 +39,17 @@ export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
     return { cursor: parsed.success ? parsed.data : start, version: record?.version ?? 0 };
   };
 
+  /** False: somebody else has done so meanwhile, and does what comes of it. */
+  async function moveOn(version: number, cursor: z.output<typeof cursorShape>): Promise<boolean> {
+    try {
+      await store.writeRecords([putRecord(key, version, cursor)]);
+      return true;
+    } catch (error) {
+      if (isStoreError(error, "RevisionConflict")) return false;
+      throw error;
+    }
+  }
+
   async function isStale(ref: ClusterRef): Promise<boolean> {
     try {
       const [lease] = await store.getRecords([{ partition: clusterPartitions.loops(ref), sort: "lease" }]);
@@ -70,15 +81,13 @@ export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
       }
       // Either a wake-up was lost, or the last writes concerned nobody.
       if (found.length > 0) log.info("clusters that the sweep found behind", { clusters: found.length });
-      await store.writeRecords([putRecord(key, version, { ...cursor, ...next, startedAtMs: atStart ? nowMs : cursor.startedAtMs })]);
-      return found;
+      return (await moveOn(version, { ...cursor, ...next, startedAtMs: atStart ? nowMs : cursor.startedAtMs })) ? found : [];
     },
     /** Once an hour what has run out goes. */
     async housekeeping(): Promise<void> {
       const { cursor, version } = await read();
       if (clock.now() - cursor.housekeepingAtMs < everyMs) return;
-      await store.writeRecords([putRecord(key, version, { ...cursor, housekeepingAtMs: clock.now() })]);
-      await tidyUp();
+      if (await moveOn(version, { ...cursor, housekeepingAtMs: clock.now() })) await tidyUp();
     },
   };
 
