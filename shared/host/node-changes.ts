@@ -20,12 +20,19 @@ const kept = 10_000;
 /** A node that is taken out moves its pool's mark, and who reads that forgets its credential at once. */
 const credentialMs = 60_000;
 
+interface KnownCredential {
+  readonly check: Extract<CredentialCheck, { kind: "node" }>;
+  /** Of the pool, as it was read before the credential was looked up; undefined: it was not. */
+  readonly mark: string | undefined;
+  readonly atMs: number;
+}
+
 /** What is new for a node, by the marks that whoever changed something has written. */
 export function createNodeChanges({ marksOf, clock, pool, news, directory }: NodeChangesPorts) {
   /** By pool: its mark when this process last looked at it. */
   const seen = new RecentMap<string, string>(kept);
   const spoke = new RecentMap<string, number>(kept);
-  const known = new RecentMap<string, { readonly check: CredentialCheck; readonly atMs: number }>(kept);
+  const known = new RecentMap<string, KnownCredential>(kept);
   /** What was read to check a credential answers the question that follows in the same call. */
   const read = new RecentMap<string, string>(kept);
   const keyOf = ({ tenant, pool, nodeName }: NodeIdentity): string => `${tenant}/${pool}/${nodeName}`;
@@ -56,23 +63,22 @@ export function createNodeChanges({ marksOf, clock, pool, news, directory }: Nod
   return {
     changes,
     spokeBefore: (node: NodeIdentity): number | undefined => spoke.get(keyOf(node)),
-    /** A credential that was good is good while its pool's mark stays where it was. */
+    /** A credential that was good is good while its pool's mark stays where it was before. */
     async authenticate(credential: string, check: () => Promise<CredentialCheck>): Promise<CredentialCheck> {
       const found = known.get(credential);
-      if (found?.check.kind === "node" && clock.now() - found.atMs < credentialMs) {
-        const { node } = found.check;
-        const state = await stateOf(node);
-        if (seen.get(node.pool) === poolMark(state)) {
-          read.set(keyOf(node), state);
-          return found.check;
-        }
+      const state = found && (await stateOf(found.check.node));
+      const mark = state && poolMark(state);
+      if (found && state && found.mark === mark && clock.now() - found.atMs < credentialMs) {
+        read.set(keyOf(found.check.node), state);
+        return found.check;
       }
       known.delete(credential);
       const checked = await check();
       if (checked.kind !== "node") return checked;
       // An answer to a question that never came, of a call about something else, is old by now.
-      read.delete(keyOf(checked.node));
-      known.set(credential, { check: checked, atMs: clock.now() });
+      if (state === undefined) read.delete(keyOf(checked.node));
+      else read.set(keyOf(checked.node), state);
+      known.set(credential, { check: checked, mark, atMs: clock.now() });
       return checked;
     },
   };

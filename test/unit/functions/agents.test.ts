@@ -35,6 +35,8 @@ describe("an agent of a cluster on functions", () => {
     const told = await sync(fn);
     expect(told.state).toMatch(/^\d+\.\d+\/\d+$/);
     const marks = Object.fromEntries(told.news.map(({ id, mark }: { id: string; mark: string }) => [id, mark]));
+    // Its credential is looked up once more, after its pool's mark.
+    await sync(fn, { marks, state: told.state });
     bed.table.reads = [];
     const idle = await sync(fn, { marks, state: told.state });
     expect(idle).toEqual({ news: [], retry: [], tokens: [], streams: [], sendNode: false, state: told.state, nextSyncSeconds: 2 });
