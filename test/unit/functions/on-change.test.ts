@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Clock } from "../../../shared/clock.ts";
 import { headKey, scopeOf } from "../../../shared/store/dynamo/keys.ts";
-import { type ItemKey, keyOfWrite, type Table, TableError, type Write } from "../../../shared/store/dynamo/table.ts";
+import { keyOfWrite, type Table, TableError, type Write } from "../../../shared/store/dynamo/table.ts";
 import { FaultyTable } from "../store/dynamo/faulty-table.ts";
+import { unreadable } from "../store/dynamo/unreadable-table.ts";
 import { type Bed, createCluster, createFunctionBed, drainStream, type Instance, type StreamRecord } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -391,18 +392,6 @@ const failing =
         };
       },
     });
-
-const unreadable = (table: Table, isLost: (key: ItemKey) => boolean): Table =>
-  new Proxy(table, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (name !== "get" && name !== "getMany") return typeof value === "function" ? value.bind(target) : value;
-      return async (keys: ItemKey | readonly ItemKey[], ...more: unknown[]) => {
-        if ([keys].flat().some(isLost)) throw new TableError("Refused", "broken");
-        return Reflect.apply(value, target, [keys, ...more]);
-      };
-    },
-  });
 
 const refusing = (table: Table, isRefused: (write: Write) => boolean): Table =>
   new Proxy(table, {
