@@ -122,6 +122,17 @@ describe("pools and their machines", () => {
       await later.stop();
       expect(await join(token, "n1")).toEqual({ kind: "refused", reason: "unknown" });
     });
+
+    it("is swept although another tenant, that comes first, cannot be tidied up", async () => {
+      await bench.platform.tenants.create({ id: "aaa", name: "First" });
+      const { record } = await bench.platform.keys.create("aaa", { name: "broken", scopes: ["clusters:write"] });
+      const answer = { partition: partitions.idempotency("aaa", record.value.id), sort: "unreadable" };
+      await bench.store.writeRecords([{ ...answer, kind: "put", expected: 0, value: {} }]);
+      await newToken({ ttlSeconds: 60 });
+      bench.clock.advance(2 * 86_400_000);
+      await bench.platform.housekeeping.round();
+      expect(await bench.store.queryRecords(partitions.joinTokens("acme", pool))).toEqual([]);
+    });
   });
 
   describe("a machine", () => {
