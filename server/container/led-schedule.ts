@@ -2,6 +2,7 @@ import type { Dependencies } from "../../functions/dependencies.ts";
 import type { ActedOn } from "../../functions/platform-domain.ts";
 import { createSchedule } from "../../functions/schedule.ts";
 import { createTurning } from "../../functions/turning.ts";
+import { createAttempts } from "../../shared/host/attempts.ts";
 import { createMeter } from "../../shared/metering/meter.ts";
 import { hourMs } from "../../shared/metering/periods.ts";
 import { closeUsageDays } from "../../shared/metering/usage-days.ts";
@@ -33,10 +34,13 @@ export function createLedSchedule(dependencies: Dependencies, served: ActedOn): 
       const nowMs = clock.now();
       if (nowMs - fullRoundAtMs < fullRoundMs) return schedule.agenda(nowMs + longestMs);
       fullRoundAtMs = nowMs;
-      await schedule.round(nowMs + longestMs);
-      if (nowMs - daysClosedAtMs < hourMs) return;
-      daysClosedAtMs = nowMs;
-      await closeUsageDays({ store, storeOf, clock, log, onClosed: turning.services.onDayClosed });
+      const attempts = createAttempts();
+      await attempts.of(schedule.round(nowMs + longestMs), undefined);
+      if (nowMs - daysClosedAtMs >= hourMs) {
+        daysClosedAtMs = nowMs;
+        await attempts.of(closeUsageDays({ store, storeOf, clock, log, onClosed: turning.services.onDayClosed }), 0);
+      }
+      attempts.end();
     },
     async confirmed() {
       if (clock.now() - writtenAtMs >= environment.usageSeconds * 1000) await write();
