@@ -39,8 +39,13 @@ export function createTaintEvictionController({ events }: { readonly events: Pic
     async reconcile(name, context) {
       const { view, clock } = context;
       const node = view.get(nodes, "", name);
-      const taints = node ? endingTaints(node) : [];
       const isRelieved = relieved.delete(name);
+      if (!node) {
+        // What stands on it is the pod garbage collector's: nothing is cancelled.
+        since.delete(name);
+        return { kind: "done" };
+      }
+      const taints = endingTaints(node);
       const known = (isRelieved && taints.length > 0 ? undefined : since.get(name)) ?? new Map<string, number>();
       if (taints.length === 0) {
         since.delete(name);

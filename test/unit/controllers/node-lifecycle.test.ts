@@ -223,6 +223,21 @@ describe("eviction by taint", () => {
     expect(events.told).toContain("Normal TaintManagerEviction: Cancelling deletion of Pod default/p");
   });
 
+  it("forgets a node that is deleted, and says of no pod that it stays", async () => {
+    const { cluster, controllers, pass, taint, isEnding, events } = await startWith(tolerate("dedicated", 10));
+    taint("a", dedicated);
+    await pass(6, "a", "b");
+    await cluster.client.delete(nodes, "", "a");
+    await controllers.settle();
+    expect(events.told.filter((told) => told.includes("TaintManagerEviction"))).toEqual([]);
+    await cluster.client.create(nodes, node("a", { spec: { taints: [{ ...dedicated, timeAdded: "2026-01-01T00:00:06Z" }] } }));
+    await controllers.settle();
+    await pass(9, "a", "b");
+    expect(isEnding()).toBe(false);
+    await pass(1, "a", "b");
+    expect(isEnding()).toBe(true);
+  });
+
   it("counts anew where the taint went and came again before anybody looked", async () => {
     const { controllers, pass, taint, isEnding } = await startWith(tolerate("dedicated", 10));
     taint("a", dedicated);
