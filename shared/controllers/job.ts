@@ -5,7 +5,7 @@ import { type Change, type ClusterView, objectOf } from "../store/view.ts";
 import type { Controller, ControllerContext, ReconcileOutcome } from "./controller.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import { finishedCondition } from "./jobs/assess.ts";
-import { countedEnds, type KnownBackOff, rememberedBackOff } from "./jobs/back-off.ts";
+import { countedEnds, type KnownBackOff, laterBackOff, rememberedBackOff } from "./jobs/back-off.ts";
 import { isTracked, trackingFinalizer } from "./jobs/job-pods.ts";
 import { jobKind, lookAtJob, releasePod } from "./jobs/round.ts";
 import { keysOfOwners, selectsByLabels } from "./owner-keys.ts";
@@ -65,7 +65,9 @@ export function createJobController({ events }: { readonly events: Pick<EventRec
       });
       const { uid = "" } = job.metadata;
       const known = backOffs.get(uid);
-      const backOff = known?.ends === countedEnds(job.status) ? known.backOff : rememberedBackOff(job, owned);
+      const remembered = rememberedBackOff(job, owned);
+      // Failures that its policy ignores count here and not in its status.
+      const backOff = known?.ends === countedEnds(job.status) ? laterBackOff(known.backOff, remembered) : remembered;
       const remember = (known: KnownBackOff): void => void backOffs.set(uid, known);
       return lookAtJob({ job, pods: owned, backOff, context, events, remember });
     },

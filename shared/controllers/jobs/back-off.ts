@@ -54,6 +54,11 @@ export function rememberedBackOff({ status }: Job, pods: readonly Pod[]): BackOf
   );
 }
 
+/** Of two records of a job the one that waits longer, in each respect: each may lack failures that the other knows. */
+export function laterBackOff(one: BackOff, other: BackOff): BackOff {
+  return { failures: Math.max(one.failures, other.failures), lastFailureMs: Math.max(one.lastFailureMs, other.lastFailureMs) };
+}
+
 export function backOffMs({ failures, lastFailureMs }: BackOff, nowMs: number): number {
   return failures === 0 ? 0 : Math.max(0, Math.min(firstMs * 2 ** (failures - 1), longestMs) - (nowMs - lastFailureMs));
 }

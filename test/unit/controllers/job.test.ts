@@ -278,8 +278,12 @@ describe("job", () => {
     expect(first.names()).toHaveLength(1);
   });
 
-  it("waits as long when processes take it from each other, whichever of them saw its pods fail", async () => {
-    const { cluster, controllers, endAll, names, events } = await startJob(job({ completions: 1 }));
+  const ignoring = { rules: [{ action: "Ignore" as const, onExitCodes: { operator: "In" as const, values: [1] } }] };
+  it.each([
+    ["counted", {}],
+    ["ignored", { podFailurePolicy: ignoring }],
+  ])("waits as long when processes take it from each other, whichever of them saw its pods fail: failures that are %s", async (_, spec) => {
+    const { cluster, controllers, endAll, names, events } = await startJob(job({ completions: 1, ...spec }));
     const [one, other] = [createJobController({ events }), createJobController({ events })];
     await controllers.stop();
     const turn = async (controller: Controller, work: (running: RunningControllers) => Promise<void>): Promise<void> => {
