@@ -63,8 +63,8 @@ export interface Store {
   /** Records of a partition with `from` <= sort < `to`, ascending by sort (byte order), at most `limit` (default 1,000). */
   queryRecords(partition: string, range?: { from?: string; to?: string; limit?: number }): Promise<StoredRecord[]>;
   /**
-   * All or none. @throws `RevisionConflict` with `index`. Answers the new versions, 0 for a delete. Of several records the version of one that was written
-   * whatever lay there may be `undefined`: who writes need not be able to read.
+   * All or none. @throws `RevisionConflict` with `index`. Answers the new versions, 0 for a delete. The version of a record that was added to, and of one
+   * among several that was written whatever lay there, may be `undefined`: who writes need not be able to read.
    */
   writeRecords(operations: readonly RecordOperation[]): Promise<(number | undefined)[]>;
 

@@ -45,7 +45,7 @@ export class RecordTable {
     return records.slice(0, limit);
   }
 
-  /** Answers the new versions; that of a single addition is the one that lies there right afterwards. */
+  /** Answers the new versions, as far as they are known without a read. */
   async write(operations: readonly RecordOperation[]): Promise<(number | undefined)[]> {
     if (operations.length > transactionItems) throw new StoreError("TooManyOperations", `${operations.length} records in one transaction`);
     refuseTwice(operations, 0);
@@ -53,9 +53,7 @@ export class RecordTable {
     if (!only) return [];
     if (operations.length === 1 && only.kind !== "add") return [await this.#writeOne(only)];
     await this.writeWith([], operations);
-    if (operations.length > 1) return operations.map(versionAfter);
-    const [record] = await this.get(operations);
-    return [record?.version ?? 0];
+    return operations.map(versionAfter);
   }
 
   /**

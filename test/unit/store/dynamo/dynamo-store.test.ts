@@ -340,9 +340,9 @@ describe("records", () => {
 
   it.each(["lost", "unanswered", "conflict"] as const)("are added to once when the transaction is %s", async (fault) => {
     const { store } = await withCluster(faultAt(isTransaction, { 1: fault, 3: fault }));
-    expect(await store.writeRecords([{ ...at, kind: "add", add: { n: 2 } }])).toEqual([1]);
-    expect(await store.writeRecords([{ ...at, kind: "add", add: { n: 3 } }])).toEqual([2]);
-    expect((await store.getRecords([at]))[0]?.value).toEqual({ n: 5 });
+    await store.writeRecords([{ ...at, kind: "add", add: { n: 2 } }]);
+    await store.writeRecords([{ ...at, kind: "add", add: { n: 3 } }]);
+    expect(await store.getRecords([at])).toEqual([{ ...at, version: 2, value: { n: 5 } }]);
   });
 
   it("are written together without being read", async () => {
@@ -354,6 +354,14 @@ describe("records", () => {
       { ...at, sort: "c", kind: "delete", expected: undefined },
     ]);
     expect(versions).toEqual([1, undefined, 0]);
+    expect(faulty.calls.slice(calls).map(({ kind }) => kind)).toEqual(["writeTogether"]);
+  });
+
+  it("are added to without being read", async () => {
+    const { store, calm, faulty } = await withCluster(() => undefined);
+    await calm.writeRecords([{ ...at, kind: "put", expected: 0, value: { n: 1 } }]);
+    const calls = faulty.calls.length;
+    expect(await store.writeRecords([{ ...at, kind: "add", add: { n: 2 } }])).toEqual([undefined]);
     expect(faulty.calls.slice(calls).map(({ kind }) => kind)).toEqual(["writeTogether"]);
   });
 
