@@ -1,5 +1,9 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { AdmissionAttributes, AdmissionContext } from "../../../shared/api/admission/attributes.ts";
 import type { WebhookTarget } from "../../../shared/api/admission/webhooks/caller.ts";
+import { inVersionOf } from "../../../shared/api/admission/webhooks/versions.ts";
 import { createHarness, type Harness } from "./harness.ts";
 
 interface Boat {
@@ -14,6 +18,9 @@ interface Review {
   readonly request: { readonly uid: string; readonly desiredAPIVersion: string; readonly objects: readonly Boat[] };
 }
 type Respond = (review: Review, converted: Boat[]) => object;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 let api: Harness;
 const asked: { target: WebhookTarget; review: Review; timeoutMs: number }[] = [];
@@ -378,5 +385,26 @@ describe("a definition that converts by webhook", () => {
     // And what the second webhook made of it, there and back.
     expect(await conversionsOfPatch("4")).toBe(without + 5);
     expect(shown).toEqual(["pier:4", "pier:4", "pier:9", "pier:9", "pier:9", "pier:9"]);
+  });
+
+  it("is remembered for one write, though the request deletes a whole collection", async () => {
+    await define();
+    const [definition, other] = ["v1", "v2"].map((version) => api.cluster.resources.find("example.com", version, "boats"));
+    if (!definition || !other) throw new Error("the boats are not served");
+    const context: AdmissionContext = { user: { username: "somebody", groups: [] }, dryRun: false, warn: () => {} };
+    const deleteShown = async (name: string): Promise<WeakRef<object>> => {
+      const place = { served: definition, definition, schema: undefined, subresource: "", namespace: "default", name, context };
+      const attributes: AdmissionAttributes = { ...place, operation: "DELETE", oldObject: boat("v1", name, { place: "pier:1" }) };
+      const { oldObject: shown = attributes.oldObject } = await inVersionOf(api.cluster, attributes, other);
+      expect(shown).toMatchObject({ apiVersion: "example.com/v2", spec: { host: "pier" } });
+      expect((await inVersionOf(api.cluster, attributes, other)).oldObject).toBe(shown);
+      return new WeakRef(shown);
+    };
+    const shown = [await deleteShown("a"), await deleteShown("b")];
+    await ticks();
+    collectGarbage();
+    expect(shown.map((each) => each.deref())).toEqual([undefined, undefined]);
+    // The request goes on.
+    expect(context.dryRun).toBe(false);
   });
 });

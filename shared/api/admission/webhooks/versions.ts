@@ -9,7 +9,7 @@ import type { Scale } from "../../../kubernetes/types.ts";
 import type { ApiCluster } from "../../api-cluster.ts";
 import { convertObjects } from "../../conversion/convert-objects.ts";
 import { readCustom } from "../../custom-reading.ts";
-import type { AdmissionAttributes, AdmissionContext } from "../attributes.ts";
+import type { AdmissionAttributes } from "../attributes.ts";
 
 /** The request with its objects in the version of `resource`, where that takes a webhook of the definition; else as it is. @throws UnexplainedError */
 export async function inVersionOf(
@@ -20,29 +20,29 @@ export async function inVersionOf(
   const { conversion } = resource.custom ?? {};
   if (!conversion || attributes.subresource === "scale" || resource.version === attributes.definition.version) return attributes;
   const convert = (one: KubernetesObject): Promise<KubernetesObject> =>
-    convertOnce(cluster, attributes.context, conversion, one, apiVersionOf(resource));
+    convertOnce(cluster, attributes, conversion, one, apiVersionOf(resource));
   if (attributes.operation === "CONNECT") return attributes;
   if (attributes.operation === "DELETE") return { ...attributes, oldObject: await convert(attributes.oldObject) };
   if (attributes.operation === "CREATE") return { ...attributes, object: await convert(attributes.object) };
   return { ...attributes, object: await convert(attributes.object), oldObject: await convert(attributes.oldObject) };
 }
 
-/** What the webhooks of definitions made of the objects of a request. */
-const conversionsOf = oncePer((_request: AdmissionContext) => new Map<string, Promise<KubernetesObject>>());
+/** What the webhooks of definitions made of the objects of a write. It goes with the write: a request may delete a whole collection. */
+const conversionsOf = oncePer((_write: AdmissionAttributes) => new Map<string, Promise<KubernetesObject>>());
 
 /**
- * However many policies and webhooks look at an object of a request in a version, its definition's webhook is asked once (apiserver's
+ * However many policies and webhooks look at an object of a write in a version, its definition's webhook is asked once (apiserver's
  * `VersionedAttributeAccessor`); and again where the object has changed since, which is worked on in place.
  */
 async function convertOnce(
   cluster: ApiCluster,
-  request: AdmissionContext,
+  attributes: AdmissionAttributes,
   conversion: VersionConversion,
   object: KubernetesObject,
   desired: string,
 ): Promise<KubernetesObject> {
   if (object.apiVersion === desired) return object;
-  const conversions = conversionsOf(request);
+  const conversions = conversionsOf(attributes);
   const asked = `${desired} ${JSON.stringify(object)}`;
   const known = conversions.get(asked);
   if (known) return known;
