@@ -1,3 +1,5 @@
+import { unlistedTimeZones } from "./unlisted-time-zones.ts";
+
 /** A place's time, by its rules of summer and winter. Wall times are milliseconds as if the place's clock showed UTC. */
 export interface TimeZone {
   /** How far the place's clock is ahead of UTC at that moment, in milliseconds. */
@@ -23,12 +25,17 @@ export function createTimeZone(name: string): TimeZone {
   };
 }
 
-/** What the runtime takes for a time zone and the IANA data base does not: offsets, and ICU's own names (its `CST` is not China's). */
-const notInDataBase = /^(?:[+-].*|SystemV\/.*|(?!CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)[a-z]{3})$/i;
+let listed: ReadonlySet<string> | undefined;
+
+/** In the data base's spelling: the runtime takes any, and offsets and names of ICU's own besides (its `CST` is not China's). */
+function isInDataBase(name: string): boolean {
+  listed ??= new Set(Intl.supportedValuesOf("timeZone"));
+  return unlistedTimeZones.has(name) || listed.has(name);
+}
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {
   try {
-    if (notInDataBase.test(timeZone)) throw new RangeError("not in the data base");
+    if (!isInDataBase(timeZone)) throw new RangeError("not in the data base");
     return new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
   } catch (error) {
     if (error instanceof RangeError) throw new RangeError(`unknown time zone ${timeZone}`);

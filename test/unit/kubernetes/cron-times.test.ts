@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseCronSchedule } from "../../../shared/kubernetes/cron-schedule.ts";
 import { nextScheduledTime } from "../../../shared/kubernetes/cron-times.ts";
 import { createTimeZone } from "../../../shared/kubernetes/time-zone.ts";
+import { unlistedTimeZones } from "../../../shared/kubernetes/unlisted-time-zones.ts";
 
 /** The next times after one, as UTC. */
 function times(schedule: string, after: string, count = 1, timeZone = "UTC"): string[] {
@@ -59,13 +60,28 @@ describe("next time of a schedule", () => {
     expect(times("CRON_TZ=America/Los_Angeles 0 9 * * *", "2026-07-01T00:00:00Z", 1, "Asia/Tokyo")).toEqual(["2026-07-01T16:00:00Z"]);
   });
 
-  it.each(["Nowhere/Land", "CST", "pst", "+05", "+0530", "SystemV/EST5"])("has no place %s, which does not exist", (name) => {
-    const message = `unknown time zone ${name}`;
-    expect(() => createTimeZone(name)).toThrow(new RangeError(message));
-    expect(() => parseCronSchedule(`TZ=${name} 0 0 * * *`)).toThrow(new RangeError(`provided bad location ${name}: ${message}`));
-  });
+  it.each(["Nowhere/Land", "CST", "pst", "+05", "+0530", "SystemV/EST5", "europe/berlin", "utc", "us/Pacific", "ETC/UTC", "cet"])(
+    "has no place %s, which does not exist",
+    (name) => {
+      const message = `unknown time zone ${name}`;
+      expect(() => createTimeZone(name)).toThrow(new RangeError(message));
+      expect(() => parseCronSchedule(`TZ=${name} 0 0 * * *`)).toThrow(new RangeError(`provided bad location ${name}: ${message}`));
+    },
+  );
 
-  it.each(["CET", "EST5EDT", "GB", "Etc/GMT+3", "US/Eastern", "Asia/Kathmandu", "GMT0"])("has %s, which the data base does", (name) => {
-    expect(createTimeZone(name).offsetAt(0)).toBeTypeOf("number");
+  it.each(["CET", "EST5EDT", "GB", "Etc/GMT+3", "US/Eastern", "Asia/Kathmandu", "GMT0", "Etc/UTC", "Asia/Calcutta"])(
+    "has %s, which the data base does",
+    (name) => {
+      expect(createTimeZone(name).offsetAt(0)).toBeTypeOf("number");
+    },
+  );
+
+  it("has every place that the runtime lists, and each by the one spelling", () => {
+    const names = [...Intl.supportedValuesOf("timeZone"), ...unlistedTimeZones].filter((name) => name !== "UTC");
+    expect(names.length).toBeGreaterThan(500);
+    for (const name of names) {
+      expect(() => createTimeZone(name)).not.toThrow();
+      expect(() => createTimeZone(name.toLowerCase())).toThrow(new RangeError(`unknown time zone ${name.toLowerCase()}`));
+    }
   });
 });
