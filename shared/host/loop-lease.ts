@@ -30,8 +30,11 @@ export interface LoopLease {
   renew(): Promise<"held" | "lost">;
   /** `woken`: somebody came in the meantime; the lease is still held, and there may be work. */
   release(doneRevision: number, notes: LeaseNotes): Promise<"released" | "woken" | "lost">;
-  /** Lets it go although somebody came in the meantime: for a holder that has noted another look at the cluster. */
-  letGo(doneRevision: number, notes: LeaseNotes): Promise<void>;
+  /**
+   * Lets it go although somebody came in the meantime: for a holder that has noted another look at the cluster. False: another one has it by now, or too many
+   * came; these notes were not written, and those before may still be relied on.
+   */
+  letGo(doneRevision: number, notes: LeaseNotes): Promise<boolean>;
   /** There is no such cluster: whoever deleted it emptied its records before this lease was taken. Nothing of it is left. */
   discard(): Promise<void>;
 }
@@ -150,7 +153,11 @@ export function createLoopLeases(options: LoopLeaseOptions): LoopLeases {
       },
       release,
       async letGo(doneRevision, notes) {
-        for (let attempt = 0; attempt < tries; attempt++) if ((await release(doneRevision, notes)) !== "woken") return;
+        for (let attempt = 0; attempt < tries; attempt++) {
+          const outcome = await release(doneRevision, notes);
+          if (outcome !== "woken") return outcome === "released";
+        }
+        return false;
       },
       async discard() {
         const all = [keyOf(ref), ...Array.from({ length: fences }, (_, index) => fenceKey(ref, index))];

@@ -232,8 +232,8 @@ export function createTurner(options: TurnerOptions): Turner {
         return "busy";
       }
       if (outcome === "woken" && kind !== "late") continue;
-      if (outcome === "woken") await lease.letGo(doneRevision, notes);
-      await dropNoted(ref, drops);
+      const isFree = outcome === "released" || (await lease.letGo(doneRevision, notes));
+      if (isFree) await dropNoted(ref, drops);
       if (kind === "late") return "late";
       doneRevisions.set(scopeOf(ref), doneRevision);
       return kind === "rest" ? "gone" : "done";

@@ -56,7 +56,7 @@ describe("the lease of a cluster's loops", () => {
     const lease = await createLoopLeases({ store: busy, clock, holder: "a", lookAgain: async () => {} }).acquire(ref, 1);
     if (lease.kind !== "held") throw new Error(lease.kind);
     coming = 3;
-    await lease.letGo(4, none);
+    expect(await lease.letGo(4, none)).toBe(true);
     expect(coming).toBe(-1);
     expect((await leases("b").acquire(ref, 5)).kind).toBe("held");
   });

@@ -22,11 +22,13 @@ let clock: FakeClock;
 let table: DynamoStore;
 /** When its loops have something to do, in milliseconds since 1970. */
 let dueMs: number | undefined;
+let idle: () => Promise<number>;
 let opened: TurnedCluster[];
 
 beforeEach(async () => {
   clock = createFakeClock();
   dueMs = undefined;
+  idle = () => Promise.resolve(1);
   opened = [];
   table = new DynamoStore({ table: new MemoryTable(), clock, random: () => 0.5, makeId: randomUUID });
   await table.createCluster(ref);
@@ -35,7 +37,7 @@ beforeEach(async () => {
 /** Loops that do nothing. */
 const restingLoops = (): Loops => ({
   ...{ start() {}, schedule() {}, stop: () => Promise.resolve(), hold() {}, lookAtSilent() {}, hasDue: () => false, atRest: false },
-  ...{ idle: () => Promise.resolve(1), nextDue: () => dueMs },
+  ...{ idle: () => idle(), nextDue: () => dueMs },
 });
 /** `opening` may make the opening of a cluster take its time. */
 const process = (
@@ -65,12 +67,13 @@ const process = (
   });
 };
 const turn = (turner: Turner) => turner.turn(ref, 0, clock.now() + turnMs);
+const leasesOf = (holder: string) => createLoopLeases({ store: table, clock, holder, lookAgain: () => Promise.resolve() });
+const letsGo = ({ sort, ...operation }: RecordOperation): boolean =>
+  sort === "lease" && operation.kind === "put" && operation.value.free === 1;
 
 describe("a turned cluster's look ahead", () => {
   const isAgenda = ({ partition }: RecordOperation): boolean => partition.startsWith("platform#agenda");
   const noted = async (): Promise<number[]> => (await dueAgenda(table, Number.MAX_SAFE_INTEGER)).map((item) => item.dueMs);
-  const letsGo = ({ sort, ...operation }: RecordOperation): boolean =>
-    sort === "lease" && operation.kind === "put" && operation.value.free === 1;
 
   test("is noted once: an earlier one takes the place of the one before", async () => {
     const turner = process("a");
@@ -118,6 +121,33 @@ describe("a turned cluster's look ahead", () => {
     expect(await noted()).toContain(laterMs);
     for (const each of [first, dying, next]) await each.close();
   });
+
+  test.each([
+    { how: "others come each time that it lets go of the lease", takenAfter: Number.POSITIVE_INFINITY },
+    { how: "another takes the lease", takenAfter: 1 },
+  ])("is still noted when a turn is late and $how", async ({ takenAfter }) => {
+    const laterMs = clock.now() + 120_000;
+    dueMs = laterMs;
+    const others = leasesOf("b");
+    let tries = -1;
+    const turner = process("a", async (operation) => {
+      if (tries < 0 || !letsGo(operation)) return false;
+      if (tries++ === takenAfter) clock.advance(60_000);
+      await others.acquire(ref, Number.POSITIVE_INFINITY);
+      return false;
+    });
+    expect(await turn(turner)).toBe("done");
+    tries = 0;
+    const lateMs = 5_000;
+    idle = () => {
+      queueMicrotask(() => clock.advance(lateMs));
+      return new Promise(() => {});
+    };
+    expect(await turner.turn(ref, 0, clock.now() + lateMs)).toBe("late");
+    expect(tries).toBeGreaterThan(1);
+    expect(await noted()).toContain(laterMs);
+    await turner.close();
+  });
 });
 
 describe("a turn of a cluster that is slow to be opened", () => {
@@ -146,8 +176,7 @@ describe("a turn of a cluster that is slow to be opened", () => {
     const { lateTurn } = slow();
     await lateTurn();
     expect((await dueAgenda(table, clock.now())).map((item) => item.ref)).toEqual([ref]);
-    const other = createLoopLeases({ store: table, clock, holder: "b", lookAgain: () => Promise.resolve() });
-    expect(await other.acquire(ref, Number.POSITIVE_INFINITY)).toMatchObject({ kind: "held" });
+    expect(await leasesOf("b").acquire(ref, Number.POSITIVE_INFINITY)).toMatchObject({ kind: "held" });
   });
 
   test("is followed by one that takes what the opening has brought", async () => {
