@@ -20,7 +20,15 @@ const keyOf = ({ tenant, cluster }: ClusterRef): RecordKey => ({ partition, sort
 export const listenTo = (ref: ClusterRef, pools: readonly string[], heardMs: number, expected?: number): RecordOperation =>
   putRecord(keyOf(ref), expected, { tenant: ref.tenant, cluster: ref.cluster, pools, heardMs });
 
-export const listenNoMore = (ref: ClusterRef): RecordOperation => deleteRecord(keyOf(ref));
+/** `expected`: the version that goes; absent: whichever there is. */
+export const listenNoMore = (ref: ClusterRef, expected?: number): RecordOperation => deleteRecord(keyOf(ref), expected);
+
+/** What listens to these pools alone, unless the cluster's are written anew meanwhile. One read. */
+export async function listenToOnly(store: Store, ref: ClusterRef, pools: readonly string[], heardMs: number): Promise<RecordOperation[]> {
+  const [record] = await store.getRecords([keyOf(ref)]);
+  if (!record) return [];
+  return [pools.length === 0 ? listenNoMore(ref, record.version) : listenTo(ref, pools, heardMs, record.version)];
+}
 
 export async function* listenedTo(store: Store): AsyncGenerator<ListenedTo> {
   for await (const { value, version } of everyRecord(store, partition)) {

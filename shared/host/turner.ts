@@ -3,7 +3,7 @@ import { RecentMap } from "../recent-map.ts";
 import { type ClusterRef, isStoreError, type RecordOperation, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
-import { listenNoMore, listenTo } from "./listening.ts";
+import { listenTo, listenToOnly } from "./listening.ts";
 import type { LoopLease, LoopLeases } from "./loop-lease.ts";
 import type { NodeMarks } from "./node-marks.ts";
 import type { TurnedCluster } from "./turned-cluster.ts";
@@ -211,7 +211,7 @@ export function createTurner(options: TurnerOptions): Turner {
   async function work(turned: TurnedCluster, lease: LoopLease, heardMs: number, untilMs: number): Promise<TurnOutcome> {
     const { ref, cluster } = turned.runtime;
     const { store } = cluster;
-    let { agenda, pools } = lease.notes;
+    let { agenda, pools: listened } = lease.notes;
     const drops: RecordOperation[] = [];
     for (;;) {
       const settled = await settle(turned, untilMs);
@@ -224,7 +224,9 @@ export function createTurner(options: TurnerOptions): Turner {
       const noted = agenda;
       agenda = await noteNext(ref, noted, kind === "late" ? clock.now() : kind === "rest" ? undefined : turned.loops.nextDue());
       if (noted !== undefined && noted !== agenda) drops.push(...(await dropOf(ref, noted)));
-      pools = await listen(ref, pools, kind === "rest" ? [] : turned.pools, heardMs);
+      const pools = kind === "rest" ? [] : turned.pools;
+      listened = await listen(ref, listened, pools, heardMs);
+      const narrowed = listened.length > pools.length ? await listenToOnly(options.store, ref, pools, heardMs) : [];
       const notes = { agenda, pools };
       const outcome = await lease.release(doneRevision, notes);
       if (outcome === "lost") {
@@ -233,7 +235,7 @@ export function createTurner(options: TurnerOptions): Turner {
       }
       if (outcome === "woken" && kind !== "late") continue;
       const isFree = outcome === "released" || (await lease.letGo(doneRevision, notes));
-      if (isFree) await dropNoted(ref, drops);
+      if (isFree) await dropNoted(ref, [...drops, ...narrowed]);
       if (kind === "late") return "late";
       doneRevisions.set(scopeOf(ref), doneRevision);
       return kind === "rest" ? "gone" : "done";
@@ -263,11 +265,21 @@ export function createTurner(options: TurnerOptions): Turner {
     }
   }
 
-  /** Has the heartbeats of the cluster's machines looked after. */
-  async function listen(ref: ClusterRef, known: readonly string[], pools: readonly string[], heardMs: number): Promise<readonly string[]> {
-    if (pools.length === known.length && pools.every((pool, index) => pool === known[index])) return known;
-    await options.store.writeRecords([pools.length === 0 ? listenNoMore(ref) : listenTo(ref, pools, heardMs)]);
-    return pools;
+  /**
+   * Has the heartbeats of the cluster's machines looked after. Pools in which it has none any more stay until the lease has said so: whoever found it naming
+   * them, and a machine of theirs back, would think them listened to.
+   */
+  async function listen(
+    ref: ClusterRef,
+    listened: readonly string[],
+    pools: readonly string[],
+    heardMs: number,
+  ): Promise<readonly string[]> {
+    const all = new Set([...listened, ...pools]);
+    if (all.size === listened.length) return listened;
+    const sorted = [...all].sort();
+    await options.store.writeRecords([listenTo(ref, sorted, heardMs)]);
+    return sorted;
   }
 
   async function first(untilMs: number, others: readonly Promise<unknown>[]): Promise<"late" | "in time"> {
@@ -299,8 +311,8 @@ export function createTurner(options: TurnerOptions): Turner {
   }
 
   /**
-   * Keeps one agenda item a cluster, after the lease has said that the others count no more: whoever found it saying otherwise would rely on them. A death in
-   * between leaves a look too many, and so does a failure.
+   * Keeps one agenda item a cluster, and listens to no other pools than its own, after the lease has said that the others count no more: whoever found it
+   * saying otherwise would rely on them. A death in between leaves a look too many, and so does a failure.
    */
   async function dropNoted({ cluster }: ClusterRef, drops: readonly RecordOperation[]): Promise<void> {
     for (const drop of drops) {

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
+import { poolLabel } from "../../../shared/api/agent/node-object.ts";
 import { dueAgenda } from "../../../shared/host/agenda.ts";
+import { listenedTo } from "../../../shared/host/listening.ts";
 import { createLoopLeases } from "../../../shared/host/loop-lease.ts";
 import type { Loops } from "../../../shared/host/loops.ts";
 import { createNodeMarks } from "../../../shared/host/node-marks.ts";
@@ -9,7 +11,7 @@ import { overStore } from "../../../shared/host/over-store.ts";
 import { openTurnedCluster, type TurnedCluster } from "../../../shared/host/turned-cluster.ts";
 import { createTurner, type Turner } from "../../../shared/host/turner.ts";
 import { DynamoStore } from "../../../shared/store/dynamo/dynamo-store.ts";
-import { type RecordOperation, StoreError } from "../../../shared/store/store.ts";
+import { type LogEntry, type RecordOperation, StoreError } from "../../../shared/store/store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
 import { MemoryTable } from "../store/dynamo/memory-table.ts";
@@ -147,6 +149,89 @@ describe("a turned cluster's look ahead", () => {
     expect(tries).toBeGreaterThan(1);
     expect(await noted()).toContain(laterMs);
     await turner.close();
+  });
+});
+
+describe("the pools in which a turned cluster has machines", () => {
+  const listened = async (): Promise<(readonly string[])[]> => {
+    const found: (readonly string[])[] = [];
+    for await (const { pools } of listenedTo(table)) found.push(pools);
+    return found;
+  };
+  const key = { group: "", resource: "nodes", namespace: "", name: "n1" };
+  const machine = (pool: string) => ({ apiVersion: "v1", kind: "Node", metadata: { name: key.name, labels: { [poolLabel]: pool } } });
+  const joins = (pool: string) => table.commit(ref, [{ kind: "put", key, object: machine(pool), expected: 0 }]);
+  const leaves = (pool: string, [joined]: readonly LogEntry[]) =>
+    table.commit(ref, [{ kind: "delete", key, object: machine(pool), expected: joined?.revision ?? 0 }]);
+
+  test("are listened to for as long as it has", async () => {
+    const turner = process("a");
+    const joined = await joins("small");
+    await turn(turner);
+    expect(await listened()).toEqual([["small"]]);
+    await leaves("small", joined);
+    const next = await joins("large");
+    await turn(turner);
+    expect(await listened()).toEqual([["large"]]);
+    await leaves("large", next);
+    expect(await turn(turner)).toBe("done");
+    expect(await listened()).toEqual([]);
+    await turner.close();
+  });
+
+  test("are still listened to when a process dies that found none, and its machine is back before the next turn", async () => {
+    const first = process("a");
+    const joined = await joins("small");
+    expect(await turn(first)).toBe("done");
+    await leaves("small", joined);
+    const dying = process("b", letsGo);
+    await expect(turn(dying)).rejects.toMatchObject({ code: "Unavailable" });
+    clock.advance(60_000);
+    await joins("small");
+    const next = process("c");
+    expect(await turn(next)).toBe("done");
+    expect(await listened()).toEqual([["small"]]);
+    for (const each of [first, dying, next]) await each.close();
+  });
+
+  test("are still listened to when its machine is back while somebody comes to a turn that found none", async () => {
+    let back = false;
+    const others = leasesOf("b");
+    const turner = process("a", async (operation) => {
+      if (!back || !letsGo(operation)) return false;
+      back = false;
+      await joins("small");
+      await others.acquire(ref, Number.POSITIVE_INFINITY);
+      return false;
+    });
+    const joined = await joins("small");
+    expect(await turn(turner)).toBe("done");
+    await leaves("small", joined);
+    back = true;
+    expect(await turn(turner)).toBe("done");
+    expect(back).toBe(false);
+    expect(await listened()).toEqual([["small"]]);
+    await turner.close();
+  });
+
+  test("are still listened to when another process finds machines anew just before they would be no more", async () => {
+    let slow = false;
+    const other = process("b");
+    const slowly = process("a", async ({ partition, kind }) => {
+      if (!slow || partition !== "platform#listening" || kind !== "delete") return false;
+      slow = false;
+      await joins("small");
+      expect(await turn(other)).toBe("done");
+      return false;
+    });
+    const joined = await joins("small");
+    expect(await turn(slowly)).toBe("done");
+    await leaves("small", joined);
+    slow = true;
+    expect(await turn(slowly)).toBe("done");
+    expect(slow).toBe(false);
+    expect(await listened()).toEqual([["small"]]);
+    for (const each of [slowly, other]) await each.close();
   });
 });
 
