@@ -8,7 +8,7 @@ const patienceMs = 20_000;
 const batch = 10;
 const deliveries = 500;
 
-/** Goes on with clusters being deleted and nodes being drained, until nothing is pending or time is up: the schedule looks at what is left. */
+/** Goes on with clusters being deleted, nodes being drained and nodes being taken out, until nothing is pending or time is up: the schedule looks at what is left. */
 export async function finishPlatformWork({ services, dependencies }: Turning, untilMs: number): Promise<void> {
   const { clock, log } = dependencies;
   const endMs = Math.min(untilMs, clock.now() + patienceMs);

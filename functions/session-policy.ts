@@ -14,7 +14,7 @@ const { apiKeyByHash, clusterTenant, joinTokenByHash, nodeCredential } = recordK
  */
 const writtenAlong = [
   ...[apiKeyByHash, clusterTenant, joinTokenByHash, nodeCredential].map((keyOf) => keyOf("*").partition),
-  ...[partitions.deletingClusters, partitions.drainingNodes, partitions.removedNodes],
+  ...[partitions.deletingClusters, partitions.drainingNodes, partitions.removingNodes, partitions.removedNodes],
   ...[webhookPartitions.due, usagePartitions.allOpenDays],
 ].map(recordPartition);
 

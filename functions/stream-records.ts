@@ -15,7 +15,7 @@ export const streamEvent = z.object({ Records: z.array(z.unknown()) });
 /** What a batch of the stream says has changed. */
 export interface Changes {
   readonly clusters: readonly ChangedCluster[];
-  /** Clusters that are being deleted or nodes that are being drained: the platform's rounds have something to do. */
+  /** Clusters that are being deleted, nodes that are being drained or taken out: the platform's rounds have something to do. */
   readonly platform: boolean;
   readonly webhooks: boolean;
   /** What can be nothing that this program wrote. */

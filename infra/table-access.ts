@@ -37,7 +37,10 @@ const clusterApi = [keys, { actions: ["GetItem"], partitions: ["cluster#*#record
 /** When clusters are to be looked at again. */
 const agenda = "platform#agenda#*#records";
 /** Work that requests have left: what is done with goes by itself where there was nothing to do. */
-const left = { actions: ["DeleteItem", "Query"], partitions: ["platform#deleting#records", "platform#draining#records"] };
+const left = {
+  actions: ["DeleteItem", "Query"],
+  partitions: ["platform#deleting#records", "platform#draining#records", "platform#removing#records"],
+};
 const dueWebhooks = { actions: ["DeleteItem", "Query"], partitions: ["platform#webhooks-due#records"] };
 const turning = [
   ...[keys, left, dueWebhooks],

@@ -17,12 +17,18 @@ export const tableKeyActions = [
 
 /**
  * Which records of the stream wake `on-change`: new log entries that say something (a void does not), and marks of platform work
- * (clusters being deleted, nodes being drained, webhooks to be sent). An event source takes a record that any of them matches.
+ * (clusters being deleted, nodes being drained or taken out, webhooks to be sent). An event source takes a record that any of them matches.
  */
 export const streamFilters = [
   { eventName: ["INSERT"], dynamodb: { NewImage: { type: { S: ["ADDED", "MODIFIED", "DELETED"] } } } },
   {
     eventName: ["INSERT", "MODIFY"],
-    dynamodb: { Keys: { pk: { S: ["platform#deleting#records", "platform#draining#records", "platform#webhooks-due#records"] } } },
+    dynamodb: {
+      Keys: {
+        pk: {
+          S: ["platform#deleting#records", "platform#draining#records", "platform#removing#records", "platform#webhooks-due#records"],
+        },
+      },
+    },
   },
 ] as const;

@@ -1,7 +1,7 @@
 import type { NodeIdentity } from "../api/agent/ports.ts";
 import { recordKeys } from "../platform/record-keys.ts";
 import { putRecord } from "../platform/records.ts";
-import type { Store } from "../store/store.ts";
+import type { RecordKey, Store } from "../store/store.ts";
 
 /**
  * How an agent's call learns that there is nothing new without looking at any cluster: a small record a node and one a pool, whose versions grow
@@ -17,14 +17,14 @@ export interface NodeMarks {
 const atOnce = 16;
 
 export function createNodeMarks(store: Store): NodeMarks {
-  const grow = async (tenant: string, pool: string, mark: string): Promise<void> => {
-    await store.writeRecords([putRecord(recordKeys.mark(tenant, pool, mark), undefined, {})]);
+  const grow = async (mark: RecordKey): Promise<void> => {
+    await store.writeRecords([putRecord(mark, undefined, {})]);
   };
   return {
     async state({ tenant, pool, nodeName }) {
       const [own, all, heartbeat] = await store.getRecords([
         recordKeys.mark(tenant, pool, nodeName),
-        recordKeys.mark(tenant, pool, everyNode),
+        recordKeys.poolMark(tenant, pool),
         recordKeys.heartbeat(tenant, pool, nodeName),
       ]);
       const lastSeenMs = heartbeat?.value.lastSeenMs;
@@ -36,11 +36,8 @@ export function createNodeMarks(store: Store): NodeMarks {
     async nodesChanged(tenant, pool, nodeNames) {
       const names = [...nodeNames];
       for (let at = 0; at < names.length; at += atOnce)
-        await Promise.all(names.slice(at, at + atOnce).map((name) => grow(tenant, pool, name)));
+        await Promise.all(names.slice(at, at + atOnce).map((name) => grow(recordKeys.mark(tenant, pool, name))));
     },
-    poolChanged: (tenant, pool) => grow(tenant, pool, everyNode),
+    poolChanged: (tenant, pool) => grow(recordKeys.poolMark(tenant, pool)),
   };
 }
-
-/** No node has this name. */
-const everyNode = "*";

@@ -20,7 +20,7 @@ function isDrained(pod: Pod): boolean {
 
 /** Acts on the Node objects of a machine in every cluster that draws on its pool. */
 export function createNodeOperations(host: Pick<RuntimeDirectory, "open">, pools: () => Pools): NodeOperations {
-  const runtimesOf = async ({ tenant, pool }: NodeRecord): Promise<ClusterRuntime[]> => {
+  const runtimesOf = async ({ tenant, pool }: Pick<NodeRecord, "tenant" | "pool">): Promise<ClusterRuntime[]> => {
     const ids = await pools().clustersOn(tenant, pool);
     const opened = await Promise.all(ids.map((cluster) => host.open({ tenant, cluster })));
     return opened.filter((runtime) => runtime !== undefined);

@@ -1,12 +1,13 @@
 import { partitions } from "../platform/record-keys.ts";
 import { webhookPartitions } from "../webhooks/records.ts";
 
-/** What the platform's requests leave to be done: clusters to be deleted and nodes to be drained, or webhooks to be sent. */
+/** What the platform's requests leave to be done: clusters to be deleted, nodes to be drained or taken out of clusters, or webhooks to be sent. */
 export type NotedWork = "platform" | "webhooks";
 
 const works: ReadonlyMap<string, NotedWork> = new Map([
   [partitions.deletingClusters, "platform"],
   [partitions.drainingNodes, "platform"],
+  [partitions.removingNodes, "platform"],
   [webhookPartitions.due, "webhooks"],
 ]);
 

@@ -6,13 +6,13 @@ import { partitions } from "./record-keys.ts";
 import { deleteRecord, everyRecord } from "./records.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 
-/** Goes on with every drain that was begun, also by another process or before a crash. */
+/** Goes on with every drain and every removal that was begun, also by another process or before a crash. */
 export interface NodeDrainer extends Rounds {
   round(): Promise<number>;
 }
 
 export function createNodeDrainer({ store, clock, log }: PlatformContext, nodes: NodeRegistry, operations: NodeOperations): NodeDrainer {
-  async function round(): Promise<number> {
+  async function drainNodes(): Promise<number> {
     let pending = 0;
     for await (const { partition, sort, value } of everyRecord(store, partitions.drainingNodes)) {
       const { tenant, pool, node: name } = value;
@@ -34,5 +34,23 @@ export function createNodeDrainer({ store, clock, log }: PlatformContext, nodes:
     }
     return pending;
   }
+
+  async function finishRemovals(): Promise<number> {
+    let pending = 0;
+    for await (const { partition, sort, value } of everyRecord(store, partitions.removingNodes)) {
+      const { tenant, pool, node: name } = value;
+      if (typeof tenant !== "string" || typeof pool !== "string" || typeof name !== "string") continue;
+      try {
+        const outcome = await nodes.finishRemoval({ tenant, pool, name }, { partition, sort });
+        if (outcome === "joined-anew") await store.writeRecords([deleteRecord({ partition, sort })]);
+      } catch (error) {
+        pending++;
+        log.error("node not taken out of its clusters yet", error, { pool, node: name });
+      }
+    }
+    return pending;
+  }
+
+  const round = async (): Promise<number> => (await finishRemovals()) + (await drainNodes());
   return { ...createRounds({ clock, log, name: "node-drainer", round, retryMs: 1000, restMs: 30_000 }), round };
 }

@@ -1,7 +1,7 @@
 import type { CredentialCheck, JoinOutcome, JoinRefusal, PoolPeer } from "../api/agent/ports.ts";
 import type { NodeDescription } from "../api/agent/protocol.ts";
 import { generateSecretToken, parseSecretToken } from "../auth/secret-token.ts";
-import { isStoreError, type RecordOperation } from "../store/store.ts";
+import { isStoreError, type RecordKey, type RecordOperation } from "../store/store.ts";
 import type { EventType, TenantEvent } from "../webhooks/event-types.ts";
 import type { Outbox } from "../webhooks/outbox.ts";
 import type { PlatformContext } from "./context.ts";
@@ -35,6 +35,8 @@ export interface JoiningMachine extends NodeNetworkFacts, Pick<NodeDescription, 
   readonly networks?: readonly string[] | undefined;
 }
 
+export type RemovedNode = Pick<NodeRecord, "tenant" | "pool" | "name">;
+
 /** The machines of pools: how they come in, prove who they are, and go. */
 export interface NodeRegistry {
   /** Takes one use of the token. A name belongs to the machine that has it; the same machine joins again and gets a fresh credential. */
@@ -55,9 +57,14 @@ export interface NodeRegistry {
   drain(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>>;
   /** Takes it back into service. @throws PlatformError `not-found` */
   uncordon(tenant: string, pool: string, name: string): Promise<Versioned<NodeRecord>>;
-  /** Its credential is worth nothing from now on; its agent ends its pods when it hears so. @throws PlatformError `not-found` */
+  /**
+   * Its credential is worth nothing from now on; its agent ends its pods when it hears so. Where its Node objects could not be taken out of every cluster at
+   * once, the drainer does it later. @throws PlatformError `not-found`
+   */
   remove(tenant: string, pool: string, name: string): Promise<void>;
   removeAll(tenant: string, pool: string): Promise<void>;
+  /** The drainer's: what is left of a removal is done, and its marker deleted. `joined-anew`: the name is a machine's again, and nothing was done. */
+  finishRemoval(node: RemovedNode, marker: RecordKey): Promise<"done" | "joined-anew">;
   /**
    * The node has not spoken since then, for longer than a node may be silent. Told to the tenant once for each silence, however often and by however many
    * clusters it is noted.
@@ -184,36 +191,56 @@ export function createNodeRegistry(
   }
 
   /** The credential stays for a day as a mark of removal, so that the agent hears that it was taken out, not merely that it is unknown. */
-  async function takeOut(node: NodeRecord): Promise<void> {
+  async function takeOut(node: RemovedNode): Promise<void> {
     const { tenant, pool, name } = node;
-    const hadRange = await untilUncontended(async () => {
+    const taken = await untilUncontended(async () => {
       const key = recordKeys.node(tenant, pool, name);
       const found = await getRecord(storeOf(tenant), nodeRecord, key);
-      const { credentialHash } = found?.value ?? node;
-      const range = await endOfRange(found?.value);
-      const word = found ? await outbox.operationsFor(tenant, [nodeEvent("node.removed", found.value)]) : [];
+      // Another was faster, and left its marker.
+      if (!found) return undefined;
+      const { credentialHash } = found.value;
+      const marker = recordKeys.removingNode(tenant, pool, name, credentialHash);
+      const range = await endOfRange(found.value);
+      const word = await outbox.operationsFor(tenant, [nodeEvent("node.removed", found.value)]);
       await storeOf(tenant).writeRecords([
-        deleteRecord(key, found?.version),
+        deleteRecord(key, found.version),
         deleteRecord(recordKeys.heartbeat(tenant, pool, name)),
         deleteRecord(recordKeys.drainingNode(tenant, pool, name)),
+        putRecord(marker, undefined, { tenant, pool, node: name }),
+        // With it, so that processes that know the credential look it up again however this one ends.
+        putRecord(recordKeys.poolMark(tenant, pool), undefined, {}),
         putRecord(recordKeys.nodeCredential(credentialHash), undefined, { removedAtMs: clock.now() }),
         putRecord(recordKeys.removedNode(clock.now(), credentialHash), undefined, { hash: credentialHash, removedAtMs: clock.now() }),
         ...range,
         ...word,
       ]);
       outbox.wake();
-      return range.length > 0;
+      return { marker, hadRange: range.length > 0 };
     });
-    if (hadRange) news.peersChanged(tenant, pool);
+    if (!taken) return;
+    if (taken.hadRange) news.peersChanged(tenant, pool);
+    news.poolChanged(tenant, pool);
     heartbeats.forget({ tenant, pool, nodeName: name });
     try {
-      await operations.removed(node);
-      // Each Node object that goes takes its share back: only then is nothing committed any more.
-      await storeOf(tenant).writeRecords([deleteRecord(recordKeys.nodeCommitments(tenant, pool, name))]);
+      await finishRemoval(node, taken.marker);
     } catch (error) {
-      log.error("node not taken out of its clusters", error, { pool, node: name });
+      log.error("node not taken out of its clusters yet", error, { pool, node: name });
     }
-    news.poolChanged(tenant, pool);
+  }
+
+  /** A step that a crash interrupts is repeated: the marker goes last. */
+  async function finishRemoval({ tenant, pool, name }: RemovedNode, marker: RecordKey): Promise<"done" | "joined-anew"> {
+    const key = recordKeys.node(tenant, pool, name);
+    if (await getRecord(storeOf(tenant), nodeRecord, key)) return "joined-anew";
+    await operations.removed({ tenant, pool, name });
+    await storeOf(tenant).writeRecords([
+      // What a machine that has joined meanwhile has committed is its own.
+      deleteRecord(key, 0),
+      // Each Node object that goes takes its share back: only then is nothing committed any more.
+      deleteRecord(recordKeys.nodeCommitments(tenant, pool, name)),
+      deleteRecord(marker),
+    ]);
+    return "done";
   }
 
   async function setDrain(tenant: string, pool: string, name: string, drain: NodeRecord["drain"]): Promise<Versioned<NodeRecord>> {
@@ -262,6 +289,7 @@ export function createNodeRegistry(
     async removeAll(tenant, pool) {
       for await (const { value } of everyRecord(storeOf(tenant), partitions.nodes(tenant, pool))) await takeOut(nodeRecord.parse(value));
     },
+    finishRemoval,
     async noteSilence({ tenant, pool, nodeName }, lastSeenMs) {
       await untilUncontended(async () => {
         const key = recordKeys.node(tenant, pool, nodeName);

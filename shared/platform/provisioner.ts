@@ -26,6 +26,6 @@ export interface NodeOperations {
   drain(node: NodeRecord): Promise<"done" | "pending">;
   /** Makes it schedulable again. */
   uncordon(node: NodeRecord): Promise<void>;
-  /** The machine left its pool: its Node objects go. */
-  removed(node: NodeRecord): Promise<void>;
+  /** The machine left its pool: its Node objects go, and the pods on them. */
+  removed(node: Pick<NodeRecord, "tenant" | "pool" | "name">): Promise<void>;
 }

@@ -10,6 +10,8 @@ export const partitions = {
   deletingClusters: "platform#deleting",
   /** Nodes being drained, of all tenants; sort `tenant/pool/node`. */
   drainingNodes: "platform#draining",
+  /** Nodes that were removed and may still be in clusters, of all tenants; sort `tenant/pool/node/hash of its credential`. */
+  removingNodes: "platform#removing",
   /** Credentials of nodes that were removed, by the time of it. */
   removedNodes: "platform#removed-nodes",
   apiKeys: (tenant: string) => `${tenant}#keys`,
@@ -61,12 +63,17 @@ export const recordKeys = {
     sort: node,
   }),
   mark: (tenant: string, pool: string, node: string): RecordKey => ({ partition: partitions.marks(tenant, pool), sort: node }),
+  poolMark: (tenant: string, pool: string): RecordKey => ({ partition: partitions.marks(tenant, pool), sort: "*" }),
   podRange: (tenant: string, pool: string, block: string): RecordKey => ({ partition: partitions.podRanges(tenant, pool), sort: block }),
   /** Where the search for the next free range begins. */
   podRangeCursor: (tenant: string, pool: string): RecordKey => ({ partition: `${tenant}#pod-range-cursors`, sort: pool }),
   drainingNode: (tenant: string, pool: string, node: string): RecordKey => ({
     partition: partitions.drainingNodes,
     sort: `${tenant}/${pool}/${node}`,
+  }),
+  removingNode: (tenant: string, pool: string, node: string, hash: string): RecordKey => ({
+    partition: partitions.removingNodes,
+    sort: `${tenant}/${pool}/${node}/${hash}`,
   }),
   nodeCredential: (hash: string): RecordKey => ({ partition: `node-credential#${hash.slice(0, 4)}`, sort: hash }),
   removedNode: (removedAtMs: number, hash: string): RecordKey => ({

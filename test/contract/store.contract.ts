@@ -300,6 +300,15 @@ export function storeContract(name: string, open: () => Promise<Bench>): void {
         expect(await store.getRecords([at])).toEqual([undefined]);
       });
 
+      it("deletes on the condition that nothing is there", async () => {
+        await store.writeRecords([{ ...at, kind: "put", expected: 0, value: { v: 1 } }]);
+        const absent = { partition: "t1#x", sort: "b" };
+        expect(await store.writeRecords([{ ...absent, kind: "delete", expected: 0 }])).toEqual([0]);
+        const failed = { code: "RevisionConflict", index: 0 };
+        expect(await code(store.writeRecords([{ ...at, kind: "delete", expected: 0 }]))).toEqual(failed);
+        expect((await store.getRecords([at]))[0]?.value).toEqual({ v: 1 });
+      });
+
       it("writes several records together or not at all", async () => {
         const b = { partition: "t2#y", sort: "b" };
         expect(

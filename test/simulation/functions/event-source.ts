@@ -24,7 +24,7 @@ interface Shard {
 const shardCount = 3;
 const mostInBatch = 20;
 const wakes = new Set<unknown>(["ADDED", "MODIFIED", "DELETED"]);
-const platform = new Set(["platform#deleting#records", "platform#draining#records"]);
+const platform = new Set(["platform#deleting#records", "platform#draining#records", "platform#removing#records"]);
 const poison = [
   {},
   { dynamodb: { SequenceNumber: 7 } },

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { functionClock } from "../../../functions/clock.ts";
 import { keyOfWrite, type Write } from "../../../shared/store/dynamo/table.ts";
+import { unreadable } from "../store/dynamo/unreadable-table.ts";
 import { createCluster, createFunctionBed, drainStream } from "./function-bed.ts";
 import { machine } from "./machine.ts";
 
@@ -52,6 +53,31 @@ describe("an agent of a cluster on functions", () => {
     const removed = await fn.platform("DELETE", `/v1/pools/${pool}/nodes/n1`, (await tenantKey(bed, fn)) ?? "");
     expect(removed.status).toBe(204);
     for (const each of [fn, warm]) expect(await sync(each)).toMatchObject({ status: 410 });
+  });
+
+  test("that was removed while its cluster could not be reached is taken out of it by the function that the stream wakes", async () => {
+    let broken = "";
+    const bed = createFunctionBed({ tableOf: (table) => unreadable(table, ({ pk }) => broken !== "" && pk.startsWith(broken)) });
+    const { fn, id, pool, token, sync } = await joinedNode(bed);
+    await sync(fn);
+    await drainStream(bed, fn);
+    const names = async () => {
+      const { items } = (await fn.cluster("GET", `/clusters/${id}/api/v1/nodes`, token)).json();
+      return items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
+    };
+    expect(await names()).toEqual(["n1"]);
+    const key = (await tenantKey(bed, fn)) ?? "";
+    broken = `acme#${id}#`;
+    const removed = await bed.instance().platform("DELETE", `/v1/pools/${pool}/nodes/n1`, key);
+    expect(removed.status).toBe(204);
+    expect(bed.logged.join("")).toContain("node not taken out of its clusters yet");
+    broken = "";
+    expect(await names()).toEqual(["n1"]);
+    expect(bed.table.stream).not.toEqual([]);
+    await drainStream(bed, fn);
+    expect(await names()).toEqual([]);
+    expect([...bed.table.items.values()].filter(({ pk }) => pk.startsWith("platform#removing"))).toEqual([]);
+    expect(bed.denied).toEqual([]);
   });
 
   test("has its heartbeat written once in one and a half idle polls, however often it calls", async () => {

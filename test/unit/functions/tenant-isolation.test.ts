@@ -8,6 +8,7 @@ import { readUsage } from "../../../shared/metering/usage-reader.ts";
 import { createUsageWriter } from "../../../shared/metering/usage-writer.ts";
 import { runOnce } from "../../../shared/platform/api/idempotency.ts";
 import { createPlatformServices, type DomainServices } from "../../../shared/platform/platform-services.ts";
+import { recordKeys } from "../../../shared/platform/record-keys.ts";
 import type { Store } from "../../../shared/store/store.ts";
 import { silentLog } from "../../../shared/telemetry/log.ts";
 import { createCluster, createFunctionBed } from "./function-bed.ts";
@@ -84,6 +85,8 @@ describe("a service that works for one tenant", () => {
       () => nodes.uncordon("other", other.pool, "n1"),
       () => nodes.remove("other", other.pool, "n1"),
       () => nodes.removeAll("other", other.pool),
+      () =>
+        nodes.finishRemoval({ tenant: "other", pool: other.pool, name: "n1" }, recordKeys.removingNode("other", other.pool, "n1", "hash")),
       () => nodes.noteSilence(node, clock.now()),
       () => heartbeats.ofPool("other", other.pool),
       () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiKeyScope, apiKeyScopes } from "../../../shared/auth/api-key.ts";
 import { createTokenIssuer } from "../../../shared/auth/token.ts";
+import type { RemovedNode } from "../../../shared/platform/nodes.ts";
 import { createPlatform, type PlatformOptions } from "../../../shared/platform/platform.ts";
 import type { NodeOperations } from "../../../shared/platform/provisioner.ts";
 import type { ClusterRecord, NodeRecord, PoolRecord } from "../../../shared/platform/records.ts";
@@ -22,6 +23,8 @@ export class FakeWorld {
   readonly uncordoned: string[] = [];
   deleting: "done" | "pending" | Error = "done";
   draining: "done" | "pending" = "done";
+  /** What happens before the Node objects of a machine go. */
+  removing: (node: RemovedNode) => Promise<void> = async () => {};
   readyAtOnce = true;
 
   readonly provisioner = () => {
@@ -43,7 +46,10 @@ export class FakeWorld {
   readonly nodeOperations: NodeOperations = {
     drain: async () => this.draining,
     uncordon: async (node: NodeRecord) => void this.uncordoned.push(node.name),
-    removed: async (node: NodeRecord) => void this.removedNodes.push(node.name),
+    removed: async (node: RemovedNode) => {
+      await this.removing(node);
+      this.removedNodes.push(node.name);
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createNodeMarks } from "../../../shared/host/node-marks.ts";
 import { partitions, recordKeys } from "../../../shared/platform/record-keys.ts";
+import { putRecord } from "../../../shared/platform/records.ts";
 import { type Bench, openPlatform, type ProblemBody } from "./fixture.ts";
 
 const machine = (name: string, machineId = name) => ({ name, machineId, runtime: "process" as const });
@@ -171,6 +173,73 @@ describe("pools and their machines", () => {
       await expect.poll(() => bench.platform.nodes.authenticate(credential)).toEqual({ kind: "unknown" });
       await later.stop();
       expect(await bench.store.queryRecords(partitions.removedNodes)).toEqual([]);
+    });
+
+    it("that is deleted has its pool's mark moved before anything else is done", async () => {
+      const { node } = await joined("n1");
+      const marks = createNodeMarks(bench.store);
+      const before = await marks.state(node);
+      let during = before;
+      bench.world.removing = async () => {
+        during = await marks.state(node);
+      };
+      await bench.platform.nodes.remove("acme", pool, "n1");
+      expect(during.word).not.toBe(before.word);
+    });
+
+    describe("that could not be taken out of its clusters when it was deleted", () => {
+      const unreachable = async () => Promise.reject(new Error("its clusters cannot be reached"));
+      const commitments = () => bench.store.queryRecords(partitions.commitments("acme", pool));
+      const markers = () => bench.store.queryRecords(partitions.removingNodes);
+      beforeEach(async () => {
+        await joined("n1");
+        await bench.store.writeRecords([putRecord(recordKeys.nodeCommitments("acme", pool, "n1"), 0, { cpuMillis: 100 })]);
+        bench.world.removing = unreachable;
+        await bench.expectStatus(204, bench.call("DELETE", `/v1/pools/${pool}/nodes/n1`));
+        expect((await bench.call("DELETE", `/v1/pools/${pool}/nodes/n1`)).status).toBe(404);
+        expect(await markers()).toHaveLength(1);
+      });
+
+      it("is taken out by a later round of any process, with what was committed of it", async () => {
+        expect(await bench.platform.drainer.round()).toBe(1);
+        expect(bench.world.removedNodes).toEqual([]);
+        expect(await commitments()).toHaveLength(1);
+        bench.world.removing = async () => {};
+        expect(await bench.make().drainer.round()).toBe(0);
+        expect(bench.world.removedNodes).toEqual(["n1"]);
+        expect([await commitments(), await markers()]).toEqual([[], []]);
+        expect(await bench.platform.drainer.round()).toBe(0);
+        expect(bench.world.removedNodes).toEqual(["n1"]);
+      });
+
+      it("is left alone once it has joined anew", async () => {
+        await joined("n1");
+        bench.world.removing = async () => {};
+        expect(await bench.platform.drainer.round()).toBe(0);
+        expect(bench.world.removedNodes).toEqual([]);
+        expect(await commitments()).toHaveLength(1);
+        expect(await markers()).toEqual([]);
+      });
+
+      it("keeps what is committed of it when it joins anew while it is taken out", async () => {
+        bench.world.removing = async () => void (await joined("n1"));
+        expect(await bench.platform.drainer.round()).toBe(1);
+        expect(await bench.platform.drainer.round()).toBe(0);
+        expect(await commitments()).toHaveLength(1);
+        expect(await markers()).toEqual([]);
+      });
+
+      it("does not wait for another tenant's, that still cannot be", async () => {
+        await bench.platform.tenants.create({ id: "aaa", name: "First" });
+        const first = await bench.platform.pools.create("aaa", { name: "metal", size: 0, runtime: "auto", labels: {}, taints: [] });
+        const { token } = await bench.platform.joinTokens.create("aaa", first.value.id, { ttlSeconds: 3600 });
+        await join(token, "n0");
+        await bench.platform.nodes.remove("aaa", first.value.id, "n0");
+        bench.world.removing = ({ tenant }) => (tenant === "aaa" ? unreachable() : Promise.resolve());
+        expect(await bench.platform.drainer.round()).toBe(1);
+        expect(bench.world.removedNodes).toEqual(["n1"]);
+        expect((await markers()).map(({ value }) => value.tenant)).toEqual(["aaa"]);
+      });
     });
 
     it("is shown as unreachable after 40 silent seconds, also after a restart of the server", async () => {

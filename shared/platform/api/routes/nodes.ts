@@ -87,6 +87,7 @@ export function nodeRoutes({ nodes, pools, joinTokens, heartbeats, nodeGraceMs, 
       problems: ["not-found"],
       async handle({ caller, params }) {
         await nodes.remove(caller.tenant, params.pool, params.node);
+        wakeDrainer();
         return { body: undefined };
       },
     }),
