@@ -45,38 +45,40 @@ export function processOn(script: number): number | undefined {
 
 const terminalTries = 50;
 const terminalTryMs = 20;
+const sttyMs = 1000;
 
-/** Gives the terminal of a process a size; false: it has none (yet). */
+/** Gives the terminal of a process a size; false: it has none (yet). A failure is for good. */
 export type ResizeTerminal = (pid: number, size: TerminalSize) => Promise<boolean>;
 
 /** The kernel tells the foreground program of the terminal. */
 const resizeTerminal: ResizeTerminal = async (pid, { columns, rows }) => {
   const terminal = await readlink(`/proc/${pid}/fd/0`).catch(() => "");
   if (!/^\/dev\/pts\/\d+$/.test(terminal)) return false;
-  await run("stty", ["-F", terminal, "rows", String(rows), "cols", String(columns)]);
+  await run("stty", ["-F", terminal, "rows", String(rows), "cols", String(columns)], { timeout: sttyMs, killSignal: "SIGKILL" });
   return true;
 };
 
 /**
  * Takes the sizes of a client's terminal in their order: one is carried out at a time, and of those that came meanwhile the last. (kubectl sends
- * two at once, a wrong one first, so that the program inside draws anew.) The first may come when the command has hardly begun: tried again
- * for a second.
+ * two at once, a wrong one first, so that the program inside draws anew.) The first may come when the command has hardly begun: each is tried
+ * again for a second.
  */
 export function terminalSizer(processId: () => number | undefined, resize = resizeTerminal): (size: TerminalSize) => void {
   let wanted: TerminalSize | undefined;
   let working = false;
+  /** Whether there was a terminal: one that takes no size now takes it no more later. */
   const attempt = async (size: TerminalSize): Promise<boolean> => {
     const pid = processId();
-    return pid !== undefined && (await resize(pid, size).catch(() => false));
+    return pid !== undefined && (await resize(pid, size).catch(() => true));
   };
   const carryOut = async (): Promise<void> => {
-    for (let tries = 0; wanted !== undefined && tries < terminalTries; tries++) {
+    for (let tries = 1; wanted !== undefined; tries++) {
       const size = wanted;
-      if (!(await attempt(size))) await new Promise((resolve) => setTimeout(resolve, terminalTryMs));
-      else if (wanted === size) wanted = undefined;
-      else tries = 0;
+      const isOver = (await attempt(size)) || tries === terminalTries;
+      if (!isOver) await new Promise((resolve) => setTimeout(resolve, terminalTryMs));
+      if (wanted !== size) tries = 0;
+      else if (isOver) wanted = undefined;
     }
-    wanted = undefined;
     working = false;
   };
   return (size) => {
