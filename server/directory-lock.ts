@@ -8,24 +8,42 @@ const attempts = 100;
  * One process a folder: two would each believe to know what the other has not written yet. The lock is the last of the files `lock-1`, `lock-2`, …: where its
  * process is gone, or has let go of it, the next one is made, whole or not at all and never in the place of another. So of several that find the same lock
  * stale one alone comes next; and the last file is never taken away, so that one who comes late with a file that is gone by then sees that it is not the last.
+ *
+ * A file system without hard links makes no file whole: who sees a lock that is not written yet takes it for one let go of. So the ones before are looked at
+ * again once the own one is there, written: of two who take what follows each other one sees the other's, or both do and neither gets it.
  * @throws Error
  */
-export function lockDirectory(folder: string): () => void {
+export function lockDirectory(folder: string, link = linkSync): () => void {
   const candidate = join(folder, `lock-of-${process.pid}`);
   rmSync(candidate, { force: true });
-  writeFileSync(candidate, identityOf(process.pid) ?? String(process.pid), { mode: 0o600 });
+  const identity = identityOf(process.pid) ?? String(process.pid);
+  writeFileSync(candidate, identity, { mode: 0o600 });
+  const make = (own: string): void => {
+    try {
+      link(candidate, own);
+    } catch (error) {
+      if (!withoutHardLinks.has(codeOf(error))) throw error;
+      writeFileSync(own, identity, { mode: 0o600, flag: "wx" });
+    }
+  };
   try {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const last = Math.max(0, ...generationsIn(folder));
-      refuseHeld(fileOf(folder, last));
+      const last = Math.max(0, ...refuseHeld(folder, generationsIn(folder)));
       const own = fileOf(folder, last + 1);
-      if (!isLinked(candidate, own)) continue;
+      if (!isNew(() => make(own))) continue;
       const found = generationsIn(folder);
       if (found.some((each) => each > last + 1)) {
         rmSync(own, { force: true });
         continue;
       }
-      for (const each of found) if (each <= last) rmSync(fileOf(folder, each), { force: true });
+      const before = found.filter((each) => each <= last);
+      try {
+        refuseHeld(folder, before);
+      } catch (error) {
+        rmSync(own, { force: true });
+        throw error;
+      }
+      for (const each of before) rmSync(fileOf(folder, each), { force: true });
       return () => {
         if (existsSync(own)) truncateSync(own);
       };
@@ -45,28 +63,41 @@ const generationsIn = (folder: string): number[] =>
     return isLock === undefined ? [] : [Number(generation)];
   });
 
+/** What `link` fails with on a file system that has no hard links (SMB, exFAT, some of FUSE). */
+const withoutHardLinks: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
 /** Answers whether there was no such file yet. */
-function isLinked(from: string, to: string): boolean {
+function isNew(make: () => void): boolean {
   try {
-    linkSync(from, to);
+    make();
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
     return false;
   }
 }
 
-function refuseHeld(file: string): void {
+/** Answers the same locks where no process that lives holds one of them: also one of the earlier form. @throws Error */
+function refuseHeld(folder: string, generations: readonly number[]): readonly number[] {
+  for (const generation of generations) {
+    const pid = holderOf(fileOf(folder, generation));
+    if (pid !== undefined) throw new Error(`another process (${pid}) works on this data directory`);
+  }
+  return generations;
+}
+
+function holderOf(file: string): number | undefined {
   let holder: string;
   try {
     holder = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return;
+    if (codeOf(error) !== "ENOENT") throw error;
+    return undefined;
   }
   const pid = Number.parseInt(holder, 10);
-  if (pid > 0 && pid !== process.pid && isAlive(pid) && (identityOf(pid) ?? holder) === holder)
-    throw new Error(`another process (${pid}) works on this data directory`);
+  return pid > 0 && pid !== process.pid && isAlive(pid) && (identityOf(pid) ?? holder) === holder ? pid : undefined;
 }
 
 /** Process id and start time, so that a reused id is not taken for the holder. */
@@ -84,6 +115,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { lockDirectory } from "../../../server/directory-lock.ts";
 import type { Answer, Told } from "./locking-process.ts";
 
@@ -27,7 +27,8 @@ async function tell(child: ChildProcess | undefined, told: Told): Promise<Answer
   child.send(told);
   return (await answer)[0] as Answer;
 }
-const lockBy = (child: ChildProcess | undefined, atMs = 0): Promise<Answer> => tell(child, { lock: folder, atMs });
+const lockBy = (child: ChildProcess | undefined, atMs = 0, withoutLinks = false): Promise<Answer> =>
+  tell(child, { lock: folder, atMs, withoutLinks });
 const heldElsewhere = { refused: expect.stringContaining("works on this data directory") };
 
 it("is one process's until it lets go of it or is gone", async () => {
@@ -67,4 +68,56 @@ it("goes to one of two processes, whatever the ones before them left", async () 
     await Promise.all(processes.map((child) => tell(child, "release")));
   }
   expect(readdirSync(folder)).toHaveLength(1);
+});
+
+/** What the lock of a process says; the file that it leaves behind says nothing any more. */
+async function heldBy(child: ChildProcess | undefined): Promise<{ name: string; content: string }> {
+  expect(await lockBy(child)).toBe("held");
+  const [name = ""] = readdirSync(folder);
+  const content = readFileSync(join(folder, name), "utf8");
+  await tell(child, "release");
+  return { name, content };
+}
+
+it("is not got beside a process of an earlier version, whose lock has the earlier name", async () => {
+  const [first, second] = processes;
+  const { name, content } = await heldBy(first);
+  writeFileSync(join(folder, "lock"), content);
+  expect(await lockBy(second)).toEqual(heldElsewhere);
+  expect(readdirSync(folder).sort()).toEqual(["lock", name]);
+});
+
+describe("on a file system without hard links", () => {
+  it("is one process's until it lets go of it", async () => {
+    const [first, second] = processes;
+    expect(await lockBy(first, 0, true)).toBe("held");
+    expect(await lockBy(second, 0, true)).toEqual(heldElsewhere);
+    await tell(first, "release");
+    expect(await lockBy(second, 0, true)).toBe("held");
+    expect(readdirSync(folder)).toHaveLength(1);
+    await tell(second, "release");
+  });
+
+  it("never goes to two processes that find it stale at once", async () => {
+    let held = 0;
+    for (let round = 0; round < 150; round++) {
+      const answers = await Promise.all(processes.map((child) => lockBy(child, Date.now() + 5, true)));
+      const holders = answers.filter((answer) => answer === "held").length;
+      expect(holders).toBeLessThan(2);
+      expect(answers.filter((answer) => answer !== "held")).toEqual(Array.from({ length: 2 - holders }, () => heldElsewhere));
+      held += holders;
+      await Promise.all(processes.map((child) => tell(child, "release")));
+    }
+    expect(held).toBeGreaterThan(50);
+  });
+
+  it("is left to one whose lock was not written yet when it was looked at first", async () => {
+    const { name, content } = await heldBy(processes[0]);
+    const linkLate = (): never => {
+      writeFileSync(join(folder, name), content);
+      throw Object.assign(new Error("operation not permitted"), { code: "EPERM" });
+    };
+    expect(() => lockDirectory(folder, linkLate)).toThrow("works on this data directory");
+    expect(readdirSync(folder)).toEqual([name]);
+  });
 });
