@@ -186,7 +186,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
       await ended;
       await host.close();
       webhooks.close();
-      await platform.heartbeats.flush().catch(() => {});
+      await platform.heartbeats.flush();
       await store.close();
       data.release();
     },

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { forEachBounded } from "../controllers/bounded.ts";
 import type { StoreOf } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { partitions, recordKeys } from "./record-keys.ts";
@@ -18,18 +19,23 @@ export interface Heartbeats {
   /** What this process heard itself, within a day. */
   lastSeen(node: NodeName): number | undefined;
   forget(node: NodeName): void;
-  /** Writes what is not written yet. */
+  /** Writes what is not written yet. What cannot be is logged, and tried again with the next call while it is recent. */
   flush(): Promise<void>;
 }
 
 const flushMs = 10_000;
 /** A node that is silent for so long was given up long ago. */
 const keptMs = 86_400_000;
+/** What is older is not tried again: another process may have heard the node since, and its word is set back by no more than this. */
+const triedMs = 30_000;
+const tenantsAtOnce = 8;
 
 export function createHeartbeats({ storeOf, clock, log }: { storeOf: StoreOf; clock: Clock; log: Log }): Heartbeats {
   /** Those that spoke last come last. */
   const known = new Map<string, number>();
   const dirty = new Map<string, NodeName>();
+  /** Those that could not be written. */
+  const again = new Map<string, NodeName>();
   let timerSet = false;
   const idOf = ({ tenant, pool, nodeName }: NodeName) => `${tenant}/${pool}/${nodeName}`;
 
@@ -40,13 +46,29 @@ export function createHeartbeats({ storeOf, clock, log }: { storeOf: StoreOf; cl
     }
   }
 
+  async function write(tenant: string, nodes: readonly NodeName[]): Promise<void> {
+    try {
+      // One that was forgotten meanwhile has no record any more.
+      const puts = nodes.flatMap((node) => {
+        const lastSeenMs = known.get(idOf(node));
+        return lastSeenMs === undefined
+          ? []
+          : [putRecord(recordKeys.heartbeat(tenant, node.pool, node.nodeName), undefined, { lastSeenMs })];
+      });
+      await writeInChunks(storeOf(tenant), puts);
+    } catch (error) {
+      for (const node of nodes) if (known.has(idOf(node))) again.set(idOf(node), node);
+      log.error("heartbeats not written yet", error, { tenant });
+    }
+  }
+
   async function flush(): Promise<void> {
-    const putOf = (node: NodeName) =>
-      putRecord(recordKeys.heartbeat(node.tenant, node.pool, node.nodeName), undefined, { lastSeenMs: known.get(idOf(node)) ?? 0 });
-    const puts = [...Map.groupBy(dirty.values(), ({ tenant }) => tenant)].map(([tenant, nodes]) => ({ tenant, its: nodes.map(putOf) }));
+    const recent = [...again].filter(([id]) => (known.get(id) ?? 0) > clock.now() - triedMs);
+    const byTenant = Map.groupBy(new Map([...recent, ...dirty]).values(), ({ tenant }) => tenant);
     dirty.clear();
+    again.clear();
+    await forEachBounded([...byTenant], tenantsAtOnce, ([tenant, nodes]) => write(tenant, nodes));
     forgetSilent();
-    for (const { tenant, its } of puts) await writeInChunks(storeOf(tenant), its);
   }
 
   return {
@@ -61,7 +83,7 @@ export function createHeartbeats({ storeOf, clock, log }: { storeOf: StoreOf; cl
       timerSet = true;
       clock.after(flushMs, () => {
         timerSet = false;
-        flush().catch((error: unknown) => log.error("heartbeats not written", error));
+        void flush();
       });
     },
     async ofPool(tenant, pool) {
@@ -82,6 +104,7 @@ export function createHeartbeats({ storeOf, clock, log }: { storeOf: StoreOf; cl
     forget(node) {
       known.delete(idOf(node));
       dirty.delete(idOf(node));
+      again.delete(idOf(node));
     },
   };
 }

@@ -7,6 +7,7 @@ import { closeUsageDays } from "../../../shared/metering/usage-days.ts";
 import { readUsage } from "../../../shared/metering/usage-reader.ts";
 import { createUsageWriter } from "../../../shared/metering/usage-writer.ts";
 import { runOnce } from "../../../shared/platform/api/idempotency.ts";
+import { createHeartbeats } from "../../../shared/platform/heartbeats.ts";
 import { createPlatformServices, type DomainServices } from "../../../shared/platform/platform-services.ts";
 import { recordKeys } from "../../../shared/platform/record-keys.ts";
 import type { Store } from "../../../shared/store/store.ts";
@@ -89,10 +90,6 @@ describe("a service that works for one tenant", () => {
         nodes.finishRemoval({ tenant: "other", pool: other.pool, name: "n1" }, recordKeys.removingNode("other", other.pool, "n1", "hash")),
       () => nodes.noteSilence(node, clock.now()),
       () => heartbeats.ofPool("other", other.pool),
-      () => {
-        heartbeats.seen(node, clock.now());
-        return heartbeats.flush();
-      },
       () => endpoints.create("other", hook),
       () => endpoints.list("other", page),
       () => endpoints.update("other", "wh-1", { enabled: false }),
@@ -110,7 +107,10 @@ describe("a service that works for one tenant", () => {
     const errors: unknown[] = [];
     const log = { ...silentLog, error: (_text: string, error: unknown) => void errors.push(error) };
     await createUsageWriter({ storeOf: () => store, clock, log, meter, writerId: "w" }).flush();
-    expect(errors).toEqual([expect.toSatisfy(isDenied)]);
+    const heard = createHeartbeats({ storeOf: () => store, clock, log });
+    heard.seen(node, clock.now());
+    await heard.flush();
+    expect(errors).toEqual([expect.toSatisfy(isDenied), expect.toSatisfy(isDenied)]);
     expect(new Map(bed.table.items)).toEqual(before);
   });
 
