@@ -27,7 +27,7 @@ export function createSchedule(turning: Turning): Schedule {
   const { clock, store, log, nodeGraceMs, installation } = turning.dependencies;
   const tidyUp = () => Promise.all([services.housekeeping.round(), installation.signingKeys.rotate()]);
   const sweep = createSweep({ store, clock, log, tidyUp });
-  const silence = createSilence({ store, heartbeats: services.heartbeats, clock, nodeGraceMs });
+  const silence = createSilence({ store, heartbeats: services.heartbeats, clock, log, nodeGraceMs });
   const ports = { turner, clock, log, store };
   /** What they hold is metered from memory, which has to follow. */
   const keepUp = async (clusters: readonly ListenedTo[], untilMs: number): Promise<void> => {

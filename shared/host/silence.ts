@@ -1,6 +1,8 @@
 import type { Clock } from "../clock.ts";
+import { forEachBounded } from "../controllers/bounded.ts";
 import type { Heartbeats } from "../platform/heartbeats.ts";
 import { isStoreError, type Store } from "../store/store.ts";
+import type { Log } from "../telemetry/log.ts";
 import { type ListenedTo, listenedTo, listenNoMore, listenTo } from "./listening.ts";
 import type { Turned, Wanted } from "./turn-many.ts";
 
@@ -8,6 +10,7 @@ export interface SilencePorts {
   readonly store: Store;
   readonly heartbeats: Pick<Heartbeats, "ofPool">;
   readonly clock: Clock;
+  readonly log: Log;
   /** How long a node may be silent. */
   readonly nodeGraceMs: number;
 }
@@ -15,6 +18,9 @@ export interface SilencePorts {
 export interface Silenced extends Wanted {
   readonly listenedTo: ListenedTo;
 }
+
+const tenantsAtOnce = 8;
+const notesAtOnce = 16;
 
 interface Heard {
   readonly atMs: number;
@@ -26,7 +32,7 @@ interface Heard {
  * Finds the clusters of which a machine has fallen silent by the heartbeats of their pools alone. A pool is looked at again when the first of its machines that
  * spoke in time would be silent: those that have come since cannot be before.
  */
-export function createSilence({ store, heartbeats, clock, nodeGraceMs }: SilencePorts) {
+export function createSilence({ store, heartbeats, clock, log, nodeGraceMs }: SilencePorts) {
   const pools = new Map<string, Heard>();
 
   async function heard(tenant: string, pool: string): Promise<Heard> {
@@ -40,40 +46,52 @@ export function createSilence({ store, heartbeats, clock, nodeGraceMs }: Silence
     return fresh;
   }
 
+  async function isSilent({ ref, pools: ofCluster, heardMs }: ListenedTo): Promise<boolean> {
+    let found = false;
+    for (const pool of ofCluster) {
+      const { atMs, silentAtMs } = await heard(ref.tenant, pool);
+      found ||= silentAtMs.some((ms) => ms > heardMs && ms <= atMs);
+    }
+    return found;
+  }
+
+  async function note({ outcome, listenedTo: { ref, pools: ofCluster, heardMs, version } }: Turned<Silenced>): Promise<void> {
+    if (outcome === "lost") return;
+    try {
+      await store.writeRecords([outcome === "gone" ? listenNoMore(ref) : listenTo(ref, ofCluster, heardMs, version)]);
+    } catch (error) {
+      // The turn itself has written it, with other pools.
+      if (!isStoreError(error, "RevisionConflict")) log.error("silence of a cluster not noted", error, { ...ref });
+    }
+  }
+
   return {
-    /** Clusters with machines: those of which one has fallen silent since their loops last knew, and the others. */
+    /**
+     * Clusters with machines: those of which one has fallen silent since their loops last knew, and the others. Among those is one whose heartbeats cannot be
+     * read: it keeps no other waiting, and is looked at again.
+     */
     async look(): Promise<{ silenced: Silenced[]; others: ListenedTo[] }> {
       const silenced: Silenced[] = [];
       const others: ListenedTo[] = [];
-      const used = new Set<string>();
-      for await (const each of listenedTo(store)) {
-        const { ref, heardMs } = each;
-        let isSilent = false;
-        for (const pool of each.pools) {
-          used.add(`${ref.tenant}/${pool}`);
-          const { atMs, silentAtMs } = await heard(ref.tenant, pool);
-          isSilent ||= silentAtMs.some((ms) => ms > heardMs && ms <= atMs);
+      const all = await Array.fromAsync(listenedTo(store));
+      const isKnownSilent = (each: ListenedTo): Promise<boolean> =>
+        isSilent(each).catch((error: unknown) => {
+          log.error("heartbeats of a cluster's pools not read", error, { ...each.ref });
+          return false;
+        });
+      await forEachBounded([...Map.groupBy(all, ({ ref }) => ref.tenant).values()], tenantsAtOnce, async (ofTenant) => {
+        for (const each of ofTenant) {
+          if (!(await isKnownSilent(each))) others.push(each);
+          else silenced.push({ ref: each.ref, revision: 0, failures: 0, listenedTo: { ...each, heardMs: clock.now() } });
         }
-        if (isSilent) silenced.push({ ref, revision: 0, failures: 0, listenedTo: { ...each, heardMs: clock.now() } });
-        else others.push(each);
-      }
+      });
+      const used = new Set(all.flatMap(({ ref, pools: ofCluster }) => ofCluster.map((pool) => `${ref.tenant}/${pool}`)));
       for (const key of pools.keys()) if (!used.has(key)) pools.delete(key);
       return { silenced, others };
     },
-    /** Their loops have seen it, or are on the agenda. */
+    /** Their loops have seen it, or are on the agenda. One that cannot be noted is found again by the next look. */
     async noted(turned: readonly Turned<Silenced>[]): Promise<void> {
-      for (const {
-        outcome,
-        listenedTo: { ref, pools: ofCluster, heardMs, version },
-      } of turned) {
-        if (outcome === "lost") continue;
-        try {
-          await store.writeRecords([outcome === "gone" ? listenNoMore(ref) : listenTo(ref, ofCluster, heardMs, version)]);
-        } catch (error) {
-          // The turn itself has written it, with other pools.
-          if (!isStoreError(error, "RevisionConflict")) throw error;
-        }
-      }
+      await forEachBounded(turned, notesAtOnce, note);
     },
   };
 }
