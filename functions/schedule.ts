@@ -1,5 +1,5 @@
 import { forEachBounded } from "../shared/controllers/bounded.ts";
-import { createAttempts } from "../shared/host/attempts.ts";
+import { attemptAll, createAttempts } from "../shared/host/attempts.ts";
 import { type ListenedTo, listenNoMore } from "../shared/host/listening.ts";
 import { createSilence } from "../shared/host/silence.ts";
 import { createSweep } from "../shared/host/sweep.ts";
@@ -16,7 +16,7 @@ export interface Schedule {
   agenda(untilMs: number): Promise<void>;
   /**
    * That, the clusters of which a machine has fallen silent, what the platform's requests left, and what a lost wake-up left. What fails of it keeps
-   * nothing else from being done. @throws in the end what failed first
+   * nothing else from being done. @throws in the end what failed
    */
   round(untilMs: number): Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface Schedule {
 export function createSchedule(turning: Turning): Schedule {
   const { turner, services } = turning;
   const { clock, store, log, nodeGraceMs, installation } = turning.dependencies;
-  const tidyUp = () => Promise.all([services.housekeeping.round(), installation.signingKeys.rotate()]);
+  const tidyUp = () => attemptAll([services.housekeeping.round(), installation.signingKeys.rotate()]);
   const sweep = createSweep({ store, clock, log, tidyUp });
   const silence = createSilence({ store, heartbeats: services.heartbeats, clock, log, nodeGraceMs });
   const ports = { turner, clock, log, store };

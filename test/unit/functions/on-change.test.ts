@@ -297,7 +297,7 @@ describe("a reconciler", () => {
     await fn.onChange(bed.table.stream.splice(0), 8001);
     bed.table.stream.splice(0);
     broken = true;
-    await expect(fn.reconcile()).rejects.toMatchObject({ code: "Unavailable" });
+    await expect(fn.reconcile()).rejects.toMatchObject({ errors: [{ code: "Unavailable" }, { code: "Unavailable" }] });
     expect(await pods(fn)).toEqual(placed(2));
   });
 
