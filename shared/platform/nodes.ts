@@ -322,7 +322,8 @@ const nodeEvent = (type: EventType, { name, pool, machineId, runtime, silentSinc
 export async function sweepRemovedNodes({ store, clock }: PlatformContext): Promise<void> {
   const dayMs = 86_400_000;
   for await (const { partition, sort, value } of everyRecord(store, partitions.removedNodes)) {
-    if (typeof value.removedAtMs !== "number" || typeof value.hash !== "string" || value.removedAtMs + dayMs > clock.now()) return;
+    if (typeof value.removedAtMs !== "number" || typeof value.hash !== "string") continue;
+    if (value.removedAtMs + dayMs > clock.now()) return;
     try {
       await store.writeRecords([deleteRecord(recordKeys.nodeCredential(value.hash)), deleteRecord({ partition, sort })]);
     } catch (error) {

@@ -125,13 +125,25 @@ describe("pools and their machines", () => {
       expect(await join(token, "n1")).toEqual({ kind: "refused", reason: "unknown" });
     });
 
-    it("is swept although another tenant, that comes first, cannot be tidied up", async () => {
-      await bench.platform.tenants.create({ id: "aaa", name: "First" });
-      const { record } = await bench.platform.keys.create("aaa", { name: "broken", scopes: ["clusters:write"] });
-      const answer = { partition: partitions.idempotency("aaa", record.value.id), sort: "unreadable" };
+    it.each(["aaa", "acme"])("is swept although a kept answer of the tenant %s cannot be read", async (tenant) => {
+      if (tenant !== "acme") await bench.platform.tenants.create({ id: tenant, name: "First" });
+      const { record } = await bench.platform.keys.create(tenant, { name: "broken", scopes: ["clusters:write"] });
+      const answer = { partition: partitions.idempotency(tenant, record.value.id), sort: "unreadable" };
       await bench.store.writeRecords([{ ...answer, kind: "put", expected: 0, value: {} }]);
       await newToken({ ttlSeconds: 60 });
       bench.clock.advance(2 * 86_400_000);
+      await bench.platform.housekeeping.round();
+      expect(await bench.store.queryRecords(partitions.joinTokens("acme", pool))).toEqual([]);
+    });
+
+    it("is swept although the marks of removed nodes cannot be read", async () => {
+      await newToken({ ttlSeconds: 60 });
+      bench.clock.advance(2 * 86_400_000);
+      const query = bench.store.queryRecords.bind(bench.store);
+      bench.store.queryRecords = async (partition, range) => {
+        if (partition === partitions.removedNodes) throw new Error("broken");
+        return query(partition, range);
+      };
       await bench.platform.housekeeping.round();
       expect(await bench.store.queryRecords(partitions.joinTokens("acme", pool))).toEqual([]);
     });
@@ -240,6 +252,16 @@ describe("pools and their machines", () => {
         expect(bench.world.removedNodes).toEqual(["n1"]);
         expect((await markers()).map(({ value }) => value.tenant)).toEqual(["aaa"]);
       });
+    });
+
+    it("has its mark swept once it was removed, whatever lies before the mark", async () => {
+      const { credential } = await joined("n1");
+      await bench.platform.nodes.remove("acme", pool, "n1");
+      await bench.store.writeRecords([{ partition: partitions.removedNodes, sort: "0", kind: "put", expected: 0, value: {} }]);
+      bench.clock.advance(2 * 86_400_000);
+      await bench.platform.housekeeping.round();
+      expect((await bench.store.queryRecords(partitions.removedNodes)).map(({ sort }) => sort)).toEqual(["0"]);
+      expect(await bench.platform.nodes.authenticate(credential)).toEqual({ kind: "unknown" });
     });
 
     it("is shown as unreachable after 40 silent seconds, also after a restart of the server", async () => {
