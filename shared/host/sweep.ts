@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { partitions } from "../platform/record-keys.ts";
-import { everyRecord, putRecord } from "../platform/records.ts";
+import { everyRecord, putRecord, type Versioned } from "../platform/records.ts";
 import { clusterPartitions } from "../store/cluster-records.ts";
 import { type ClusterRef, isStoreError, type RecordKey, type Store } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -18,8 +18,12 @@ export interface SweepPorts {
 const everyMs = 3_600_000;
 /** Looked at in one go. */
 const atMost = 500;
-const key: RecordKey = { partition: "platform#sweep", sort: "cursor" };
-const cursorShape = z.object({ tenant: z.string(), cluster: z.string(), startedAtMs: z.number(), housekeepingAtMs: z.number().default(0) });
+const partition = "platform#sweep";
+/** Two records: who moves one of them on does not keep another from what comes of the other. */
+const cursorKey: RecordKey = { partition, sort: "cursor" };
+const housekeepingKey: RecordKey = { partition, sort: "housekeeping" };
+const cursorShape = z.object({ tenant: z.string(), cluster: z.string(), startedAtMs: z.number() });
+const housekeepingShape = z.object({ atMs: z.number() });
 
 export interface Left {
   readonly ref: ClusterRef;
@@ -32,17 +36,16 @@ export interface Left {
  * An idle cluster costs two small reads an hour. A record says how far the round is, so that functions that take turns at it make one round.
  */
 export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
-  const read = async () => {
+  async function read<T>(key: RecordKey, shape: z.ZodType<T>, atFirst: T): Promise<Versioned<T>> {
     const [record] = await store.getRecords([key]);
-    const parsed = cursorShape.safeParse(record?.value);
-    const start = { tenant: "", cluster: "", startedAtMs: 0, housekeepingAtMs: 0 };
-    return { cursor: parsed.success ? parsed.data : start, version: record?.version ?? 0 };
-  };
+    const parsed = shape.safeParse(record?.value);
+    return { value: parsed.success ? parsed.data : atFirst, version: record?.version ?? 0 };
+  }
 
   /** False: somebody else has done so meanwhile, and does what comes of it. */
-  async function moveOn(version: number, cursor: z.output<typeof cursorShape>): Promise<boolean> {
+  async function moveOn(key: RecordKey, version: number, next: object): Promise<boolean> {
     try {
-      await store.writeRecords([putRecord(key, version, cursor)]);
+      await store.writeRecords([putRecord(key, version, next)]);
       return true;
     } catch (error) {
       if (isStoreError(error, "RevisionConflict")) return false;
@@ -65,7 +68,7 @@ export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
   return {
     /** The next stretch of clusters: those with something left to do. */
     async stale(): Promise<Left[]> {
-      const { cursor, version } = await read();
+      const { value: cursor, version } = await read(cursorKey, cursorShape, { tenant: "", cluster: "", startedAtMs: 0 });
       const nowMs = clock.now();
       const atStart = cursor.tenant === "" && cursor.cluster === "";
       if (atStart && nowMs - cursor.startedAtMs < everyMs) return [];
@@ -81,13 +84,13 @@ export function createSweep({ store, clock, log, tidyUp }: SweepPorts) {
       }
       // Either a wake-up was lost, or the last writes concerned nobody.
       if (found.length > 0) log.info("clusters that the sweep found behind", { clusters: found.length });
-      return (await moveOn(version, { ...cursor, ...next, startedAtMs: atStart ? nowMs : cursor.startedAtMs })) ? found : [];
+      return (await moveOn(cursorKey, version, { ...next, startedAtMs: atStart ? nowMs : cursor.startedAtMs })) ? found : [];
     },
     /** Once an hour what has run out goes. */
     async housekeeping(): Promise<void> {
-      const { cursor, version } = await read();
-      if (clock.now() - cursor.housekeepingAtMs < everyMs) return;
-      if (await moveOn(version, { ...cursor, housekeepingAtMs: clock.now() })) await tidyUp();
+      const { value: last, version } = await read(housekeepingKey, housekeepingShape, { atMs: 0 });
+      if (clock.now() - last.atMs < everyMs) return;
+      if (await moveOn(housekeepingKey, version, { atMs: clock.now() })) await tidyUp();
     },
   };
 
