@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { forEachBounded } from "../controllers/bounded.ts";
 import { deleteRecord, getRecord, putRecord, type Versioned } from "../platform/records.ts";
 import { createRounds, type Rounds } from "../platform/rounds.ts";
 import type { Sealer } from "../store/sealer.ts";
@@ -54,6 +55,8 @@ const leaseMs = minute;
 const keptMs = 7 * 24 * hour;
 const atOnce = 16;
 const batch = 64;
+/** When so many deliveries of a tenant have failed for reasons of our own, its others wait for the next round: they would only hold up other tenants'. */
+const failuresOfTenant = 16;
 
 export function createWebhookDeliverer(options: DelivererOptions): WebhookDeliverer {
   const { store, storeOf, clock, log, random, sealer, transport } = options;
@@ -142,32 +145,34 @@ export function createWebhookDeliverer(options: DelivererOptions): WebhookDelive
     return next.state;
   }
 
-  const marksOfDue = (limit: number): Promise<StoredRecord[]> =>
-    store.queryRecords(webhookPartitions.due, { to: dueUntil(clock.now()), limit });
+  const marksOfDue = (limit: number, from?: string): Promise<StoredRecord[]> =>
+    store.queryRecords(webhookPartitions.due, { to: dueUntil(clock.now()), limit, ...(from !== undefined && { from }) });
 
   async function round(): Promise<number> {
-    let failed = 0;
-    for (let more = true; more; ) {
-      const waiting = await marksOfDue(batch);
-      more = waiting.length === batch && failed === 0;
-      const work = async (): Promise<void> => {
-        for (let mark = waiting.shift(); mark; mark = waiting.shift()) {
-          const ref = deliveryRef.parse(mark.value);
-          try {
-            // What its endpoint took along when it was deleted has left its mark.
-            if ((await deliver(ref)) === "gone") await store.writeRecords([deleteRecord(mark)]);
-          } catch (error) {
-            failed++;
-            log.error("a webhook was not delivered", error, { tenant: ref.tenant, webhook: ref.endpoint });
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(atOnce, waiting.length) }, work));
+    const failed = new Map<string, number>();
+    const attempt = async (mark: StoredRecord): Promise<void> => {
+      const [, tenant = "", webhook] = mark.sort.split("/");
+      if ((failed.get(tenant) ?? 0) >= failuresOfTenant) return;
+      try {
+        // What its endpoint took along when it was deleted has left its mark.
+        if ((await deliver(deliveryRef.parse(mark.value))) === "gone") await store.writeRecords([deleteRecord(mark)]);
+      } catch (error) {
+        failed.set(tenant, (failed.get(tenant) ?? 0) + 1);
+        log.error("a webhook was not delivered", error, { tenant, webhook });
+      }
+    };
+    for (let from: string | undefined; ; ) {
+      const waiting = await marksOfDue(batch, from);
+      await forEachBounded(waiting, atOnce, attempt);
+      const last = waiting.at(-1);
+      if (!last || waiting.length < batch) break;
+      from = `${last.sort}\u0000`;
     }
-    return failed;
+    return [...failed.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  const due = async (limit: number): Promise<DeliveryRef[]> => (await marksOfDue(limit)).map(({ value }) => deliveryRef.parse(value));
+  const due = async (limit: number): Promise<DeliveryRef[]> =>
+    (await marksOfDue(limit)).flatMap(({ value }) => deliveryRef.safeParse(value).data ?? []);
   return { ...createRounds({ clock, log, name: "webhook-deliverer", round, retryMs: 5000, restMs: 5000 }), deliver, due, round };
 }
 

@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { putRecord, writeInChunks } from "../../../shared/platform/records.ts";
 import { createAesSealer } from "../../../shared/store/sealer.ts";
-import { webhookPartitions } from "../../../shared/webhooks/records.ts";
+import { webhookKeys, webhookPartitions } from "../../../shared/webhooks/records.ts";
 import type { TransportOutcome } from "../../../shared/webhooks/transport.ts";
 import type { WebhookSettings } from "../../../shared/webhooks/webhooks.ts";
 import { type Bench, openPlatform, type ProblemBody } from "./fixture.ts";
@@ -238,6 +239,21 @@ describe("webhooks", () => {
       expect(outcomes.sort()).toEqual(["delivered", "later", "later"]);
       expect(await deliverer().deliver(ref)).toBe("gone");
       expect(sent).toHaveLength(1);
+    });
+
+    it("however many of another tenant's are due before and cannot be read, of which some are tried", async () => {
+      const dueMs = bench.clock.now() - 1000;
+      const refs = Array.from({ length: 150 }, (_, at) => ({ tenant: "lost", endpoint: "wh", sort: `${at}` }));
+      await writeInChunks(bench.store, [
+        putRecord(webhookKeys.due(dueMs - 1, { tenant: "lost", endpoint: "wh", sort: "none" }), 0, {}),
+        ...refs.flatMap((ref) => [putRecord(webhookKeys.due(dueMs, ref), 0, ref), putRecord(webhookKeys.delivery(ref), 0, {})]),
+      ]);
+      const { id } = await register();
+      await queueTest(id);
+      const failed = await deliverer().round();
+      expect(await deliveries(id)).toMatchObject([{ state: "delivered" }]);
+      expect(failed).toBeGreaterThanOrEqual(16);
+      expect(failed).toBeLessThan(32);
     });
 
     it("again a minute after a deliverer died in the middle", async () => {
