@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { RecentMap } from "../recent-map.ts";
-import { type ClusterRef, isStoreError, type RecordOperation, type Store } from "../store/store.ts";
+import { type ClusterRef, isStoreError, type RecordOperation, type Store, StoreError } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
 import { listenTo, listenToOnly } from "./listening.ts";
@@ -22,7 +22,10 @@ export interface Turner {
   turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome>;
   /** Has the cluster in memory as it is now, for those who count what it holds. It is turned where it was not in memory, else not. */
   keepUp(ref: ClusterRef, untilMs: number): Promise<TurnOutcome>;
-  /** Lets go of what it has in memory of other clusters than these: of one that has no machines any more, or was deleted, nobody may have told it. */
+  /**
+   * Lets go of what it has in memory of other clusters than these: of one that has no machines any more, or was deleted, nobody may have told it. What is
+   * opened for a turn to come stays for it.
+   */
   keepOnly(refs: readonly ClusterRef[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,11 +51,22 @@ interface Settled {
   readonly doneRevision: number;
 }
 
+/** Goes on beyond the turn that began it. */
+interface Opening {
+  readonly ref: ClusterRef;
+  readonly cluster: Promise<TurnedCluster>;
+  readonly giveUpAtMs: number;
+  /** It need not be given up any more. */
+  cancel(): void;
+}
+
 /** What is due so soon is waited for. */
 const soonMs = 1500;
 /** Waiting in all, in one turn. */
 const patienceMs = 5000;
 const renewEveryMs = 10_000;
+/** So long an opening may take, with the turn that asks for it. */
+const openingMs = 5 * 60_000;
 /** Clusters of which it is known how far they were turned: whose is not has its lease looked at. */
 const remembered = 10_000;
 
@@ -61,9 +75,10 @@ export function createTurner(options: TurnerOptions): Turner {
   const clusters = new Map<string, TurnedCluster>();
   const doneRevisions = new RecentMap<string, number>(remembered);
   const running = new Map<string, Promise<unknown>>();
-  /** Those that outlasted the turn that began them. */
-  const openings = new Map<string, Promise<TurnedCluster>>();
+  /** Those that no turn has taken yet. */
+  const openings = new Map<string, Opening>();
   const scopeOf = ({ tenant, cluster }: ClusterRef): string => `${tenant}#${cluster}`;
+  const isWanted = (opening: Opening): boolean => openings.get(scopeOf(opening.ref)) === opening;
   const sleep = (ms: number): Promise<"late"> => new Promise((resolve) => void clock.after(Math.max(0, ms), () => resolve("late")));
 
   async function turn(ref: ClusterRef, revision: number, untilMs: number): Promise<TurnOutcome> {
@@ -71,6 +86,7 @@ export function createTurner(options: TurnerOptions): Turner {
     if (revision > 0 && (doneRevisions.get(scope) ?? 0) >= revision) return "done";
     if (revision > 0 && (await concernsNobody(ref, revision, untilMs))) return "done";
     const lease = await options.leasesOf(ref.tenant).acquire(ref, revision === 0 ? Number.POSITIVE_INFINITY : revision);
+    if (lease.kind === "gone") await discard(ref);
     if (lease.kind !== "held") return lease.kind;
     try {
       const turned = await opened(ref, lease, untilMs);
@@ -138,8 +154,9 @@ export function createTurner(options: TurnerOptions): Turner {
   }
 
   /**
-   * undefined: it is not open in time. The opening goes on, and the next turn waits for it, so that a slow table is waited for longer than a turn; one that
-   * outlasts that turn too is given up.
+   * undefined: it is not open in time. The opening goes on, and turns that come wait for the same one: however short they are, and with one snapshot read at
+   * a time, a slow table is waited for.
+   * @throws StoreError `Unavailable`: it has taken minutes, and is given up
    */
   async function opened(ref: ClusterRef, lease: LoopLease, untilMs: number): Promise<TurnedCluster | undefined> {
     const scope = scopeOf(ref);
@@ -151,14 +168,20 @@ export function createTurner(options: TurnerOptions): Turner {
       return known;
     }
     await known?.close();
-    const before = openings.get(scope);
-    const opening = before ?? options.open(ref, lease);
-    if ((await first(untilMs, [opening])) === "late") {
-      if (before) openings.delete(scope);
-      else outlast(ref, opening);
+    const opening = openings.get(scope) ?? open(ref, lease);
+    if ((await first(untilMs, [opening.cluster])) === "late") {
+      if (clock.now() >= opening.giveUpAtMs) {
+        giveUp(opening);
+        throw new StoreError("Unavailable", "the cluster was not open within minutes");
+      }
+      opening.cluster.then(
+        ({ runtime }) => runtime.cluster.mirror.suspend(),
+        () => {},
+      );
       return undefined;
     }
-    const turned = await opening;
+    forget(opening);
+    const turned = await opening.cluster;
     turned.runtime.cluster.mirror.resume();
     clusters.set(scope, turned);
     for (const [other, { runtime }] of clusters) {
@@ -168,23 +191,35 @@ export function createTurner(options: TurnerOptions): Turner {
     return turned;
   }
 
-  /** Keeps what an opening brings when no turn waits for it, unless it was given up. */
-  function outlast(ref: ClusterRef, opening: Promise<TurnedCluster>): void {
-    const scope = scopeOf(ref);
-    openings.set(scope, opening);
-    const kept = opening.then(async (turned) => {
-      if (openings.get(scope) !== opening) return turned.close();
-      turned.runtime.cluster.mirror.suspend();
-      clusters.set(scope, turned);
+  function open(ref: ClusterRef, lease: LoopLease): Opening {
+    const cluster = options.open(ref, lease);
+    // In turn: none is waiting for it then.
+    const cancel = clock.after(openingMs, () => void inTurn(ref, async () => giveUp(opening)));
+    const opening: Opening = { ref, cluster, giveUpAtMs: clock.now() + openingMs, cancel };
+    openings.set(scopeOf(ref), opening);
+    cluster.catch((error: unknown) => {
+      forget(opening);
+      if (!running.has(scopeOf(ref))) log.warn("cluster not opened", { cluster: ref.cluster, cause: String(error) });
     });
-    kept
-      .catch((error: unknown) => log.warn("cluster not opened", { cluster: ref.cluster, cause: String(error) }))
-      .finally(() => {
-        if (openings.get(scope) === opening) openings.delete(scope);
-      });
+    return opening;
+  }
+
+  function forget(opening: Opening): void {
+    opening.cancel();
+    if (isWanted(opening)) openings.delete(scopeOf(opening.ref));
+  }
+
+  /** Closes what an opening has brought or will bring, unless a turn has taken it. */
+  function giveUp(opening: Opening): void {
+    if (!isWanted(opening)) return;
+    forget(opening);
+    const closed = opening.cluster.then((turned) => turned.close());
+    closed.catch((error: unknown) => log.warn("opening given up", { cluster: opening.ref.cluster, cause: String(error) }));
   }
 
   async function discard(ref: ClusterRef): Promise<void> {
+    const opening = openings.get(scopeOf(ref));
+    if (opening) giveUp(opening);
     const turned = clusters.get(scopeOf(ref));
     clusters.delete(scopeOf(ref));
     await turned?.close();
@@ -343,7 +378,7 @@ export function createTurner(options: TurnerOptions): Turner {
   }
 
   /** One after another: two would think the lease theirs, and one let the mirror rest on which the other stands. */
-  async function inTurn(ref: ClusterRef, run: () => Promise<TurnOutcome>): Promise<TurnOutcome> {
+  async function inTurn<T>(ref: ClusterRef, run: () => Promise<T>): Promise<T> {
     const scope = scopeOf(ref);
     const before = running.get(scope) ?? Promise.resolve();
     const mine = before.catch(() => {}).then(run);
@@ -360,11 +395,10 @@ export function createTurner(options: TurnerOptions): Turner {
     keepUp: (ref, untilMs) => inTurn(ref, () => keepUp(ref, untilMs)),
     async keepOnly(refs) {
       const kept = new Set(refs.map(scopeOf));
-      for (const scope of [...openings.keys()]) if (!kept.has(scope) && !running.has(scope)) openings.delete(scope);
       for (const [scope, { runtime }] of [...clusters]) if (!kept.has(scope) && !running.has(scope)) await discard(runtime.ref);
     },
     async close() {
-      openings.clear();
+      for (const opening of [...openings.values()]) giveUp(opening);
       for (const { runtime } of [...clusters.values()]) await discard(runtime.ref);
     },
   };

@@ -19,6 +19,8 @@ import { runtimeOptions } from "./runtime-fixture.ts";
 
 const ref = { tenant: "acme", cluster: "dev" };
 const turnMs = 20_000;
+/** So long an opening may take. */
+const openingMs = 300_000;
 
 let clock: FakeClock;
 let table: DynamoStore;
@@ -286,17 +288,63 @@ describe("a turn of a cluster that is slow to be opened", () => {
     await turner.close();
   });
 
-  test("gives up an opening that outlasts two turns: the cluster is opened anew, and what the first brings is thrown away", async () => {
+  test("is followed by as many as it takes that wait for the same opening, whatever else is kept meanwhile", async () => {
     const { turner, words, lateTurn } = slow();
-    await lateTurn();
-    await lateTurn();
-    const third = turn(turner);
+    for (let late = 0; late < 5; late++) {
+      await lateTurn();
+      await turner.keepOnly([]);
+    }
+    words[0]?.resolve();
+    await ticks();
+    await turner.keepOnly([]);
+    expect(await turn(turner)).toBe("done");
+    expect(words).toHaveLength(1);
+    expect(opened.map(({ over }) => over)).toEqual([false]);
+    clock.advance(openingMs);
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([false]);
+    await turner.close();
+  });
+
+  test("fails once its opening has taken minutes: the cluster is opened anew, and what the first brings is thrown away", async () => {
+    const { turner, words, lateTurn } = slow();
+    for (let ms = turnMs; ms < openingMs; ms += turnMs) await lateTurn();
+    await expect(lateTurn()).rejects.toMatchObject({ code: "Unavailable" });
+    expect(words).toHaveLength(1);
+    const next = turn(turner);
     await ticks();
     words[1]?.resolve();
-    expect(await third).toBe("done");
+    expect(await next).toBe("done");
     words[0]?.resolve();
     await ticks();
     expect(opened.map(({ over }) => over)).toEqual([false, true]);
+    await turner.close();
+  });
+
+  test("keeps what its opening brings for minutes, and no longer where no turn asks for it", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    words[0]?.resolve();
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([false]);
+    clock.advance(openingMs);
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([true]);
+    await turner.close();
+  });
+
+  test("keeps what its opening brings from a turn that waits for it when its time is up", async () => {
+    const { turner, words, lateTurn } = slow();
+    await lateTurn();
+    clock.advance(openingMs - turnMs - 1);
+    const waiting = turn(turner);
+    await ticks();
+    clock.advance(2);
+    await ticks();
+    words[0]?.resolve();
+    expect(await waiting).toBe("done");
+    await ticks();
+    expect(opened.map(({ over }) => over)).toEqual([false]);
     await turner.close();
   });
 
