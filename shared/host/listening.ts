@@ -23,13 +23,6 @@ export const listenTo = (ref: ClusterRef, pools: readonly string[], heardMs: num
 /** `expected`: the version that goes; absent: whichever there is. */
 export const listenNoMore = (ref: ClusterRef, expected?: number): RecordOperation => deleteRecord(keyOf(ref), expected);
 
-/** What listens to these pools alone, unless the cluster's are written anew meanwhile. One read. */
-export async function listenToOnly(store: Store, ref: ClusterRef, pools: readonly string[], heardMs: number): Promise<RecordOperation[]> {
-  const [record] = await store.getRecords([keyOf(ref)]);
-  if (!record) return [];
-  return [pools.length === 0 ? listenNoMore(ref, record.version) : listenTo(ref, pools, heardMs, record.version)];
-}
-
 export async function* listenedTo(store: Store): AsyncGenerator<ListenedTo> {
   for await (const { value, version } of everyRecord(store, partition)) {
     const { tenant, cluster, pools, heardMs } = shape.parse(value);

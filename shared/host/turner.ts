@@ -3,7 +3,7 @@ import { RecentMap } from "../recent-map.ts";
 import { type ClusterRef, isStoreError, type RecordOperation, type Store, StoreError } from "../store/store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { agendaKey, dropAgenda, dueOf, putAgenda } from "./agenda.ts";
-import { listenTo, listenToOnly } from "./listening.ts";
+import { listenNoMore, listenTo } from "./listening.ts";
 import type { LoopLease, LoopLeases } from "./loop-lease.ts";
 import type { NodeMarks } from "./node-marks.ts";
 import type { TurnedCluster } from "./turned-cluster.ts";
@@ -260,8 +260,8 @@ export function createTurner(options: TurnerOptions): Turner {
       agenda = await noteNext(ref, noted, kind === "late" ? clock.now() : kind === "rest" ? undefined : turned.loops.nextDue());
       if (noted !== undefined && noted !== agenda) drops.push(...(await dropOf(ref, noted)));
       const pools = kind === "rest" ? [] : turned.pools;
-      listened = await listen(ref, listened, pools, heardMs);
-      const narrowed = listened.length > pools.length ? await listenToOnly(options.store, ref, pools, heardMs) : [];
+      const { all, unlisten } = await listen(ref, listened, pools, heardMs);
+      listened = all;
       const notes = { agenda, pools };
       const outcome = await lease.release(doneRevision, notes);
       if (outcome === "lost") {
@@ -270,7 +270,7 @@ export function createTurner(options: TurnerOptions): Turner {
       }
       if (outcome === "woken" && kind !== "late") continue;
       const isFree = outcome === "released" || (await lease.letGo(doneRevision, notes));
-      if (isFree) await dropNoted(ref, [...drops, ...narrowed]);
+      if (isFree) await dropNoted(ref, [...drops, ...unlisten]);
       if (kind === "late") return "late";
       doneRevisions.set(scopeOf(ref), doneRevision);
       return kind === "rest" ? "gone" : "done";
@@ -301,20 +301,17 @@ export function createTurner(options: TurnerOptions): Turner {
   }
 
   /**
-   * Has the heartbeats of the cluster's machines looked after. Pools in which it has none any more stay until the lease has said so: whoever found it naming
-   * them, and a machine of theirs back, would think them listened to.
+   * Has the heartbeats of the cluster's machines looked after. Where it has none any more, `unlisten` takes the record away as it is now, for when the lease has
+   * said so: whoever found it naming pools, and a machine of theirs back, would think them listened to. A pool that others took the place of stays until
+   * then: it costs a look at its heartbeats.
    */
-  async function listen(
-    ref: ClusterRef,
-    listened: readonly string[],
-    pools: readonly string[],
-    heardMs: number,
-  ): Promise<readonly string[]> {
-    const all = new Set([...listened, ...pools]);
-    if (all.size === listened.length) return listened;
-    const sorted = [...all].sort();
-    await options.store.writeRecords([listenTo(ref, sorted, heardMs)]);
-    return sorted;
+  async function listen(ref: ClusterRef, listened: readonly string[], pools: readonly string[], heardMs: number) {
+    const all = [...new Set([...listened, ...pools])].sort();
+    const isLast = pools.length === 0 && listened.length > 0;
+    if (all.length === listened.length && !isLast) return { all, unlisten: [] };
+    // Written also where it is to go: the functions may not read it, and know its version so.
+    const [version] = await options.store.writeRecords([listenTo(ref, all, heardMs)]);
+    return { all, unlisten: isLast && version !== undefined ? [listenNoMore(ref, version)] : [] };
   }
 
   async function first(untilMs: number, others: readonly Promise<unknown>[]): Promise<"late" | "in time"> {
@@ -346,7 +343,7 @@ export function createTurner(options: TurnerOptions): Turner {
   }
 
   /**
-   * Keeps one agenda item a cluster, and listens to no other pools than its own, after the lease has said that the others count no more: whoever found it
+   * Keeps one agenda item a cluster, and listens to none without machines, after the lease has said that the others count no more: whoever found it
    * saying otherwise would rely on them. A death in between leaves a look too many, and so does a failure.
    */
   async function dropNoted({ cluster }: ClusterRef, drops: readonly RecordOperation[]): Promise<void> {

@@ -174,7 +174,7 @@ describe("the pools in which a turned cluster has machines", () => {
     await leaves("small", joined);
     const next = await joins("large");
     await turn(turner);
-    expect(await listened()).toEqual([["large"]]);
+    expect(await listened()).toEqual([["large", "small"]]);
     await leaves("large", next);
     expect(await turn(turner)).toBe("done");
     expect(await listened()).toEqual([]);
