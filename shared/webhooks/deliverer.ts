@@ -28,7 +28,7 @@ export type DeliveryOutcome = "delivered" | "later" | "dead" | "gone";
 export interface WebhookDeliverer extends Rounds {
   /** One attempt, if one is due. For whoever gets references from a queue; giving it the same twice is harmless. */
   deliver(ref: DeliveryRef): Promise<DeliveryOutcome>;
-  /** What is due now, the longest due first. */
+  /** What is due now, the longest due first; a tenant that has much comes behind the others with what is beyond its share. */
   due(limit: number): Promise<DeliveryRef[]>;
   /** Attempts everything that is due. Answers how much failed for reasons of our own. */
   round(): Promise<number>;
@@ -57,6 +57,9 @@ const atOnce = 16;
 const batch = 64;
 /** When so many deliveries of a tenant have failed for reasons of our own, its others wait for the next round: they would only hold up other tenants'. */
 const failuresOfTenant = 16;
+/** Of what is picked for the queue no tenant has more than this while others wait, and for that so many pages are looked through. */
+const shareOfTenant = 1 / 8;
+const pagesOfPick = 8;
 
 export function createWebhookDeliverer(options: DelivererOptions): WebhookDeliverer {
   const { store, storeOf, clock, log, random, sealer, transport } = options;
@@ -171,8 +174,26 @@ export function createWebhookDeliverer(options: DelivererOptions): WebhookDelive
     return [...failed.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  const due = async (limit: number): Promise<DeliveryRef[]> =>
-    (await marksOfDue(limit)).flatMap(({ value }) => deliveryRef.safeParse(value).data ?? []);
+  async function due(limit: number): Promise<DeliveryRef[]> {
+    const counts = new Map<string, number>();
+    const [within, beyond]: [DeliveryRef[], DeliveryRef[]] = [[], []];
+    let from: string | undefined;
+    for (let page = 0; page < pagesOfPick && within.length < limit; page++) {
+      const marks = await marksOfDue(limit, from);
+      for (const { value } of marks) {
+        const ref = deliveryRef.safeParse(value).data;
+        if (!ref) continue;
+        const count = (counts.get(ref.tenant) ?? 0) + 1;
+        counts.set(ref.tenant, count);
+        (count <= limit * shareOfTenant ? within : beyond).push(ref);
+      }
+      const last = marks.at(-1);
+      if (!last || marks.length < limit) break;
+      from = `${last.sort}\u0000`;
+    }
+    return [...within, ...beyond].slice(0, limit);
+  }
+
   return { ...createRounds({ clock, log, name: "webhook-deliverer", round, retryMs: 5000, restMs: 5000 }), deliver, due, round };
 }
 

@@ -256,6 +256,19 @@ describe("webhooks", () => {
       expect(failed).toBeLessThan(32);
     });
 
+    it("by a queue that takes a share of each tenant's, and the rest of one's where others have no more", async () => {
+      const dueMs = bench.clock.now() - 1000;
+      const ref = (tenant: string, at: number) => ({ tenant, endpoint: "wh", sort: `${String(at).padStart(3, "0")}` });
+      const much = Array.from({ length: 150 }, (_, at) => putRecord(webhookKeys.due(dueMs, ref("much", at)), 0, ref("much", at)));
+      await writeInChunks(bench.store, [...much, putRecord(webhookKeys.due(dueMs + 1, ref("other", 0)), 0, ref("other", 0))]);
+      const picked = await deliverer().due(40);
+      expect(picked.map(({ tenant, sort }) => `${tenant} ${sort}`)).toEqual([
+        ...much.slice(0, 5).map((_, at) => `much 00${at}`),
+        "other 000",
+        ...much.slice(5, 39).map((_, at) => `much ${String(at + 5).padStart(3, "0")}`),
+      ]);
+    });
+
     it("again a minute after a deliverer died in the middle", async () => {
       const { id } = await register();
       await queueTest(id);
