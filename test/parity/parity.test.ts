@@ -22,9 +22,11 @@ describe("answers as kube-apiserver 1.33 gave them", () => {
   });
   afterAll(() => server?.stop());
 
+  /** Of its own for each try. */
+  let namespaces = 0;
   it.each(recording.map((scenario, position) => ({ ...scenario, position })))("$name", async (scenario) => {
     if (!server) throw new Error("no server");
-    const outcomes = await replay(scenario, server.send, `parity-${process.pid}-${scenario.position}`);
+    const outcomes = await replay(scenario, server.send, `parity-${process.pid}-${scenario.position}-${namespaces++}`);
     const differing = outcomes.filter(({ differences }) => differences.length > 0);
     const same = outcomes.length - differing.length;
     const report = differing.map(({ request, differences }) => `${request}\n   ${differences.slice(0, 8).join("\n   ")}`).join("\n");
