@@ -25,29 +25,25 @@ export interface DnsServer {
 const tcpIdleMs = 10_000;
 const maxTcpConnections = 256;
 const headerBytes = 12;
+const portTries = 10;
 
 /** Cluster DNS for a node's pods. Names of other zones are asked of the machine's own resolvers. */
 export function createDnsServer(options: DnsServerOptions): DnsServer {
   const listeners = new Set<() => Promise<void>>();
   return {
     async listen(address, port, zoneOf) {
-      const udp = await bindUdp(address, port);
-      const bound = udp.address().port;
       const respond = (message: Buffer, remote: string, transport: "udp" | "tcp"): Promise<Buffer | undefined> =>
         answerMessage(message, zoneOf(remote), transport, options).catch((cause: unknown) => {
           options.log.error("DNS query failed", cause);
           return undefined;
         });
+      const { udp, tcp } = await bindBoth(address, port, (socket) => serveTcp(socket, respond));
       udp.on("message", (message, remote) => {
         void respond(message, remote.address, "udp").then((response) => {
           if (response !== undefined && listeners.has(close)) udp.send(response, remote.port, remote.address, () => {});
         });
       });
       udp.on("error", (cause) => options.log.error("DNS socket failed", cause, { address }));
-      const tcp = await bindTcp(address, bound, (socket) => serveTcp(socket, respond)).catch((cause: unknown) => {
-        udp.close();
-        throw cause;
-      });
       const close = async (): Promise<void> => {
         if (!listeners.delete(close)) return;
         await Promise.all([
@@ -59,7 +55,7 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
         ]);
       };
       listeners.add(close);
-      return { port: bound, close };
+      return { port: udp.address().port, close };
     },
     async close() {
       await Promise.all([...listeners].map((close) => close()));
@@ -137,6 +133,20 @@ function headerOnly(message: Buffer, code: ResponseCode): Buffer {
   response.writeUInt16BE(message.readUInt16BE(0), 0);
   response.writeUInt16BE(0x8080 | (message.readUInt16BE(2) & 0x7900) | code, 2);
   return response;
+}
+
+/** One port for both; a free one (0) of UDP may be taken for TCP: then it is another. */
+async function bindBoth(address: string, port: number, onConnection: (socket: Socket) => void) {
+  for (let tries = 1; ; tries++) {
+    const udp = await bindUdp(address, port);
+    try {
+      return { udp, tcp: await bindTcp(address, udp.address().port, onConnection) };
+    } catch (cause) {
+      udp.close();
+      const isTaken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+      if (port !== 0 || !isTaken || tries === portTries) throw cause;
+    }
+  }
 }
 
 function bindUdp(address: string, port: number): Promise<UdpSocket> {
