@@ -114,6 +114,7 @@ async function play(scene: Scene): Promise<void> {
   await calm(scene);
   await eventually(scene, settleMs, "what is wanted comes to run", () => unsettled(scene, api));
   await promptly(scene, api);
+  await behindAnAgentsBack(scene, api);
   host.healthy = false;
   void want(scene, api);
   await world.sleep(random.between(0, 60));
@@ -218,6 +219,22 @@ async function promptly(scene: Scene, api: Api): Promise<void> {
   }
   host.source.calm();
   scene.scheduleRests = false;
+}
+
+/** What is deleted while its agent is away runs on until the agent is back, and no longer. */
+async function behindAnAgentsBack(scene: Scene, api: Api): Promise<void> {
+  const { plan, world, machines, stories, violations } = scene;
+  if (violations.length > 0) return;
+  const random = createRandom(plan.seed, "behind an agent's back");
+  const bound = stories.state().live.filter(({ node }) => node !== "");
+  if (bound.length === 0) return;
+  const { name, node } = random.pick(bound);
+  const machine = machines.find((each) => each.name === node);
+  machine?.crash();
+  await api("DELETE", `/api/v1/namespaces/default/pods/${name}`);
+  await world.sleep(random.between(0, 3000));
+  machine?.start();
+  await eventually(scene, settleMs, "what was deleted behind an agent's back runs no more", () => unsettled(scene, api));
 }
 
 /** Makes, scales and deletes. */
