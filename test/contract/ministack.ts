@@ -5,7 +5,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findProgram, type Need } from "../e2e/needs.ts";
-import { awaitDynamo, type DynamoEmulator, freePort } from "./dynamodb-local.ts";
+import { freePort } from "../free-port.ts";
+import { awaitDynamo, type DynamoEmulator } from "./dynamodb-local.ts";
 
 /** A small emulator that speaks LocalStack's protocol (MIT). */
 const version = "1.5.33";

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ContainerStatus, EndpointSlice, Endpoints, Pod } from "../../shared/kubernetes/types.ts";
+import { freePort } from "../free-port.ts";
 import { clientInside } from "./clients/inside.ts";
 import { eventually, untilTrue } from "./eventually.ts";
 import { deployment, image, shellPod, yamlOf } from "./manifests.ts";
@@ -443,14 +443,3 @@ describeWith([needs.kubectl, needs.sh, needs.linux], "pods as processes of the m
 
 const isReady = ({ status }: Pod): boolean =>
   status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}

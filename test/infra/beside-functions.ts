@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { containerVariables } from "../../functions/names/container-variables.ts";
 import { variables } from "../../functions/names/variables.ts";
 import { readyUrl } from "../e2e/processes.ts";
+import { freePort } from "../free-port.ts";
 import { findFunction, readVariables, setVariable } from "./aws-calls.ts";
 import { awsEnvironment } from "./deployment.ts";
-import { freePort, pathWithNode } from "./emulator.ts";
+import { pathWithNode } from "./emulator.ts";
 
 /** A server process over the deployed table, to which the deployed functions send whoever wants a connection to a node. */
 export interface ServerBeside {

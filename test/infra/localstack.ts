@@ -4,8 +4,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetchDynamoDbLocal } from "../contract/dynamodb-local.ts";
 import { findProgram } from "../e2e/needs.ts";
+import { freePort } from "../free-port.ts";
 import { pythonEnvironment, run } from "./cache.ts";
-import { type Emulator, freePort, lambdaEnvironment, startEmulator } from "./emulator.ts";
+import { type Emulator, lambdaEnvironment, startEmulator } from "./emulator.ts";
 
 const version = "2026.3.0";
 /** It imports what 3.12 lacks. */

@@ -1,5 +1,6 @@
 import { fetchMinistack } from "../contract/ministack.ts";
-import { type Emulator, freePort, lambdaEnvironment, startEmulator } from "./emulator.ts";
+import { freePort } from "../free-port.ts";
+import { type Emulator, lambdaEnvironment, startEmulator } from "./emulator.ts";
 
 /** The emulator that CI runs: small, and it speaks LocalStack's protocol. */
 export async function startMinistack(logFile: string): Promise<Emulator> {
