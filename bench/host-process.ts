@@ -82,8 +82,8 @@ function startCommand(): string[] {
   return scripts.start.split(" ");
 }
 
-/** As `ps` counts it, on every Unix alike. */
-function residentMiB(pid: number | undefined): number {
+/** Of a process, as `ps` counts it, on every Unix alike. */
+export function residentMiB(pid: number | undefined): number {
   const kibibytes = execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" });
   return Math.round(Number(kibibytes) / 1024);
 }

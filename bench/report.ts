@@ -1,5 +1,6 @@
-import { clusterWithinMs, floorShare, goals, residentMiB, schedulerReference, startWithinMs } from "./goals.ts";
+import { clusterWithinMs, floorShare, goalOf, residentMiB, schedulerReference, startWithinMs } from "./goals.ts";
 import type { Measurement } from "./measurement.ts";
+import type { ReferenceFigures } from "./reference.ts";
 import type { Results } from "./results.ts";
 
 interface Line {
@@ -16,8 +17,9 @@ const perSecond = (value: number): string => `${number(value)}/s`;
 /** The figures beside their goals, as a table in plain text that is Markdown too. */
 export function renderReport(results: Results): string {
   const lines = [
-    ...(results.api ?? []).map(operationLine),
+    ...(results.api ?? []).map((measured) => operationLine(measured, results.reference)),
     ...floorLines(results),
+    ...referenceLines(results),
     ...startLines(results),
     ...clusterLines(results),
     ...schedulingLines(results),
@@ -35,17 +37,25 @@ export function renderReport(results: Results): string {
   return [title, "", line(head), rule, ...body.map(line)].join("\n");
 }
 
-function operationLine(measured: Measurement): Line {
-  const { operation, perSecond: rate, p50Ms, p99Ms, errors, firstError } = measured;
-  const goal = goals.find((known) => known.operation === operation);
-  const failures = errors > 0 ? `, ${errors} errors (${firstError})` : "";
+function operationLine(measured: Measurement, beside: ReferenceFigures | undefined): Line {
+  const { operation, errors } = measured;
+  const goal = goalOf(operation, beside);
   const what = `${operation} × ${measured.count}`;
-  const figures = `${perSecond(rate)}, p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}${failures}`;
+  const figures = figuresOf(measured);
   if (!goal) return { what, measured: figures, goal: "", met: errors > 0 ? false : undefined };
-  const { times, atMost, reference, figure } = goal;
-  const wanted = atMost ?? reference * (times ?? 1);
+  const { times, wanted, figure } = goal;
   const met = errors === 0 && (figure === "perSecond" ? measured.perSecond >= wanted : measured.p50Ms <= wanted);
-  return { what, measured: figures, goal: figure === "perSecond" ? `${perSecond(wanted)} (${times} ×)` : `p50 ${ms(wanted)}`, met };
+  return {
+    what,
+    measured: figures,
+    goal: figure === "perSecond" ? `${perSecond(wanted)} (${times} ×)` : `p50 ${ms(wanted)} (${times} ×)`,
+    met,
+  };
+}
+
+function figuresOf({ perSecond: rate, p50Ms, p99Ms, errors, firstError }: Measurement): string {
+  const failures = errors > 0 ? `, ${errors} errors (${firstError})` : "";
+  return `${perSecond(rate)}, p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}${failures}`;
 }
 
 function floorLines({ api = [], floor = [] }: Results): Line[] {
@@ -60,6 +70,16 @@ function floorLines({ api = [], floor = [] }: Results): Line[] {
       met: share >= floorShare,
     };
   });
+}
+
+function referenceLines({ reference }: Results): Line[] {
+  if (!reference) return [];
+  const { api, startMs, residentMiB: resident } = reference;
+  const nothing = { goal: "", met: undefined };
+  return [
+    ...api.map((measured) => ({ ...nothing, what: `kube-apiserver: ${measured.operation}`, measured: figuresOf(measured) })),
+    { ...nothing, what: "kube-apiserver: start, resident when idle", measured: `${ms(startMs)}, ${resident} MiB` },
+  ];
 }
 
 function startLines({ start, afterApiMiB }: Results): Line[] {

@@ -1,5 +1,6 @@
 import type { ClusterFigures } from "./clusters.ts";
 import type { Measurement } from "./measurement.ts";
+import type { ReferenceFigures } from "./reference.ts";
 import type { SchedulingFigures } from "./scheduling.ts";
 
 /** Everything one invocation measured; parts that were not asked for are absent. */
@@ -15,6 +16,8 @@ export interface Results {
   readonly api?: readonly Measurement[];
   readonly afterApiMiB?: number;
   readonly floor?: readonly Measurement[];
+  /** kube-apiserver over etcd in the same run. */
+  readonly reference?: ReferenceFigures;
   readonly clusters?: ClusterFigures;
   readonly scheduling?: SchedulingFigures;
 }

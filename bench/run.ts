@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { measureClusters } from "./clusters.ts";
@@ -12,6 +12,7 @@ import { loadWithKbench } from "./kbench.ts";
 import { type Measurement, median, mediansOf } from "./measurement.ts";
 import { loadWithNode } from "./node-load.ts";
 import { renderBarChart } from "./plot.ts";
+import { buildApiServer, type ReferenceFigures, startReference } from "./reference.ts";
 import { renderReport } from "./report.ts";
 import type { Results } from "./results.ts";
 import { measureScheduling, type SchedulingFigures } from "./scheduling.ts";
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     pods: { type: "string", default: "5000" },
     only: { type: "string", default: "start,api,floor,clusters,scheduling" },
     kbench: { type: "string" },
+    reference: { type: "string" },
     processes: { type: "string", default: "2" },
     json: { type: "string" },
     plot: { type: "string" },
@@ -43,6 +45,7 @@ const help = `npm run bench -- [options]
   --nodes N --pods N   what the scheduler has to place (1000, 5000)
   --only PARTS    some of start,api,floor,clusters,scheduling
   --kbench PATH   a Go client in place of this program's own client processes
+  --reference DIR kube-apiserver over etcd beside it, which is built in DIR once (Go, etcd; ten minutes)
   --processes N   client processes where no --kbench is given (2)
   --json FILE     the figures
   --plot FILE     a picture of them (SVG)
@@ -108,6 +111,23 @@ async function floor(): Promise<Measurement[]> {
   return mediansOf(found);
 }
 
+async function reference(directory: string): Promise<ReferenceFigures> {
+  const program = buildApiServer(resolve(directory));
+  const found = await repeated("kube-apiserver", async () => {
+    const server = await startReference(program);
+    try {
+      await delay(settleMs);
+      const { startedInMs: startMs } = server;
+      const residentMiB = server.residentMiB();
+      return { startMs, residentMiB, api: await load(server.endpoint) };
+    } finally {
+      await server.stop();
+    }
+  });
+  const middle = (figure: "startMs" | "residentMiB"): number => median(found.map((run) => run[figure]));
+  return { api: mediansOf(found.map((run) => run.api)), startMs: middle("startMs"), residentMiB: middle("residentMiB") };
+}
+
 async function scheduling(): Promise<SchedulingFigures> {
   const size = { nodes: Number(values.nodes), pods: Number(values.pods) };
   const found = await repeated("scheduling", () => withHost((host) => measureScheduling(host, size)));
@@ -141,6 +161,7 @@ async function measure(): Promise<Results> {
     ...(parts.has("start") && { start: await start() }),
     ...(parts.has("floor") && { floor: await floor() }),
     ...(parts.has("api") && (await api())),
+    ...(values.reference !== undefined && { reference: await reference(values.reference) }),
     ...(parts.has("clusters") && { clusters: await withHost((host) => measureClusters(host, Number(values.clusters))) }),
     ...(parts.has("scheduling") && { scheduling: await scheduling() }),
   };

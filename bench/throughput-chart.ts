@@ -1,4 +1,4 @@
-import { goals, schedulerReference } from "./goals.ts";
+import { goalOf, schedulerReference } from "./goals.ts";
 import type { BarChart, BarGroup } from "./plot.ts";
 import type { Results } from "./results.ts";
 
@@ -14,11 +14,11 @@ const series = ["Coracle", "kube-apiserver 1.33", "bare Node server"];
 const listConcurrency = 2;
 
 /** What a run reached a second, beside kube-apiserver and the bare server of the same run. */
-export function throughputChart({ api = [], floor = [], scheduling, machine, commit }: Results): BarChart {
+export function throughputChart({ api = [], floor = [], reference: beside, scheduling, machine, commit }: Results): BarChart {
   const groups: BarGroup[] = [];
   for (const { operation, perSecond } of api) {
     const title = titles[operation];
-    const goal = goals.find((known) => known.operation === operation);
+    const goal = goalOf(operation, beside);
     if (title === undefined || goal === undefined) continue;
     const reference = goal.figure === "perSecond" ? goal.reference : (listConcurrency * 1000) / goal.reference;
     const bare = floor.find((measured) => measured.operation === operation);
@@ -39,6 +39,7 @@ export function throughputChart({ api = [], floor = [], scheduling, machine, com
         { label: "kube-scheduler 1.33", value: schedulerReference.podsPerSecond, series: 1 },
       ],
     });
-  const note = `${machine}; commit ${commit}. kube-apiserver with etcd 3.5, same requests, a machine of 2 cores. Each group has its own scale.`;
+  const where = beside ? "over etcd in the same run" : "with etcd 3.5, same requests, a machine of 2 cores";
+  const note = `${machine}; commit ${commit}. kube-apiserver ${where}. Each group has its own scale.`;
   return { title: "Requests a second", note, series, groups };
 }

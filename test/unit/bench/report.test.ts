@@ -34,6 +34,16 @@ describe("the report", () => {
   test("gives what was reached as a share of the floor", () => expect(lineOf(text, "floor")).toMatch(/ours 50 %.*70 % of the floor.*no/));
 });
 
+describe("the report beside a kube-apiserver of the same run", () => {
+  const beside = { api: [operation("create-configmap", 500, 60), operation("list-pod", 5, 400)], startMs: 4000, residentMiB: 300 };
+  const text = renderReport({ ...results, reference: beside });
+  test("holds throughput to a multiple of what that reached", () =>
+    expect(lineOf(text, "create-configmap")).toMatch(/2,300\/s.*1,500\/s \(3 ×\).*yes/));
+  test("holds lists to a part of its latency", () => expect(lineOf(text, "list-pod")).toMatch(/p50 70\.0 ms.*p50 80\.0 ms.*yes/));
+  test("keeps the known figure of what was not measured there", () => expect(lineOf(text, "get-configmap")).toMatch(/6,705\/s \(3 ×\)/));
+  test("shows its figures", () => expect(lineOf(text, "kube-apiserver: start")).toMatch(/4,000 ms, 300 MiB/));
+});
+
 describe("the picture", () => {
   test("has one bar a figure, and escapes what it writes", () => {
     const svg = renderBarChart({ ...throughputChart(results), note: "a < b & c" });
