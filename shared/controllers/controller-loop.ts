@@ -70,12 +70,18 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     }
   };
   const onChange = (changes: readonly Change[]): void => {
+    let concerns = false;
     for (const lane of lanes) {
       keep(() => {
-        for (const change of changes) for (const key of lane.controller.keysOf(change, view)) lane.queue.add(key);
+        for (const change of changes) {
+          for (const key of lane.controller.keysOf(change, view)) {
+            concerns = true;
+            lane.queue.add(key);
+          }
+        }
       }, lane);
     }
-    turn();
+    if (concerns) turn();
   };
   const isQuiet = (): boolean =>
     lanes.every(({ queue }) => queue.taken === 0 && (!running || (queue.postponed === 0 && !queue.hasDue(clock.now()))));
