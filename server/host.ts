@@ -48,6 +48,8 @@ export interface Host {
 
 /** Some requests long, also on a busy machine; pods of controllers do not wait. */
 const graceMs = 250;
+/** What a kube-scheduler is given where nothing else is said. Each is a write of a status and of an Event. */
+const reportPace = { burst: 100, perSecond: 50 };
 /** What is under way when the process ends gets so long: somebody waits at the terminal. */
 const endingMs = 5000;
 
@@ -95,6 +97,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
         onSilence: (node, lastSeenMs) => platform.nodes.noteSilence(node, lastSeenMs),
         listeningSinceMs: clock.now(),
         graceMs,
+        reportPace,
         schedulingPaused: async () => (await platform.clusters.find(runtime.ref.cluster))?.value.schedulingPaused === true,
       }),
   });

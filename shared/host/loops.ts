@@ -6,6 +6,7 @@ import type { ApiServerAddress } from "../controllers/api-server-endpoints.ts";
 import { createControllerLoop } from "../controllers/controller-loop.ts";
 import { createEventRecorder, type EventRecorder } from "../controllers/event-recorder.ts";
 import { nodeLifecycleName, nodeMonitorGraceMs } from "../controllers/node-lifecycle.ts";
+import type { Pace } from "../controllers/scheduling/paced-tasks.ts";
 import { createSchedulerLoop } from "../controllers/scheduling/scheduler-loop.ts";
 import { nodes, pods } from "../kubernetes/known-resources.ts";
 import type { Node } from "../kubernetes/types.ts";
@@ -58,6 +59,8 @@ export interface LoopsOptions {
   readonly nodeGraceMs?: number;
   /** How long the scheduler leaves a new pod alone that no controller made, in milliseconds; absent: not at all. */
   readonly graceMs?: number;
+  /** How fast the scheduler tells pods that no node will do; absent: as fast as it goes. */
+  readonly reportPace?: Pace;
   /** Whether the cluster's scheduler is to rest; asked when the loops start. */
   readonly schedulingPaused: () => Promise<boolean>;
 }

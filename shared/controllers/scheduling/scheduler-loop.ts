@@ -12,6 +12,7 @@ import { createEventRecorder } from "../event-recorder.ts";
 import { controllerOf } from "../owners.ts";
 import { createBoundedTasks } from "./bounded-tasks.ts";
 import { follow, isPodChange, load, podGone } from "./cluster-changes.ts";
+import { createPacedTasks, type Pace } from "./paced-tasks.ts";
 import { createPodStatusWriter } from "./pod-status.ts";
 import { createSchedulingQueue, podBackOff, type SchedulingQueue } from "./scheduling-queue.ts";
 
@@ -37,6 +38,11 @@ export interface SchedulerOptions {
    * would always win.
    */
   readonly graceMs?: number;
+  /**
+   * How fast pods are told that no node will do (their condition and an Event); default as fast as it goes. Thousands of pods that fit nowhere must not keep
+   * the API from everybody else: kube-scheduler's clients write 50 times a second and 100 at once (`clientConnection` of its configuration).
+   */
+  readonly reportPace?: Pace;
 }
 
 const schedulerName = "default-scheduler";
@@ -58,12 +64,13 @@ type Unschedulable = Decision & { readonly kind: "unschedulable" };
  * The scheduler of one cluster: keeps a snapshot and a queue from the view, decides in batches and binds each batch in one call.
  * `Scheduled` events are written when no pod is ready any more, so that in a burst they do not compete with bindings.
  */
-export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }: SchedulerOptions = {}): SchedulerLoop {
+export function createSchedulerLoop(context: ControllerContext, { graceMs = 0, reportPace }: SchedulerOptions = {}): SchedulerLoop {
   const { view, client, clock, log, random } = context;
   const recorder = createEventRecorder({ client, clock, component: schedulerName, random, queueLength: announcedAtMost });
   const status = createPodStatusWriter({ client, view, recorder, now: () => clock.now() });
   const writes = createBoundedTasks(4, log);
   const binds = createBoundedTasks(bindsAtOnce, log);
+  const reports = createPacedTasks({ clock, ...(reportPace && { pace: reportPace }), mayRun: () => isRunning && !isHeld });
   let snapshot: ClusterSnapshot = createSnapshot();
   let queue: SchedulingQueue = createSchedulingQueue();
   let placements: Placed[] = [];
@@ -81,20 +88,25 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
     else queue.remove(uidOf(pod));
   };
   const onChange = (changes: readonly Change[]): void => {
+    let concerns = false;
     for (const change of changes) {
       try {
         if (isPodChange(change)) {
+          concerns = true;
           const pod = objectOf<Pod>(change);
           if (change.type === "DELETED") queue.remove(uidOf(pod));
           else put(pod, controllerOf(pod) ? 0 : graceMs);
         }
         const hint = follow(snapshot, change);
-        if (hint !== undefined) queue.hint(hint, clock.now());
+        if (hint !== undefined) {
+          concerns = true;
+          queue.hint(hint, clock.now());
+        }
       } catch (error) {
         log.error("scheduler could not read a change", error, { resource: change.key.resource, name: change.key.name });
       }
     }
-    turn();
+    if (concerns) turn();
   };
 
   const turn = (): void => {
@@ -145,13 +157,25 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
       return [];
     }
   };
-  const giveUp = ({ pod, plugins, message, nomination, preemption }: Unschedulable): void => {
+  const giveUp = (refused: Unschedulable): void => {
+    const { pod, plugins, preemption, nomination } = refused;
     queue.fail(pod.uid, plugins, clock.now());
-    recorder.event(pod.pod, "Warning", "FailedScheduling", note(message));
-    writes.run("report", () => status.reportUnschedulable(pod, message, nomination));
+    if (preemption === undefined && nomination.kind !== "set") {
+      reports.put(pod.uid, () => {
+        const isRefused = queue.isRefused(pod.uid);
+        if (isRefused) report(refused);
+        return isRefused;
+      });
+      return;
+    }
+    report(refused);
     if (preemption === undefined) return;
     for (const displaced of preemption.displaced) writes.run("clear nomination", () => status.clearNomination(displaced));
     for (const victim of preemption.victims) writes.run("evict", () => status.evict(victim, pod, preemption));
+  };
+  const report = ({ pod, message, nomination }: Unschedulable): void => {
+    recorder.event(pod.pod, "Warning", "FailedScheduling", note(message));
+    writes.run("report", () => status.reportUnschedulable(pod, message, nomination));
   };
   /** The pod is tried again when its claims change, and then finds its volumes on the node they were bound for. */
   const waitForVolumes = ({ pod, claims, nodeName }: Placed): void => {
@@ -263,6 +287,7 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
       isRunning = false;
       unsubscribe();
       setTimer();
+      reports.clear();
       await quiet();
       announce();
       await recorder.flush();
@@ -270,6 +295,7 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
     hold(on) {
       isHeld = on;
       setTimer();
+      reports.turn();
       turn();
     },
     hasDue: () => !isQuiet(),
@@ -278,7 +304,11 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0 }:
       turn();
       await quiet();
     },
-    nextDue: () => (isRunning ? queue.nextDue() : undefined),
+    nextDue() {
+      if (!isRunning) return undefined;
+      const due = [queue.nextDue(), reports.nextDue()].filter((each) => each !== undefined);
+      return due.length === 0 ? undefined : Math.min(...due);
+    },
   };
 }
 

@@ -25,6 +25,8 @@ export interface SchedulingQueue {
    */
   put(pod: PendingPod, nowMs: number, readyMs?: number): void;
   remove(uid: string): void;
+  /** The pod was refused everywhere when it was tried last, and is not being tried again. */
+  isRefused(uid: string): boolean;
   /** The first `count` ready pods. */
   take(count: number, nowMs: number): PendingPod[];
   /** Gives a pod back that was not looked at. */
@@ -109,6 +111,10 @@ export function createSchedulingQueue(): SchedulingQueue {
   };
 
   return {
+    isRefused(uid) {
+      const state = entries.get(uid)?.state;
+      return state === "backing-off" || state === "unschedulable";
+    },
     put(pod, nowMs, readyMs = nowMs) {
       const entry = entries.get(pod.uid);
       if (entry === undefined) {

@@ -297,6 +297,60 @@ describe("the scheduler loop", () => {
     expect(nodeNameOf(cluster, "owned")).toBe("n1");
   });
 
+  describe("told how fast to report", () => {
+    const reportPace = { burst: 2, perSecond: 10 };
+    const reported = (cluster: FakeCluster): string[] =>
+      cluster
+        .all<Pod>(pods)
+        .map(({ metadata }) => metadata.name ?? "")
+        .filter((name) => conditionOf(cluster, name)?.reason === "Unschedulable")
+        .sort();
+    async function refuse(...names: string[]): Promise<FakeCluster> {
+      const cluster = createFakeCluster();
+      await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
+      loop = createSchedulerLoop(contextOf(cluster), { reportPace });
+      loop.start();
+      for (const name of names) await cluster.client.create(pods, podOf(name, "2"));
+      await loop.idle();
+      return cluster;
+    }
+    const pass = async (cluster: FakeCluster, ms: number): Promise<void> => {
+      cluster.clock.advance(ms);
+      await loop?.idle();
+    };
+
+    it("tells the first ones at once and the others one after another, by condition and event", async () => {
+      const cluster = await refuse("p1", "p2", "p3", "p4");
+      expect([reported(cluster), loop?.nextDue()]).toEqual([["p1", "p2"], cluster.clock.now() + 100]);
+      await pass(cluster, 100);
+      expect([reported(cluster), eventsAbout(cluster, "p3").length, eventsAbout(cluster, "p4").length]).toEqual([["p1", "p2", "p3"], 1, 0]);
+      await pass(cluster, 100);
+      expect(reported(cluster)).toEqual(["p1", "p2", "p3", "p4"]);
+    });
+
+    it("passes over those that are gone or found a node meanwhile", async () => {
+      const cluster = await refuse("p1", "p2", "p3", "p4", "p5");
+      await cluster.client.delete(pods, "default", "p3", {});
+      const uid = cluster.get<Pod>(pods, "default", "p4")?.metadata.uid ?? "";
+      await cluster.client.bind([{ namespace: "default", name: "p4", uid, nodeName: "n1" }]);
+      await pass(cluster, 100);
+      expect(reported(cluster)).toEqual(["p1", "p2", "p5"]);
+      expect([...eventsAbout(cluster, "p3"), ...eventsAbout(cluster, "p4")]).toEqual([]);
+    });
+
+    it("lets nobody wait who has room made for it", async () => {
+      const cluster = await refuse("p1", "p2", "p3");
+      const lesser = podOf("lesser", "1");
+      await cluster.client.create(pods, { ...lesser, spec: { ...lesser.spec, priority: 1 } } as Pod);
+      await loop?.idle();
+      const greater = podOf("greater", "1");
+      await cluster.client.create(pods, { ...greater, spec: { ...greater.spec, priority: 10 } } as Pod);
+      await loop?.idle();
+      expect(cluster.get<Pod>(pods, "default", "greater")?.status?.nominatedNodeName).toBe("n1");
+      expect(reported(cluster)).toEqual(["greater", "p1", "p2"]);
+    });
+  });
+
   it("clears a nomination that nothing came of", async () => {
     const cluster = createFakeCluster();
     await cluster.client.create(nodes, nodeOf("n1", { cpu: "1" }));
