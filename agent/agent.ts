@@ -100,6 +100,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let pushing = false;
   let pushSoon: (() => void) | undefined;
   let pushFailures = 0;
+  /** The last report had no answer at all. */
+  let pushLost = false;
   const timers = new Set<() => void>();
   const endWaiting = new AbortController();
 
@@ -321,6 +323,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     try {
       const answer = await transport.sync(batch);
       pushFailures = 0;
+      pushLost = false;
       state = answer.state ?? state;
       accept(answer);
       if (answer.retry.length > 0) {
@@ -332,10 +335,21 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       events.restore(batch.events);
       tokens.restore(batch.tokenRequests);
       delayMs = backOff(pushFailures++);
+      pushLost = error instanceof TransportError && error.status === undefined;
       log.debug("report not sent", { cause: String(error), retryMs: Math.round(delayMs) });
     }
     pushing = false;
     if (waiting()) push(delayMs);
+  };
+
+  /** The server has answered: what waits only because the way to it was cut need not wait any longer. */
+  const resume = (): void => {
+    if (!pushLost || pushSoon === undefined) return;
+    pushSoon();
+    pushSoon = undefined;
+    pushFailures = 0;
+    pushLost = false;
+    push();
   };
 
   const redescribe = async (): Promise<void> => {
@@ -362,6 +376,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         if (stopped) return;
         if (failures > 0) log.info("the server answers again", { node: nodeName });
         failures = 0;
+        resume();
         await apply(answer);
         state = answer.state;
         delayMs = answer.nextSyncSeconds * 1000 * (1 + random() * 0.1);

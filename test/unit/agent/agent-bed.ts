@@ -13,8 +13,16 @@ import { createFakePool, describedNode } from "../api/agent/fake-pool.ts";
 import { createFakeClock, type FakeClock } from "../controllers/fake-clock.ts";
 import { createFakeCluster } from "../controllers/fake-cluster.ts";
 
+export interface AgentBedOptions {
+  readonly runtime?: ContainerRuntime;
+  readonly files?: PodFiles;
+  readonly clock?: FakeClock;
+  /** Answers a call in the server's place; throws where there is no answer. */
+  readonly between?: (body: string) => Response | undefined;
+}
+
 /** A server and one agent that meet in memory, on a clock that moves only when told to. */
-export async function createAgentBed(given: { runtime?: ContainerRuntime; files?: PodFiles; clock?: FakeClock } = {}) {
+export async function createAgentBed(given: AgentBedOptions = {}) {
   const clock = given.clock ?? createFakeClock();
   const cluster = createFakeCluster(clock);
   const member: PoolCluster = { id: "c1", draining: false, apiPath: "/clusters/c1", view: cluster.view, client: cluster.client };
@@ -27,7 +35,7 @@ export async function createAgentBed(given: { runtime?: ContainerRuntime; files?
   let current: ReturnType<typeof server> | undefined = server();
   const fetch: Fetch = async (url, init) => {
     if (current === undefined) throw new TypeError("fetch failed");
-    return current.app.request(url, init);
+    return given.between?.(String(init.body)) ?? current.app.request(url, init);
   };
   const runtime = given.runtime ?? createHollowRuntime({ nodeIndex: 0, clock });
   const description = describedNode("n1", runtime.kind);

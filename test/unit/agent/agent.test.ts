@@ -104,6 +104,36 @@ test("pods run on while the server is away, and what happened is told when it is
   await stop();
 });
 
+describe("a report that was not taken", () => {
+  async function untaken(instead: () => Response) {
+    let refuses = true;
+    const bed = await createAgentBed({ between: (body) => (refuses && body.includes('"statuses"') ? instead() : undefined) });
+    await bed.addPod("a");
+    await bed.pass(20_000);
+    expect(bed.pod("a")?.status?.phase).toBe("Pending");
+    refuses = false;
+    await bed.addPod("b");
+    await bed.pass(500);
+    return bed;
+  }
+
+  test("for want of an answer is sent again as soon as the server has answered anything", async () => {
+    const { pod, stop } = await untaken(() => {
+      throw new TypeError("fetch failed");
+    });
+    expect([pod("a")?.status?.phase, pod("b")?.status?.phase]).toEqual(["Running", "Running"]);
+    await stop();
+  });
+
+  test("by a server that is out of order waits its time", async () => {
+    const { pod, pass, stop } = await untaken(() => new Response("", { status: 503 }));
+    expect(pod("a")?.status?.phase).toBe("Pending");
+    await pass(10_000);
+    expect([pod("a")?.status?.phase, pod("b")?.status?.phase]).toEqual(["Running", "Running"]);
+    await stop();
+  });
+});
+
 test("an agent that leaves ends its pods, with their files, and does not wait for those that are on their way out", async () => {
   const tornDown: string[] = [];
   const files: PodFiles = { ...noPodFiles, tearDown: async (uid) => void tornDown.push(uid) };
