@@ -50,7 +50,10 @@ export interface Store {
     onEntries: (entries: readonly LogEntry[], through: number) => void,
     onEnd: (error: StoreError) => void,
   ): () => void;
-  /** Moves the floor up to `floor`: entries at or below it may be deleted, readers below it get `Compacted`. Never moves it down. */
+  /**
+   * Moves the floor up to `floor`: entries at or below it may be deleted, readers below it get `Compacted`. Never moves it down. `floor` was the head a minute
+   * ago or earlier: of what is at or below it lists are sure without the log, so nothing may be on its way there (DynamoDB: a commit shows up to 45 s late).
+   */
   compact(cluster: ClusterRef, floor: number): Promise<void>;
 
   /** Makes an empty cluster and writes `records` with it, all or nothing. @throws `RevisionConflict` when it exists or a record's condition fails. */

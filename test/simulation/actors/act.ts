@@ -1,5 +1,6 @@
 import type { ActorState, Host, RunActor } from "../bench.ts";
 import { cluster } from "../objects.ts";
+import { farthestMs, type Plan } from "../plan.ts";
 import { account } from "./accountant.ts";
 import { codeOf } from "./calls.ts";
 import { askHead, list, look, read, readLog } from "./reader.ts";
@@ -36,17 +37,19 @@ async function step(host: Host, actor: ActorState): Promise<void> {
   }
 }
 
-/** The product keeps an hour of history; here it is less, but more than any transaction takes to show. */
-const retainedMs = 2000;
+/** A commit is sent within 3 s of its revisions, and executed 4.3 s after that at the latest (`TableClient`). */
+const longestCommitMs = 8000;
+/** The product keeps an hour of history; here it is less, but more than any transaction takes to show, also by a clock that was set back. */
+const retainedMs = ({ clockSteps }: Plan): number => longestCommitMs + (clockSteps.length > 0 ? 2 * farthestMs : 0);
 
 /** Lets go of what lay in the log some time ago, as a cluster's host does. */
 async function compact(host: Host, actor: ActorState): Promise<void> {
   const { process, store, scene, random } = host;
-  await process.sleep(random.between(100, 700));
+  await process.sleep(random.between(100, 2500));
   try {
     const { revision } = await store.head(cluster);
     actor.marks.push({ atMs: scene.world.nowMs, revision });
-    const passed = actor.marks.filter(({ atMs }) => atMs < scene.world.nowMs - retainedMs).at(-1);
+    const passed = actor.marks.filter(({ atMs }) => atMs < scene.world.nowMs - retainedMs(scene.plan)).at(-1);
     if (passed) await store.compact(cluster, passed.revision);
   } catch (error) {
     codeOf(error);
