@@ -42,7 +42,7 @@ function maskText(text: string, namespace: string, key: string): string {
     .replace(uid, "<uid>")
     .replace(/\b10\.\d+\.\d+\.\d+\b/g, "<ip>")
     .replace(/\bkube-api-access-[a-z0-9]{5}\b/g, "kube-api-access-<suffix>")
-    .replace(/^\d+(ms|s|m)$/, "<age>")
+    .replace(/^\d+(ms|s|m|y(\d+d)?)$/, "<age>")
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>");
 }
 
