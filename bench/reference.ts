@@ -33,7 +33,7 @@ export interface Reference {
 const readyWithinMs = 60_000;
 const betweenLooksMs = 20;
 
-/** Builds kube-apiserver from the Go module proxy, once; some ten minutes of two processors. Resolves to the program's path. @throws Error when Go fails */
+/** Builds kube-apiserver from the Go module proxy, once; some ten minutes of two processors. Answers the program's path. @throws Error when Go fails */
 export function buildApiServer(directory: string): string {
   const program = join(directory, `kube-apiserver-${kubernetesRelease}`);
   if (existsSync(program)) return program;
@@ -67,7 +67,22 @@ export async function startReference(program: string): Promise<Reference> {
     ...[`--data-dir=${join(directory, "etcd")}`, "--log-level=error"],
     ...[`--listen-client-urls=${store}`, `--advertise-client-urls=${store}`, `--listen-peer-urls=http://127.0.0.1:${peer}`],
   ]);
-  await answering(() => fetch(`${store}/health`).then(({ ok }) => ok), etcd);
+  const children = [etcd];
+  const stop = async (): Promise<void> => {
+    for (const child of children.toReversed()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    }
+    await rm(directory, { recursive: true, force: true });
+  };
+  const answers = (ask: () => Promise<boolean>, child: ChildProcess): Promise<void> =>
+    answering(ask, child).catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+  await answers(() => fetch(`${store}/health`).then(({ ok }) => ok), etcd);
   const startedAt = performance.now();
   const server = start(program, [
     ...[`--etcd-servers=${store}`, "--bind-address=127.0.0.1", `--secure-port=${port}`, `--cert-dir=${directory}`],
@@ -75,12 +90,13 @@ export async function startReference(program: string): Promise<Reference> {
     ...["--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16"],
     ...["--authorization-mode=RBAC", `--token-auth-file=${tokenFile}`, "--disable-admission-plugins=ServiceAccount"],
   ]);
+  children.push(server);
   const endpoint = (): Endpoint => ({
     base: `https://127.0.0.1:${port}`,
     token,
     ca: readFileSync(join(directory, "apiserver.crt"), "utf8"),
   });
-  await answering(async () => {
+  await answers(async () => {
     const connections = connect(endpoint(), 1);
     try {
       return (await connections.send({ method: "GET", path: "/readyz" })).status === 200;
@@ -92,14 +108,7 @@ export async function startReference(program: string): Promise<Reference> {
     endpoint: endpoint(),
     startedInMs: performance.now() - startedAt,
     residentMiB: () => residentMiB(server.pid),
-    async stop() {
-      for (const child of [server, etcd]) {
-        const ended = once(child, "exit");
-        child.kill("SIGKILL");
-        await ended;
-      }
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
