@@ -35,7 +35,8 @@ export function createPacedTasks({ clock, pace, mayRun }: PacedTasksOptions): Pa
 
   const count = (): void => {
     const nowMs = clock.now();
-    if (tokens < burst) tokens = Math.min(burst, tokens + ((nowMs - countedAtMs) * perSecond) / 1000);
+    // A clock that was set back takes nothing away.
+    if (tokens < burst) tokens = Math.min(burst, tokens + (Math.max(0, nowMs - countedAtMs) * perSecond) / 1000);
     countedAtMs = nowMs;
   };
   const rest = (): void => {

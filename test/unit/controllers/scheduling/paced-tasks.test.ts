@@ -36,6 +36,18 @@ describe("paced tasks", () => {
     expect(ran.join("")).toBe("abcd");
   });
 
+  it("wait no longer for a clock that was set back", () => {
+    const { clock } = createFakeCluster();
+    let backMs = 0;
+    const ran: string[] = [];
+    const setBack = { now: () => clock.now() - backMs, after: clock.after };
+    const tasks = createPacedTasks({ clock: setBack, pace, mayRun: () => true });
+    for (const key of ["a", "b", "c"]) tasks.put(key, () => ran.push(key) > 0);
+    backMs = 3_600_000;
+    clock.advance(200);
+    expect(ran.join("")).toBe("abc");
+  });
+
   it("do not count when they find nothing to do", () => {
     const { clock, ran, put } = start();
     for (const key of ["a", "b", "c"]) put(key);
