@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isStatus } from "../kubernetes/status-error.ts";
 import type { Change } from "../store/view.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
+import { earliest } from "./earliest.ts";
 import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 
 export interface ControllerLoopOptions {
@@ -91,14 +92,7 @@ export function createControllerLoop({ controllers, context, concurrency = 5 }: 
     waiters = [];
     for (const resolve of resolved) resolve();
   };
-  const nextDue = (): number | undefined => {
-    let earliest: number | undefined;
-    for (const { queue } of lanes) {
-      const due = queue.nextDue();
-      if (due !== undefined && (earliest === undefined || due < earliest)) earliest = due;
-    }
-    return earliest;
-  };
+  const nextDue = (): number | undefined => earliest(lanes.map(({ queue }) => queue.nextDue()));
   const setTimer = (): void => {
     const dueMs = running && !held ? nextDue() : undefined;
     if (timer?.dueMs === dueMs) return;

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { concurrencyOf, createControllers } from "../controllers/all-controllers.ts";
 import type { ApiServerAddress } from "../controllers/api-server-endpoints.ts";
 import { createControllerLoop } from "../controllers/controller-loop.ts";
+import { earliest } from "../controllers/earliest.ts";
 import { createEventRecorder, type EventRecorder } from "../controllers/event-recorder.ts";
 import { nodeLifecycleName, nodeMonitorGraceMs } from "../controllers/node-lifecycle.ts";
 import type { Pace } from "../controllers/scheduling/paced-tasks.ts";
@@ -115,10 +116,7 @@ export function createLoops({ ref, cluster, client, tokens, authorizer }: Cluste
     if (on && !stopped) scheduler.start();
     else void scheduler.stop();
   };
-  const nextDue = (): number | undefined => {
-    const due = [loop.nextDue(), scheduler.nextDue()].filter((each) => each !== undefined);
-    return due.length === 0 ? undefined : Math.min(...due);
-  };
+  const nextDue = (): number | undefined => earliest([loop.nextDue(), scheduler.nextDue()]);
   return {
     start() {
       loop.start();

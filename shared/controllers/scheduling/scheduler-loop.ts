@@ -8,6 +8,7 @@ import { isFinished, type PendingPod, uidOf } from "../../scheduler/pod-info.ts"
 import { type ClusterSnapshot, createSnapshot } from "../../scheduler/snapshot.ts";
 import { type Change, objectOf } from "../../store/view.ts";
 import type { ControllerContext } from "../controller.ts";
+import { earliest } from "../earliest.ts";
 import { createEventRecorder } from "../event-recorder.ts";
 import { controllerOf } from "../owners.ts";
 import { createBoundedTasks } from "./bounded-tasks.ts";
@@ -304,11 +305,7 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0, r
       turn();
       await quiet();
     },
-    nextDue() {
-      if (!isRunning) return undefined;
-      const due = [queue.nextDue(), reports.nextDue()].filter((each) => each !== undefined);
-      return due.length === 0 ? undefined : Math.min(...due);
-    },
+    nextDue: () => (isRunning ? earliest([queue.nextDue(), reports.nextDue()]) : undefined),
   };
 }
 
