@@ -131,7 +131,9 @@ describe("rolling update of a daemonset", () => {
           const create = [...nodes.create, ...rolling.create];
           expect(new Set(create).size).toBe(create.length);
           const isSettled =
-            !isBusy && create.length + rolling.delete.length === 0 && podsOf(state).every((each) => isAvailable(state, each));
+            !isBusy &&
+            create.length + rolling.delete.length === 0 &&
+            podsOf(state).every((each) => !isTerminating(each) && isAvailable(state, each));
           if (isSettled) break;
           state = played(state, create, new Set([...gone, ...rolling.delete]));
         }
