@@ -74,6 +74,8 @@ const pushDelayMs = 10;
 const relistMs = 5_000;
 const describeMs = 60_000;
 const backOffMs = { first: 500, last: 30_000 };
+/** A call whose answer nobody hears any more may be carried out so much later (a function has 60 s), after what was said meanwhile. */
+const strayMs = 75_000;
 
 type StatusEntry = NonNullable<SyncRequestInput["statuses"]>[number];
 type EndedEntry = NonNullable<SyncRequestInput["ended"]>[number];
@@ -95,6 +97,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let sendNode = true;
   /** The server's word of what it told, in its last answer. */
   let state: string | undefined;
+  /** The server has told it something. */
+  let heard = false;
   let stopped = false;
   let leaving = false;
   let pushing = false;
@@ -102,7 +106,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let pushFailures = 0;
   /** The last report had no answer at all. */
   let pushLost = false;
-  const timers = new Set<() => void>();
+  /** Until when a call of this machine may be carried out that nobody waits for, and the pods of which something was said meanwhile. */
+  let straysUntilMs = 0;
+  const saidMeanwhile = new Set<string>();
+  let cancelStrays: (() => void) | undefined;
+  const timers = new Set<() => void>([() => cancelStrays?.()]);
   const endWaiting = new AbortController();
 
   const cancellable = (delayMs: number): Promise<void> =>
@@ -148,7 +156,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       tokenRefreshAtMs: (podUid) => tokens.refreshAtMs(podUid),
     },
     report(cluster, pod, status) {
-      statuses.set(pod.metadata.uid ?? "", { ...nameOf(cluster, pod), status });
+      const uid = pod.metadata.uid ?? "";
+      statuses.set(uid, { ...nameOf(cluster, pod), status });
+      if (clock.now() < straysUntilMs) saidMeanwhile.add(uid);
       push();
     },
     gone(cluster, pod, removed) {
@@ -177,6 +187,16 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     });
   };
 
+  /** A stray call may put an old word in the place of a new one: what is said until it can come no more is said again then. */
+  const expectStrays = (): void => {
+    straysUntilMs = clock.now() + strayMs;
+    cancelStrays?.();
+    cancelStrays = clock.after(strayMs, () => {
+      for (const uid of saidMeanwhile) workers.get(uid)?.sayAgain();
+      saidMeanwhile.clear();
+    });
+  };
+
   const grantedPods = (): Pod[] => [...workers.values()].filter(({ finished }) => !finished).map(({ granted }) => granted);
 
   const take = (cluster: string, pod: Pod, running: ReadonlySet<string>): void => {
@@ -198,6 +218,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   const apply = async (answer: SyncResponse): Promise<void> => {
     accept(answer);
+    // An agent before this one may have said something of these pods just now.
+    if (!heard && answer.news.some(({ pods }) => pods.length > 0)) expectStrays();
+    heard = true;
     if (answer.peers !== undefined) {
       network?.updatePeers(peers.take(answer.peers));
       if (answer.peers.podCidr !== undefined) options.onPodCidr?.(answer.peers.podCidr);
@@ -336,6 +359,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
       tokens.restore(batch.tokenRequests);
       delayMs = backOff(pushFailures++);
       pushLost = error instanceof TransportError && error.status === undefined;
+      if (pushLost) {
+        expectStrays();
+        for (const { uid } of batch.statuses) saidMeanwhile.add(uid);
+      }
       log.debug("report not sent", { cause: String(error), retryMs: Math.round(delayMs) });
     }
     pushing = false;

@@ -1,4 +1,5 @@
 import { nodeOwnedPodConditions, type PodStatusReport, podStatusReport } from "../../shared/api/agent/pod-status-report.ts";
+import { deepEqual } from "../../shared/kubernetes/deep-equal.ts";
 import type { Pod } from "../../shared/kubernetes/types.ts";
 import { podConditions, resizeConditions } from "./conditions.ts";
 import { containerStatus, isoSeconds } from "./container-status.ts";
@@ -84,4 +85,21 @@ export function reportOf({ status }: Pod): PodStatusReport | undefined {
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = status;
   const own = conditions.filter(({ type }) => owned.has(type)).map(({ lastProbeTime: _, ...condition }) => condition);
   return podStatusReport.safeParse({ ...status, conditions: own, containerStatuses, initContainerStatuses }).data;
+}
+
+/** Whether two reports say the same of a pod to those who act on it. Times and messages do not count. */
+export function saysSame(a: PodStatusReport | undefined, b: PodStatusReport | undefined): boolean {
+  return deepEqual(a && gistOf(a), b && gistOf(b));
+}
+
+function gistOf({ phase, podIP, conditions, containerStatuses, initContainerStatuses }: PodStatusReport): unknown {
+  return {
+    phase,
+    podIP,
+    conditions: Object.fromEntries(conditions.filter(({ type }) => owned.has(type)).map(({ type, status }) => [type, status])),
+    containers: [...initContainerStatuses, ...containerStatuses].map(({ name, state = {}, ready, restartCount, containerID = "" }) => ({
+      ...{ name, ready, restartCount, containerID },
+      is: Object.keys(state),
+    })),
+  };
 }

@@ -11,7 +11,7 @@ import { createPodProbers } from "./pod-probers.ts";
 import { removePod, runPodSandbox } from "./pod-sandboxes.ts";
 import { aboutContainer, graceSecondsOf, grantedPod, isEnding, type PodState, podIpsOf, remember } from "./pod-state.ts";
 import { allocationOf, allocationOfStatus, refusalOf, resizeRetryMs } from "./resize.ts";
-import { reportOf, statusOf } from "./status.ts";
+import { reportOf, saysSame, statusOf } from "./status.ts";
 
 /** Drives one pod: looks, decides, acts, reports; again whenever something changed. */
 export interface PodWorker {
@@ -29,6 +29,8 @@ export interface PodWorker {
   configurationChanged(): void;
   /** Look again. */
   wake(): void;
+  /** Says once more how the pod is, as it was said last. */
+  sayAgain(): void;
   /** Stops driving; what runs keeps running. */
   abandon(): void;
 }
@@ -174,6 +176,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     node.report(cluster, pod, next);
   };
 
+  const sayAgain = (): void => {
+    if (reported !== undefined && !abandoned) node.report(cluster, state.pod, reported);
+  };
+
   const run = async (): Promise<void> => {
     stepping = true;
     while (again && !abandoned) {
@@ -223,6 +229,8 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
         const deadlineMs = clock.now() + graceSecondsOf(next) * 1000;
         state.memory = { ...state.memory, stopDeadlineMs: Math.min(state.memory.stopDeadlineMs ?? deadlineMs, deadlineMs) };
       }
+      // Others have changed what this node says, or do not know it yet (kubelet `needsReconcile`).
+      if (!saysSame(reportOf(next), reported)) sayAgain();
       refresh();
       wake();
     },
@@ -238,6 +246,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       wake();
     },
     wake,
+    sayAgain,
     abandon,
   };
 }

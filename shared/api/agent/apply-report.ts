@@ -4,6 +4,7 @@ import type { Event, Pod } from "../../kubernetes/types.ts";
 import { objectOf } from "../../store/view.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { mergePodStatus } from "./merge-pod-status.ts";
+import { nodeFieldManager } from "./pod-status-report.ts";
 import type { PoolCluster } from "./ports.ts";
 import type { EventReport, SyncRequest } from "./protocol.ts";
 
@@ -29,7 +30,7 @@ export async function applyStatus(cluster: PoolCluster, nodeName: string, entry:
     if (status === undefined) return "done";
     try {
       const next: Pod = { ...pod, status };
-      await cluster.client.update(pods, next, { subresource: "status", fieldManager: "coracle-agent" });
+      await cluster.client.update(pods, next, { subresource: "status", fieldManager: nodeFieldManager });
       return "done";
     } catch (error) {
       if (isStatus(error, "Conflict")) continue;
@@ -90,7 +91,7 @@ export async function applyEvent(cluster: PoolCluster, nodeName: string, report:
       reportingComponent: report.component,
       reportingInstance: nodeName,
     };
-    await cluster.client.create(events, event, { fieldManager: "coracle-agent" });
+    await cluster.client.create(events, event, { fieldManager: nodeFieldManager });
   } catch (error) {
     log.debug("event dropped", { cluster: cluster.id, event: report.name, cause: String(error) });
   }

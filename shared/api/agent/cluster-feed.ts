@@ -4,7 +4,7 @@ import { collectionOf } from "../../kubernetes/object.ts";
 import type { ConfigMap, EndpointSlice, Pod, Secret, Service } from "../../kubernetes/types.ts";
 import { type Change, type ClusterView, objectOf } from "../../store/view.ts";
 import { podReferences, referenceKey } from "./pod-references.ts";
-import { nodeOwnedPodConditions } from "./pod-status-report.ts";
+import { nodeFieldManager, nodeOwnedPodConditions } from "./pod-status-report.ts";
 import type { ClusterNews, ObjectReference } from "./protocol.ts";
 
 /**
@@ -197,10 +197,18 @@ export function createClusterFeed(view: ClusterView, epoch: string): ClusterFeed
 
 const ownConditions: ReadonlySet<string> = new Set(nodeOwnedPodConditions);
 
-/** False when only the node's own report can have changed: telling it what it said would be idle talk. */
+/**
+ * False when only the node's own report can have changed: telling it what it said would be idle talk. What others changed of it, such as the readiness of
+ * the pods of a silent node (`MarkPodsNotReady`), the node has to hear of, to set it right.
+ */
 function concernsNode(before: Pod, after: Pod): boolean {
-  return !deepEqual(nodeInput(before), nodeInput(after));
+  return !deepEqual(nodeInput(before), nodeInput(after)) || !deepEqual(writesOfOthers(before), writesOfOthers(after));
 }
+
+const writesOfOthers = ({ metadata }: Pod): readonly unknown[] =>
+  (metadata.managedFields ?? [])
+    .filter(({ manager }) => manager !== nodeFieldManager)
+    .map(({ manager, operation, subresource, time }) => [manager, operation, subresource, time]);
 
 function nodeInput({ metadata, spec, status }: Pod): readonly unknown[] {
   const { uid, labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } = metadata;

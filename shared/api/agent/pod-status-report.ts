@@ -35,6 +35,9 @@ const containerStatus = z.object({
   resources: z.object({ requests: amounts.exactOptional(), limits: amounts.exactOptional() }).exactOptional(),
 });
 
+/** Whose writes nodes' reports are in `managedFields`. */
+export const nodeFieldManager = "coracle-agent";
+
 /** The condition types that belong to the node (kubelet `PodConditionByKubelet`); a report may name no others. */
 export const nodeOwnedPodConditions = [
   ...(["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] as const),

@@ -3,6 +3,7 @@ import { isStatus } from "../../kubernetes/status-error.ts";
 import type { Node } from "../../kubernetes/types.ts";
 import { objectOf } from "../../store/view.ts";
 import { type NodeSource, newNode, nodePatch, nodeWithStatus } from "./node-object.ts";
+import { nodeFieldManager } from "./pod-status-report.ts";
 import type { PoolCluster } from "./ports.ts";
 
 const attempts = 5;
@@ -19,7 +20,7 @@ export async function registerNode(cluster: PoolCluster, source: NodeSource, now
       const patch = nodePatch(objectOf<Node>(stored), source);
       if (patch !== undefined) stored = await cluster.client.patch(nodes, "", nodeName, { type: "merge", body: patch });
       const next = nodeWithStatus(objectOf<Node>(stored), description, now(), refreshSeconds);
-      if (next !== undefined) await cluster.client.update(nodes, next, { subresource: "status", fieldManager: "coracle-agent" });
+      if (next !== undefined) await cluster.client.update(nodes, next, { subresource: "status", fieldManager: nodeFieldManager });
       return;
     } catch (error) {
       const again = isStatus(error, "Conflict") || isStatus(error, "AlreadyExists") || isStatus(error, "NotFound");

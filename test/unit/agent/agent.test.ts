@@ -74,6 +74,74 @@ test("an agent that comes back finds its pods and restarts none", async () => {
   await stop();
 });
 
+/** The pod as it was before its container began. */
+const asBefore = (pod: Pod): Pod => {
+  const { conditions = [], containerStatuses = [], ...status } = pod.status ?? {};
+  const waiting = containerStatuses.map(({ containerID: _, ...container }) => ({
+    ...container,
+    ...{ ready: false, started: false, state: { waiting: { reason: "ContainerCreating" } } },
+  }));
+  const notReady = conditions.map((each) => ({ ...each, status: "False" as const }));
+  return { ...pod, status: { ...status, phase: "Pending", conditions: notReady, containerStatuses: waiting } };
+};
+const readiness = (pod: Pod | undefined): string | undefined => pod?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+
+test("what others change of a node's word, it sets right as soon as it hears of it", async () => {
+  const { addPod, cluster, pass, pod, stop } = await createAgentBed();
+  await addPod("a");
+  await pass(300);
+  const said = pod("a")?.status;
+  cluster.edit<Pod>(pods, "default", "a", (made) => {
+    for (const condition of made.status?.conditions ?? []) if (condition.type === "Ready") condition.status = "False";
+    made.metadata.managedFields = [{ manager: "kube-controller-manager", operation: "Update", subresource: "status" }];
+    return made;
+  });
+  expect(readiness(pod("a"))).toBe("False");
+  await pass(300);
+  expect(pod("a")?.status).toEqual(said);
+  await stop();
+});
+
+test("an agent's word is set right that a call of the agent before it overtook", async () => {
+  const { addPod, cluster, pass, pod, restartAgent, stop } = await createAgentBed();
+  await addPod("a");
+  await pass(300);
+  await restartAgent();
+  await pass(300);
+  await addPod("b");
+  await pass(300);
+  const said = pod("b")?.status;
+  cluster.edit<Pod>(pods, "default", "b", asBefore);
+  await pass(60_000);
+  expect(pod("b")?.status?.phase).toBe("Pending");
+  await pass(20_000);
+  expect(pod("b")?.status).toMatchObject({ phase: "Running", containerStatuses: said?.containerStatuses });
+  expect(readiness(pod("b"))).toBe("True");
+  await stop();
+});
+
+test("an agent's word is set right that a call of its own overtook which had no answer", async () => {
+  let lost = 0;
+  const between = (body: string): undefined => {
+    if (lost === 0 && body.includes('"phase":')) {
+      lost++;
+      throw new TypeError("fetch failed");
+    }
+  };
+  const { addPod, cluster, pass, pod, stop } = await createAgentBed({ between });
+  await pass(300);
+  await addPod("a");
+  await pass(3000);
+  expect(lost).toBe(1);
+  expect(pod("a")?.status?.phase).toBe("Running");
+  cluster.edit<Pod>(pods, "default", "a", asBefore);
+  await pass(60_000);
+  expect(pod("a")?.status?.phase).toBe("Pending");
+  await pass(20_000);
+  expect(pod("a")?.status?.phase).toBe("Running");
+  await stop();
+});
+
 test("an agent that comes back ends what was deleted meanwhile", async () => {
   const { addPod, pass, deletePod, agent, runtime, restartAgent } = await createAgentBed();
   await addPod("a");
