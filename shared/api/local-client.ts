@@ -1,5 +1,5 @@
 import { loops, type UserInfo } from "../auth/user.ts";
-import { cloneJson } from "../kubernetes/clone.ts";
+import { cloneObject } from "../kubernetes/clone.ts";
 import type { GroupResource, KubernetesObject } from "../kubernetes/object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../kubernetes/resources.ts";
 import { scaleOf, withReplicas } from "../kubernetes/scale.ts";
@@ -61,7 +61,7 @@ export function createLocalClient(registry: Registry, user: UserInfo = loops): O
           const scale = applyPatch(scaleOf(definition, live), patch, undefined) as Scale;
           return withReplicas(definition, live, scale.spec?.replicas ?? 0);
         }
-        const next = stamped(definition, schema, applyPatch(live, patch, schema) as KubernetesObject);
+        const next = normalized(definition, schema, applyPatch(live, patch, schema) as KubernetesObject);
         const { resourceVersion = "" } = next.metadata;
         if (resourceVersion !== "" && resourceVersion !== live.metadata.resourceVersion)
           throw conflict(definition.group, definition.resource, name);
@@ -82,10 +82,15 @@ function definitionOf(registry: Registry, resource: GroupResource): ResourceDefi
   return definition;
 }
 
-/** A copy as everything in the store is: kind and version in front, and no empty lists. */
+/** A copy as everything in the store is. */
 function stamped(definition: ResourceDefinition, schema: KindSchema | undefined, object: KubernetesObject): KubernetesObject {
+  return normalized(definition, schema, cloneObject(object));
+}
+
+/** As everything in the store is: kind and version in front, and no empty lists. `object` is taken over. */
+function normalized(definition: ResourceDefinition, schema: KindSchema | undefined, object: KubernetesObject): KubernetesObject {
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
-  const copy = cloneJson({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest });
-  schema?.prune(copy);
-  return copy;
+  const whole = { kind: definition.kind, apiVersion: apiVersionOf(definition), metadata, ...rest };
+  schema?.prune(whole);
+  return whole;
 }

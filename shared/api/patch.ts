@@ -63,16 +63,19 @@ function parsePatchObject(body: Buffer, kind: string, where: string): unknown {
   throw new StatusError("BadRequest", `${where}json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`);
 }
 
-/** The patched document; `live` stays as it is. @throws StatusError `BadRequest`, `Invalid` */
+/**
+ * The patched document. It shares with `live` what the patch does not touch, and nothing with the patch, which may be applied again.
+ * @throws StatusError `BadRequest`, `Invalid`
+ */
 export function applyPatch(live: object, patch: Patch, schema: KindSchema | undefined): unknown {
   switch (patch.type) {
     case "json":
-      return applyJsonPatch(live, patch.body);
+      return applyJsonPatch(live, cloneJson(patch.body));
     case "merge":
-      return cloneJson(applyMergePatch(live, patch.body));
+      return applyMergePatch(live, cloneJson(patch.body));
     case "strategic":
       if (!schema) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
-      return cloneJson(applyStrategicMergePatch(live, patch.body, schema.patch));
+      return applyStrategicMergePatch(live, cloneJson(patch.body), schema.patch);
     default:
       return patch satisfies never;
   }

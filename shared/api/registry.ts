@@ -1,6 +1,6 @@
 import type { RbacAuthorizer } from "../auth/rbac.ts";
 import type { UserInfo } from "../auth/user.ts";
-import { cloneJson } from "../kubernetes/clone.ts";
+import { cloneJson, cloneObject } from "../kubernetes/clone.ts";
 import { convert } from "../kubernetes/conversion.ts";
 import type { KubernetesObject, ObjectKey } from "../kubernetes/object.ts";
 import { generateName } from "../kubernetes/random-suffix.ts";
@@ -275,7 +275,7 @@ export class Registry {
         ? resourceVersion === undefined
           ? cloneJson(change.replacement)
           : change.replacement
-        : change(toStorage(definition, served, cloneJson(before)));
+        : change(toStorage(definition, served, cloneObject(before)));
     const changed = changing instanceof Promise ? await changing : changing;
     const managers = changed instanceof ManagedObject ? changed.managers : undefined;
     const next: Body = toStorage(served, definition, changed instanceof ManagedObject ? changed.object : changed);

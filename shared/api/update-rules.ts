@@ -41,29 +41,21 @@ export function newMetadata(
 
 const serverOwned = ["creationTimestamp", "generation", "namespace", "resourceVersion"] as const;
 const onceSet = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] as const;
+const notFromClient: ReadonlySet<string> = new Set([...serverOwned, ...onceSet, "selfLink"]);
 
 /**
  * What the server owns in metadata stays as it is, whatever the client sent; what it gives once, a client may repeat or leave out, and
  * validation refuses anything else (`rest.BeforeUpdate`). Nothing is deleted here: V8 turns such an object into a slow one for good.
  */
 export function keptMetadata(next: ObjectMeta, live: ObjectMeta): ObjectMeta {
-  const {
-    uid,
-    creationTimestamp,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    generation,
-    namespace,
-    resourceVersion,
-    selfLink,
-    ...kept
-  }: ObjectMeta = next;
+  const kept: ObjectMeta = {};
   const owned: Record<string, unknown> = asRecord(kept);
+  for (const field in next) if (!notFromClient.has(field)) owned[field] = next[field as keyof ObjectMeta];
   for (const field of serverOwned) if (live[field] !== undefined) owned[field] = live[field];
   const given = {
-    uid: uid === "" ? undefined : uid,
-    deletionTimestamp: live.deletionTimestamp ?? deletionTimestamp,
-    deletionGracePeriodSeconds,
+    uid: next.uid === "" ? undefined : next.uid,
+    deletionTimestamp: live.deletionTimestamp ?? next.deletionTimestamp,
+    deletionGracePeriodSeconds: next.deletionGracePeriodSeconds,
   };
   for (const field of onceSet) {
     const value = given[field] ?? live[field];
@@ -80,9 +72,9 @@ export function keepOtherPart(definition: ResourceDefinition, subresource: Updat
 }
 
 function keepAllButStatus(next: Body, before: Body): void {
-  const { kind: _kind, apiVersion: _version, metadata: _metadata, status: _status, ...desired } = cloneJson(before);
+  const { kind: _kind, apiVersion: _version, metadata: _metadata, status: _status, ...desired } = before;
   for (const field of Object.keys(next)) if (!(field in before) && field !== "status") Reflect.deleteProperty(next, field);
-  Object.assign(next, desired);
+  Object.assign(next, cloneJson(desired));
 }
 
 export function restoreStatus(next: Body, { status }: Body): void {

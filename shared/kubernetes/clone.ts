@@ -1,6 +1,30 @@
+import type { KubernetesObject } from "./object.ts";
+import type { ObjectMeta } from "./types.ts";
+
 /** A deep copy of a JSON value; several times as fast as `structuredClone`, which also handles what JSON cannot hold. */
 export function cloneJson<T>(value: T): T {
   return copy(value) as T;
+}
+
+/**
+ * A deep copy of an object of the API, but for the list `metadata.managedFields`, which is shared: its entries are replaced and never
+ * changed, and are often half of an object.
+ */
+export function cloneObject<T extends KubernetesObject>(object: T): T {
+  const { managedFields } = object.metadata;
+  if (managedFields === undefined) return cloneJson(object);
+  const clone: Record<string, unknown> = {};
+  for (const name in object) clone[name] = name === "metadata" ? cloneMetadata(object.metadata) : copy(object[name]);
+  return clone as unknown as T;
+}
+
+function cloneMetadata(metadata: ObjectMeta): ObjectMeta {
+  const clone: Record<string, unknown> = {};
+  for (const name in metadata) {
+    const value = metadata[name as keyof ObjectMeta];
+    clone[name] = name === "managedFields" ? value : copy(value);
+  }
+  return clone;
 }
 
 function copy(value: unknown): unknown {

@@ -1,3 +1,4 @@
+import { cloneJson } from "./clone.ts";
 import { deepEqual } from "./deep-equal.ts";
 import { Obstacle, overcoming, PatchDoesNotApply } from "./json-patch-problem.ts";
 import { jsonTypeOf } from "./schema/go-text.ts";
@@ -19,7 +20,7 @@ interface PatchOperation {
 /**
  * A JSON patch (RFC 6902) applied to a document as kube-apiserver does with evanphx/json-patch: negative indices count from the end,
  * `test` of an absent value against null holds, an absent member is replaced as if it were there and copied as null. All operations or none; `document` is not changed, the answer shares with it what no
- * operation touched.
+ * operation touched, and with the patch the values that it brings.
  * @throws StatusError `BadRequest` when it is no patch, `RequestEntityTooLarge` beyond 10,000 operations, `Invalid` when an operation does
  * not apply; kube-apiserver does not say which.
  */
@@ -115,7 +116,6 @@ class Draft {
     return value;
   }
 
-  /** The value is shared: whichever of its places is written to first copies it again. */
   copy(from: string): unknown {
     const { parent, key } = this.locate(from, false);
     const value = memberOf(parent, key) ?? null;
@@ -124,14 +124,7 @@ class Draft {
       const why = `Unable to complete the copy, the accumulated size increase of copy is ${this.copiedBytes}, exceeding the limit ${maximumCopiedBytes}`;
       throw new PatchDoesNotApply("obstacle", why);
     }
-    this.disown(value);
-    return value;
-  }
-
-  private disown(value: unknown): void {
-    if (typeof value !== "object" || value === null) return;
-    this.owned.delete(value);
-    for (const member of Object.values(value)) this.disown(member);
+    return cloneJson(value);
   }
 
   private locate(path: string, writes: boolean): { parent: JsonObject | unknown[]; key: string } {

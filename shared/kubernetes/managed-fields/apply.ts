@@ -87,7 +87,8 @@ function applyTo(live: JsonObject, managers: Managers, request: AppliedConfigura
   if (conflicts.length > 0 && !request.force && !isUpgrade(request, live, conflicts)) {
     throw conflictError(withoutAllowed(request, live, conflicts));
   }
-  const left = takeAway(claimed, comparison, { live, next, apiVersion, ...(request.convert && { convert: request.convert }) }, ignored, id);
+  const write = { live, next, apiVersion, ...(request.convert && { convert: request.convert }) };
+  const left = takeAway(claimed, comparison, write, ignored, { id, lost: emptySet });
   const changed = !deepEqual(live, next);
   const entry = left.get(id);
   if (entry !== undefined && changed) left.set(id, { ...entry, timeIso });

@@ -40,20 +40,21 @@ export function setOfPath(path: readonly FieldElement[]): FieldSet {
   return node;
 }
 
+/** `a` itself when `b` adds nothing to it. */
 export function unionSets(a: FieldSet, b: FieldSet): FieldSet {
   if (a === b || isEmptySet(b)) return a;
   if (isEmptySet(a)) return b;
-  return makeNode(false, unionChildren(a, b)) ?? emptySet;
+  return unionChildren(a, b);
 }
 
-/** What is in `a` and not in `b`. Below a path of `b` nothing is taken away but what `b` itself has there. */
+/** What is in `a` and not in `b`, `a` itself when that is all of it. Below a path of `b` nothing is taken away but what `b` itself has there. */
 export function differenceOfSets(a: FieldSet, b: FieldSet): FieldSet {
-  return isEmptySet(b) ? a : (makeNode(false, differenceOfChildren(a, b, false)) ?? emptySet);
+  return differenceOfChildren(a, b, false) ?? emptySet;
 }
 
-/** What is in `a` and neither in `b` nor below a path of `b`. */
+/** What is in `a` and neither in `b` nor below a path of `b`; `a` itself when that is all of it. */
 export function recursiveDifferenceOfSets(a: FieldSet, b: FieldSet): FieldSet {
-  return isEmptySet(b) ? a : (makeNode(false, differenceOfChildren(a, b, true)) ?? emptySet);
+  return differenceOfChildren(a, b, true) ?? emptySet;
 }
 
 export function intersectionOfSets(a: FieldSet, b: FieldSet): FieldSet {
@@ -129,38 +130,66 @@ export function sortElements(children: Children): FieldSet {
   return children;
 }
 
-function unionChildren(a: FieldSet, b: FieldSet): Children {
-  const children: Children = { ...a };
-  delete children["."];
-  for (const element in b) {
-    const inB = b[element];
-    if (element === "." || inB === undefined) continue;
-    const inA = children[element];
-    children[element] = inA === undefined || inA === inB ? inB : unionNodes(inA, inB);
-  }
-  return children;
-}
-
 function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
-  return makeNode(isMember(a) || isMember(b), unionChildren(a, b)) ?? leaf;
+  if (a === b) return a;
+  if (isEmptySet(a)) return asMember(b);
+  if (isEmptySet(b)) return asMember(a);
+  return unionChildren(a, b);
 }
 
-function differenceOfChildren(a: FieldSet, b: FieldSet, recursive: boolean): Children {
-  const children: Children = {};
-  for (const element in a) {
+const asMember = (node: FieldSet): FieldSet => (isMember(node) ? node : { ".": leaf, ...node });
+
+/** Of two that have elements, one of which may be the mark of a member. */
+function unionChildren(a: FieldSet, b: FieldSet): FieldSet {
+  let union: Children | undefined;
+  let hasMore = false;
+  for (const element in b) {
     const inA = a[element];
-    if (element === "." || inA === undefined) continue;
     const inB = b[element];
-    const left = inB === undefined ? inA : differenceOfNodes(inA, inB, recursive);
-    if (left !== undefined) children[element] = left;
+    if (inB === undefined) continue;
+    const both = inA === undefined ? inB : unionNodes(inA, inB);
+    if (both === inA) continue;
+    union ??= { ...a };
+    union[element] = both;
+    hasMore ||= inA === undefined;
   }
-  return children;
+  if (union === undefined) return a;
+  return hasMore ? sortElements(union) : union;
 }
 
 function differenceOfNodes(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet | undefined {
-  const gone = isMember(b);
-  if (gone && recursive) return undefined;
-  return makeNode(isMember(a) && !gone, differenceOfChildren(a, b, recursive));
+  if (!isMember(b)) return differenceOfChildren(a, b, recursive);
+  if (recursive || isEmptySet(a)) return undefined;
+  const left = differenceOfChildren(a, b, false);
+  if (left === undefined || isEmptySet(left)) return undefined;
+  if (left["."] === undefined) return left;
+  const { ".": _, ...below } = left;
+  return below;
+}
+
+/** Looks only at what `b` has, which is most often little. Undefined: nothing is left, and `a` is no member itself. */
+function differenceOfChildren(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet | undefined {
+  let changed: Map<FieldElement, FieldSet | undefined> | undefined;
+  for (const element in b) {
+    const inA = a[element];
+    const inB = b[element];
+    if (element === "." || inA === undefined || inB === undefined) continue;
+    const left = differenceOfNodes(inA, inB, recursive);
+    if (left === inA) continue;
+    changed ??= new Map();
+    changed.set(element, left);
+  }
+  if (changed === undefined) return a;
+  const difference: Children = {};
+  let isEmpty = true;
+  for (const element in a) {
+    const left = changed.has(element) ? changed.get(element) : a[element];
+    if (left === undefined) continue;
+    difference[element] = left;
+    isEmpty &&= element === ".";
+  }
+  if (!isEmpty) return difference;
+  return a["."] === undefined ? undefined : leaf;
 }
 
 function intersectionOfChildren(a: FieldSet, b: FieldSet): Children {

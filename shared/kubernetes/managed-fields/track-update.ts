@@ -54,29 +54,28 @@ export function recordUpdate(managers: Managers, write: Omit<TrackedWrite, "mana
   const { schema, live, next, manager, apiVersion, subresource, timeIso } = write;
   const ignored = ignoredSet(write.ignored);
   const comparison = compareObjects(schema, live, next);
-  const updated = takeAway(managers, comparison, write, ignored);
+  const identity = { manager, operation: "Update", apiVersion, subresource } as const;
+  const id = managerId(identity);
+  // What the writer changed would come back to it at once.
+  const updated = takeAway(managers, comparison, write, ignored, { id, lost: recursiveDifferenceOfSets(comparison.removed, ignored) });
   const own = recursiveDifferenceOfSets(comparison.changed, ignored);
-  if (!isEmptySet(own)) {
-    const identity = { manager, operation: "Update", apiVersion, subresource } as const;
-    const id = managerId(identity);
-    updated.set(id, { ...identity, timeIso, fields: unionSets(own, updated.get(id)?.fields ?? emptySet) });
-  }
+  if (!isEmptySet(own)) updated.set(id, { ...identity, timeIso, fields: unionSets(updated.get(id)?.fields ?? emptySet, own) });
   capUpdateManagers(updated);
   return updated;
 }
 
-/** The managers without what a change took from them; those left with nothing are gone. `except` keeps all it has. */
+/** The managers without what a change took from them; those left with nothing are gone. The writer loses what is said of it alone. */
 export function takeAway(
   managers: Managers,
   comparison: Comparison,
   write: Pick<TrackedWrite, "live" | "next" | "apiVersion" | "convert">,
   ignored: FieldSet,
-  except?: string,
+  writer: { readonly id: string; readonly lost: FieldSet },
 ): Managers {
   const changes = new Map<string, FieldSet | undefined>([[write.apiVersion, lostFields(comparison, ignored)]]);
   const left: Managers = new Map();
   for (const [id, entry] of managers) {
-    const lost = id === except ? emptySet : lostAt(entry.apiVersion, changes, write, ignored);
+    const lost = id === writer.id ? writer.lost : lostAt(entry.apiVersion, changes, write, ignored);
     if (lost === undefined) continue;
     const fields = differenceOfSets(entry.fields, lost);
     if (!isEmptySet(fields)) left.set(id, fields === entry.fields ? entry : { ...entry, fields });

@@ -1,9 +1,12 @@
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;
+/** A time as nearly all are written, in whole seconds of UTC, on a day that every month has. */
+const plainTime = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 const layout = "2006-01-02T15:04:05Z07:00";
 const microLayout = "2006-01-02T15:04:05.000000Z07:00";
 
 /** What Go's `time.Parse` says against a time that is not RFC 3339; undefined when it is one. */
 export function timeProblem(text: string, micro = false): string | undefined {
+  if (!micro && plainTime.test(text)) return undefined;
   const match = rfc3339.exec(text);
   const quoted = micro ? microLayout : layout;
   if (match === null) return `parsing time ${JSON.stringify(text)} as "${quoted}": cannot parse ${unparsed(text)}`;
@@ -45,6 +48,7 @@ function unparsed(text: string): string {
 
 /** A time as `metav1.Time` prints it (UTC, whole seconds), or, with `micro`, as `metav1.MicroTime` does (six decimals). */
 export function canonicalTime(text: string, micro = false): string {
+  if (!micro && plainTime.test(text)) return text;
   const match = rfc3339.exec(text);
   if (match === null) return text;
   const fraction = (match[7] ?? "").slice(1);
