@@ -86,17 +86,19 @@ function parseResource(method: string, path: string, query: URLSearchParams): Re
   const watchPath = parts[at] === "watch" && parts.length > at + 1;
   if (watchPath) at++;
   let namespace = "";
-  let segments = parts.slice(at);
-  if (segments[0] === "namespaces" && segments.length > 1) {
-    const third = segments[2];
+  if (parts[at] === "namespaces") {
+    const third = parts[at + 2];
     if (third !== undefined && third !== "status" && third !== "finalize") {
-      namespace = segments[1] ?? "";
-      segments = segments.slice(2);
+      namespace = parts[at + 1] ?? "";
+      at += 2;
     }
   }
-  const [resource = "", name = "", subresource = "", ...rest] = segments;
+  const resource = parts[at] ?? "";
+  const name = parts[at + 1] ?? "";
+  const subresource = parts[at + 2] ?? "";
+  const rest = parts.length > at + 3 ? parts.slice(at + 3).join("/") : "";
   const verb = verbOf(method, name, watchPath || (name === "" && isTrue(query.get("watch"))), resource !== "" && subresource === "");
-  return { verb, group, version, resource, subresource, namespace, name, rest: rest.join("/"), watchPath };
+  return { verb, group, version, resource, subresource, namespace, name, rest, watchPath };
 }
 
 function verbOf(method: string, name: string, watch: boolean, plain: boolean): Verb {

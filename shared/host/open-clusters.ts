@@ -32,6 +32,8 @@ export class OpenClusters<Runtime extends Closable> {
   readonly #open: (ref: ClusterRef, onEnd: () => void) => Promise<Runtime>;
   readonly #clusters = new Map<string, OpenCluster<Runtime>>();
   readonly #listeners = new Set<(ref: ClusterRef) => void>();
+  /** The one that was used last. Most requests are of the same one, and by the same token, whose `ref` it is. */
+  #last: { readonly asked: ClusterRef; readonly cluster: OpenCluster<Runtime> } | undefined;
 
   /** `onEnd`: the runtime can no longer be used; it is closed here. */
   constructor(open: (ref: ClusterRef, onEnd: () => void) => Promise<Runtime>) {
@@ -49,10 +51,12 @@ export class OpenClusters<Runtime extends Closable> {
 
   /** The one that is there or on its way, else a new one. */
   use(ref: ClusterRef): OpenCluster<Runtime> {
+    if (this.#last?.asked === ref) return this.#last.cluster;
     const scope = scopeOf(ref);
     const cluster = this.#clusters.get(scope) ?? this.#begin(ref);
     this.#clusters.delete(scope);
     this.#clusters.set(scope, cluster);
+    this.#last = { asked: ref, cluster };
     return cluster;
   }
 
@@ -103,6 +107,7 @@ export class OpenClusters<Runtime extends Closable> {
   async close(): Promise<void> {
     await Promise.all(this.all.map(closed));
     this.#clusters.clear();
+    this.#last = undefined;
   }
 
   #begin(ref: ClusterRef): OpenCluster<Runtime> {
@@ -122,6 +127,7 @@ export class OpenClusters<Runtime extends Closable> {
   }
 
   #drop(cluster: OpenCluster<Runtime>): boolean {
+    if (this.#last?.cluster === cluster) this.#last = undefined;
     const scope = scopeOf(cluster.ref);
     return this.#clusters.get(scope) === cluster && this.#clusters.delete(scope);
   }
