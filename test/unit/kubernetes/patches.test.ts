@@ -268,3 +268,10 @@ describe("applyStrategicMergePatch", () => {
     );
   });
 });
+
+it("a JSON patch that copies a value makes two of it", () => {
+  const patched = applyJsonPatch({ a: { x: [1] } }, [{ op: "copy", from: "/a", path: "/b" }]) as Record<string, { x: number[] }>;
+  expect(patched.b).toEqual({ x: [1] });
+  expect(patched.b).not.toBe(patched.a);
+  expect(patched.b?.x).not.toBe(patched.a?.x);
+});
