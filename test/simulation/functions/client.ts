@@ -16,6 +16,8 @@ export interface Wire {
   readonly random: Random;
   /** Share of requests whose way there or back fails. */
   readonly lostCalls: () => number;
+  /** So many of an agent's calls may be lost one after another. Absent: any number. */
+  readonly mostLost?: () => number;
 }
 
 /** What was asked of the cluster API, as it is metered. */
@@ -59,15 +61,19 @@ export const caller =
 /** What an agent's process asks over HTTP. It hears nothing any more when it is dead, and later when it is stopped. */
 export const fetchOver =
   (wire: Wire, pool: InstancePool<BufferedAnswer>) =>
-  (process: SimulatedProcess): Fetch =>
-  (url, { headers, body }) =>
-    new Promise((resolve, reject) => {
-      if (!process.alive) return;
-      const { authorization = "" } = headers;
-      const event = urlEventOf("POST", new URL(url).pathname, authorization.replace("Bearer ", ""), JSON.parse(String(body)));
-      void ask(wire, pool, event).then((answer) =>
-        process.after(answer ? 0 : 1000, () =>
-          answer ? resolve({ status: answer.status, text: () => Promise.resolve(answer.text) }) : reject(new Error("no answer")),
-        ),
-      );
-    });
+  (process: SimulatedProcess): Fetch => {
+    let lost = 0;
+    const lostCalls = (): number => (lost < (wire.mostLost?.() ?? Number.POSITIVE_INFINITY) ? wire.lostCalls() : 0);
+    return (url, { headers, body }) =>
+      new Promise((resolve, reject) => {
+        if (!process.alive) return;
+        const { authorization = "" } = headers;
+        const event = urlEventOf("POST", new URL(url).pathname, authorization.replace("Bearer ", ""), JSON.parse(String(body)));
+        void ask({ ...wire, lostCalls }, pool, event).then((answer) => {
+          lost = answer ? 0 : lost + 1;
+          process.after(answer ? 0 : 1000, () =>
+            answer ? resolve({ status: answer.status, text: () => Promise.resolve(answer.text) }) : reject(new Error("no answer")),
+          );
+        });
+      });
+  };

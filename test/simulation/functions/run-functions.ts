@@ -33,8 +33,9 @@ const lookMs = 2000;
 const scheduleMs = 60_000;
 const noticedMs = 5 * scheduleMs;
 const killedSums = 3;
-/** Share of agents' calls that are lost meanwhile: they call again. */
+/** Share of agents' calls that are lost meanwhile: they call again, after 1, 2, 4 and so on seconds, so many lost in a row would be no news of the stream. */
 const lostReports = 0.1;
+const mostLostReports = 3;
 /** The second change of a pair comes when the loops have begun with the first, or after this. */
 const actedOnMs = 3000;
 /** Changes in pairs while the schedule rests and nothing is late, and how soon the stream alone has each running. */
@@ -170,7 +171,11 @@ type Api = ReturnType<typeof apiOf>;
 async function addMachine(scene: Scene, index: number, token: string): Promise<void> {
   const { plan, world, host, machines, stories } = scene;
   const name = `n${index}`;
-  const wire = { ...scene.wire, lostCalls: () => (scene.scheduleRests ? lostReports : scene.wire.lostCalls()) };
+  const wire: Wire = {
+    ...scene.wire,
+    lostCalls: () => (scene.scheduleRests ? lostReports : scene.wire.lostCalls()),
+    mostLost: () => (scene.scheduleRests ? mostLostReports : Number.POSITIVE_INFINITY),
+  };
   const machine = new Machine({
     ...{ seed: plan.seed, name, index, room: plan.room, world, fetchOf: fetchOver(wire, host.agents) },
     onBegin: (podUid, container) => stories.began(name, podUid, container),
