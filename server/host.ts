@@ -27,13 +27,13 @@ import { createAesSealer } from "../shared/store/sealer.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 import { createHttpTransport } from "../shared/webhooks/http-transport.ts";
 import { ClusterHost } from "./cluster-host.ts";
-import { refused, refusedByApi, trackConnections } from "./connections.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { firstStart } from "./first-start.ts";
-import { createHttpServer } from "./http.ts";
-import { listen, servedAddresses, urlHost } from "./listening.ts";
+import { servedAddresses, urlHost } from "./listening.ts";
 import { createLocalAgents } from "./local-agents.ts";
 import { createLocalProvisioner } from "./provisioner.ts";
+import { refused, refusedByApi } from "./refusals.ts";
+import { createServing } from "./serving.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Host {
@@ -151,17 +151,20 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
     ...{ tokens, clock, log, requestId: randomUUID, meter: platform.meter },
   });
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);
-  const server = createHttpServer({
-    key: data.serverKeyPem,
-    cert: data.serverCertificatePem,
-    clusterApi: (request) => (ending ? Promise.resolve(refusedByApi(request)) : clusterApi(request)),
-    fetch: (request) => (ending ? refused() : surfaceOf(request.url).fetch(request)),
-    tunnel: { isTunnelPath: (path) => tunnelId(path) !== undefined, accept: agentApi.acceptTunnel },
-    onError: (error) => log.error("an answer could not be sent", error),
-  });
-  const connections = trackConnections(server, { clock, log });
+  const server = createServing(
+    settings.httpThread,
+    {
+      key: data.serverKeyPem,
+      cert: data.serverCertificatePem,
+      clusterApi: (request) => (ending ? Promise.resolve(refusedByApi(request)) : clusterApi(request)),
+      fetch: (request) => (ending ? refused() : surfaceOf(request.url).fetch(request)),
+      tunnel: { isTunnelPath: (path) => tunnelId(path) !== undefined, accept: agentApi.acceptTunnel },
+      onError: (error) => log.error("an answer could not be sent", error),
+    },
+    clock,
+  );
   try {
-    url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
+    url = `https://${urlHost(settings.host)}:${await server.listen(settings.port, settings.host)}`;
     await firstStart({ data, platform, tokens, url, settings });
   } catch (error) {
     server.close();
@@ -182,7 +185,7 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
       await agents.close();
       ending = true;
       host.endWatches();
-      const ended = connections.end(endingMs);
+      const ended = server.end(endingMs);
       agentApi.close();
       tunnels.close();
       await platform.stop();

@@ -16,9 +16,10 @@ import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
 import { createTunnelSession } from "../../shared/host/http2-tunnel.ts";
 import { createStreamsOfAll } from "../../shared/host/record-streams.ts";
 import { repeatedly } from "../../shared/host/repeatedly.ts";
-import { refused, refusedByApi, trackConnections } from "../connections.ts";
+import { trackConnections } from "../connections.ts";
 import { createHttpServer } from "../http.ts";
 import { listen, servedAddresses, urlHost } from "../listening.ts";
+import { refused, refusedByApi } from "../refusals.ts";
 import { createHeldSurface } from "./cluster-surface.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
@@ -114,7 +115,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     tunnel: { isTunnelPath: (path) => takesTunnels && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
   });
-  const connections = trackConnections(server, { clock, log });
+  const connections = trackConnections(server, clock);
   url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
   const stopSettling = repeatedly(dependencies, settleEveryMs, () => dependencies.settle());
 

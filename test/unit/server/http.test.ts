@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { Agent, request } from "node:https";
-import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "node:tls";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createHttpServer } from "../../../server/http.ts";
+import { createServing } from "../../../server/serving.ts";
+import type { ApiRequest } from "../../../shared/api/request-info.ts";
 import type { StreamBody } from "../../../shared/api/response.ts";
 import { createCertificateAuthority, issueServerCertificate } from "../../../shared/auth/certificate-authority.ts";
+import { systemClock } from "../../../shared/clock.ts";
 
 const items = Array.from({ length: 3000 }, (_, index) => Buffer.from(`${String(index).padStart(6, "0")}${"x".repeat(1000)}`));
 const all = Buffer.concat(items);
@@ -22,35 +23,33 @@ const watched: StreamBody = {
   },
 };
 const errors: unknown[] = [];
+const threads = ["shared", "own"] as const;
 let port = 0;
 let ca = "";
-let stop = (): void => {};
+let stop = async (): Promise<void> => {};
 
-beforeEach(async () => {
+async function start(thread: "shared" | "own"): Promise<void> {
   const notBefore = Date.now();
   const authority = await createCertificateAuthority({ commonName: "test", notBefore });
   const names = { dnsNames: ["localhost"], ips: ["127.0.0.1"], notBefore, days: 1 };
   const issued = await issueServerCertificate({ caKeyPem: authority.keyPem, caPem: authority.certificatePem, ...names });
   ca = authority.certificatePem;
-  const server = createHttpServer({
+  const options = {
     key: issued.keyPem,
     cert: issued.certificatePem,
-    clusterApi: async ({ url }) => ({
+    clusterApi: async ({ url }: ApiRequest) => ({
       status: 200,
       headers: { "content-type": "application/json", ...(url === "/api/impossible" && { warning: "\u0000" }) },
       body: url === "/api/watch" ? watched : url === "/api/small" ? items.slice(0, 2) : url === "/api/single" ? all : items,
     }),
     fetch: () => new Response("elsewhere"),
-    onError: (error) => errors.push(error),
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  port = (server.address() as AddressInfo).port;
-  stop = () => {
-    server.close();
-    server.closeAllConnections();
+    onError: (error: unknown) => errors.push(error),
   };
-});
+  const server = createServing(thread, options, systemClock);
+  port = await server.listen(0, "127.0.0.1");
+  stop = () => server.end(0);
+}
+beforeEach(() => void errors.splice(0));
 afterEach(() => stop());
 
 /** What the server sends back to these bytes, until it closes the connection. */
@@ -70,7 +69,9 @@ async function fetchBytes(path: string, { method = "GET", headers = {}, agent = 
   return { headers: incoming.headers, bytes: Buffer.concat(chunks) };
 }
 
-describe("answers of the cluster API", () => {
+describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s", (thread) => {
+  beforeEach(() => start(thread));
+
   it.each(["/api/many", "/api/single"])("arrive whole however large they are: %s", async (path) => {
     const { headers, bytes } = await fetchBytes(path);
     expect(headers["content-length"]).toBe(String(all.length));
@@ -135,12 +136,14 @@ describe("answers of the cluster API", () => {
 
   it("that cannot be sent are a 500, are reported, and harm nobody else", async () => {
     expect((await fetchBytes("/api/impossible")).bytes.toString()).toBe("500 Internal Server Error\n");
-    expect(errors.map((error) => error instanceof TypeError)).toEqual([true]);
+    await expect.poll(() => errors.map((error) => (error as Error).name)).toEqual(["TypeError"]);
     expect((await fetchBytes("/api/small")).bytes).toHaveLength(2 * 1006);
   });
 });
 
-describe("answers that go on", () => {
+describe.each(threads)("answers that go on, HTTP on a thread that is %s", (thread) => {
+  beforeEach(() => start(thread));
+
   it("arrive whole and in order, and leave the connection usable", async () => {
     const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
     const [stream, small] = await Promise.all([fetchBytes("/api/watch", { agent }), fetchBytes("/api/small", { agent })]);

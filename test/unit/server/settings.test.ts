@@ -12,6 +12,7 @@ it("has a default for every setting", () => {
     webhooksToPrivateAddresses: false,
     webhookNetworks: [],
     features: [],
+    httpThread: "shared",
     runtimeEndpoint: undefined,
   });
 });
@@ -22,6 +23,7 @@ it.each([
   ["CORACLE_RUNTIME", "docker"],
   ["CORACLE_NODES", "-1"],
   ["CORACLE_WEBHOOK_ADDRESSES", "private"],
+  ["CORACLE_HTTP_THREAD", "two"],
 ])("refuses a bad %s and names it", (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(name);
 });
