@@ -52,6 +52,9 @@ function suite(
           expect([name, status?.lastState]).toEqual([name, {}]);
         if (exitCode === undefined)
           expect([name, pod?.status?.phase, status?.state?.running === undefined]).toEqual([name, "Running", false]);
+        else if (mostRestarts > 0 && status?.state?.terminated?.reason === "StartError")
+          // Of a pod whose containers are not begun again that was the end.
+          expect([name, pod?.spec?.restartPolicy, pod?.status?.phase]).toEqual([name, "Never", "Failed"]);
         else {
           expect([name, pod?.status?.phase]).toEqual([name, phaseAfter(exitCode)]);
           expect(status?.state?.terminated).toMatchObject({ exitCode, reason: exitCode === 0 ? "Completed" : "Error" });
