@@ -2,14 +2,7 @@
 import module from "node:module";
 import { keepCompiled } from "../shared/compile-cache.mjs";
 
-const loaded = [
-  "../server/run.ts",
-  "../server/front/run-front.ts",
-  "../agent/main.ts",
-  "../cli/main.ts",
-  "reflect-metadata",
-  "@peculiar/x509",
-];
+const loaded = ["../server/run.ts", "../agent/main.ts", "../cli/main.ts", "reflect-metadata", "@peculiar/x509"];
 try {
   keepCompiled();
   for (const specifier of loaded) await import(specifier);

@@ -5,8 +5,17 @@ import type { TLSSocket } from "node:tls";
 import { type Clock, sleep } from "../shared/clock.ts";
 
 export interface Connections {
+  /** A connection's answers are told by this one. */
+  began(socket: TLSSocket, answer: Answering): void;
   /** Takes no new ones, and lets those go on which nobody is answered; resolves when the last has ended, or is cut off when `patienceMs` are over. */
   end(patienceMs: number): Promise<void>;
+}
+
+/** Of a connection's last answer. */
+export interface Answering {
+  /** All of it is on its way. */
+  readonly writableFinished: boolean;
+  shouldKeepAlive: boolean;
 }
 
 const lookEveryMs = 50;
@@ -16,28 +25,34 @@ const lookEveryMs = 50;
  * lies in the process's buffers, and destroy its connection.
  */
 export function trackConnections(server: Server, clock: Clock): Connections {
-  const answers = new Map<TLSSocket, ServerResponse | undefined>();
+  const answers = new Map<TLSSocket, Answering | undefined>();
   let ending = false;
   server.on("secureConnection", (socket) => {
     answers.set(socket, undefined);
     socket.once("close", () => answers.delete(socket));
   });
-  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    if (ending) response.shouldKeepAlive = false;
-    if (answers.has(socket as TLSSocket)) answers.set(socket as TLSSocket, response);
-  });
+  const began = (socket: TLSSocket, answer: Answering): void => {
+    if (ending) answer.shouldKeepAlive = false;
+    if (answers.has(socket)) answers.set(socket, answer);
+  };
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => began(socket as TLSSocket, response));
   return {
+    began,
     async end(patienceMs) {
       ending = true;
       const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()));
       let stop = (): void => {};
       const endIdle = (): void => {
-        for (const [socket, answer] of answers) if (!answer || answer.writableFinished) socket.end();
+        for (const [socket, answer] of answers) {
+          if (answer) answer.shouldKeepAlive = false;
+          if (!answer || answer.writableFinished) socket.end();
+        }
         stop = clock.after(lookEveryMs, endIdle);
       };
       endIdle();
       await Promise.race([closed, sleep(clock, patienceMs)]);
       stop();
+      for (const socket of answers.keys()) socket.destroy();
       server.closeAllConnections();
     },
   };

@@ -152,7 +152,6 @@ export async function startHost(settings: Settings, clock: Clock, log: Log): Pro
   });
   const surfaceOf = (url: string) => (new URL(url).pathname.startsWith("/agent/") ? agentApi.app : platform.app);
   const server = createServing(
-    settings.httpThread,
     {
       key: data.serverKeyPem,
       cert: data.serverCertificatePem,

@@ -1,24 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Duplex, Readable, Writable } from "node:stream";
-import { TLSSocket } from "node:tls";
 import { getRequestListener } from "@hono/node-server";
 import type { ApiRequest } from "../shared/api/request-info.ts";
 import { type ApiResponse, isStream, isUpgrade, type Sink, type StreamBody } from "../shared/api/response.ts";
 import { isClusterPath } from "../shared/api/surface.ts";
 import { drained } from "../shared/host/drained.ts";
 import { StatusError } from "../shared/kubernetes/status-error.ts";
-import { SegmentedGzip } from "./segmented-gzip.ts";
+import type { Answers, Framing, Head, Outgoing } from "./answers.ts";
+import { asksForCertificate, certificateOf } from "./client-certificate.ts";
 import { type AcceptTunnel, type Failed, headerOf, takeUpgrades, wantsUpgrade } from "./upgrades.ts";
 
-/** kube-apiserver compresses answers from this size on, at the fastest level. */
-const compressFromBytes = 128 * 1024;
-/** What fits into one record of TLS. */
-const smallBytes = 16 * 1024;
-/** Large answers go out in pieces of this size: they are joined and encrypted in the cache, and others are served in between. */
-const pieceBytes = 256 * 1024;
-const mostFreePieces = 4;
-const keepAliveMs = 120_000;
+export const keepAliveMs = 120_000;
 
 export interface HttpOptions {
   readonly key: string;
@@ -33,9 +26,8 @@ export interface HttpOptions {
 }
 
 /** The HTTPS server of the single process. The cluster API goes past web-standard objects: its bodies are shared buffers. */
-export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError }: HttpOptions): Server {
+export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError }: HttpOptions, parts: Parts): Server {
   const rest = getRequestListener(fetch);
-  const parts: Parts = { framing: createFraming(), gzip: new SegmentedGzip(), pieces: new Pieces() };
   const underWay = new WeakMap<Duplex, ServerResponse>();
   const failed: Failed = (response) => (error: unknown) => {
     onError(error);
@@ -69,10 +61,9 @@ export function createHttpServer({ key, cert, clusterApi, fetch, tunnel, onError
 }
 
 /** What all answers of a server share. */
-interface Parts {
+export interface Parts {
   readonly framing: Framing;
-  readonly gzip: SegmentedGzip;
-  readonly pieces: Pieces;
+  readonly answers: Answers;
 }
 
 async function serve(
@@ -91,23 +82,7 @@ async function serve(
   }
   if (response.destroyed) return;
   if (isStream(body)) stream(answer, body, response, parts.framing);
-  else await send(answer, body, parts, request, response);
-}
-
-/** Whose certificate it is only the cluster that it is for can say, so the handshake takes any. */
-const asksForCertificate = { requestCert: true, rejectUnauthorized: false } as const;
-
-const certificates = new WeakMap<TLSSocket, Buffer | "none">();
-
-/** Read once for each connection. */
-function certificateOf(socket: Duplex): Buffer | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
-  let found = certificates.get(socket);
-  if (found === undefined) {
-    found = socket.getPeerX509Certificate()?.raw ?? "none";
-    certificates.set(socket, found);
-  }
-  return found === "none" ? undefined : found;
+  else await parts.answers.send(answer, body, headerOf(request, "accept-encoding"), new NodesAnswer(request, response));
 }
 
 class IncomingRequest implements ApiRequest {
@@ -154,99 +129,37 @@ class IncomingRequest implements ApiRequest {
   }
 }
 
-async function send(
-  answer: ApiResponse,
-  body: Buffer | readonly Buffer[],
-  { gzip, pieces }: Parts,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const chunks = Buffer.isBuffer(body) ? [body] : body;
-  let length = 0;
-  for (const chunk of chunks) length += chunk.length;
-  if (length < smallBytes) return small(answer, chunks, length, request, response);
-  if (length < compressFromBytes) return whole(answer, joined(chunks), request, response);
-  if (/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
-    const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
-    return whole({ ...answer, headers }, await gzip.compress(chunks), request, response);
+/** How Node's server is given an answer. */
+class NodesAnswer implements Outgoing {
+  readonly #response: ServerResponse;
+  readonly #wanted: boolean;
+  constructor({ method }: IncomingMessage, response: ServerResponse) {
+    this.#response = response;
+    this.#wanted = method !== "HEAD";
   }
-  response.writeHead(answer.status, { ...headersOf(answer), "content-length": length });
-  if (request.method !== "HEAD") await pieces.write(chunks, response);
-  response.end();
+  #head(head: Head, length: number): void {
+    this.#response.writeHead(head.status, { ...headersOf(head), "content-length": length });
+  }
+  letters(head: Head, length: number, letters: string): void {
+    this.#head(head, length);
+    if (this.#wanted) this.#response.end(letters, "latin1");
+    else this.#response.end();
+  }
+  bytes(head: Head, bytes: Buffer): void {
+    this.#head(head, bytes.length);
+    this.#response.end(this.#wanted ? bytes : undefined);
+  }
+  begin(head: Head, length: number): Writable | undefined {
+    this.#head(head, length);
+    return this.#wanted ? this.#response : undefined;
+  }
+  end(): void {
+    this.#response.end();
+  }
 }
 
-/** As text of one byte a letter Node puts it behind the headers and writes both at once: a twentieth of what a small answer costs. */
-function small(
-  answer: ApiResponse,
-  chunks: readonly Buffer[],
-  length: number,
-  { method }: IncomingMessage,
-  response: ServerResponse,
-): void {
-  response.writeHead(answer.status, { ...headersOf(answer), "content-length": length });
-  if (method === "HEAD") return void response.end();
-  let letters = "";
-  for (const chunk of chunks) letters += chunk.toString("latin1");
-  response.end(letters, "latin1");
-}
-
-const headersOf = ({ headers, cookies }: ApiResponse): Record<string, string | string[]> | ApiResponse["headers"] =>
+const headersOf = ({ headers, cookies }: Head): Record<string, string | string[]> | ApiResponse["headers"] =>
   cookies === undefined ? headers : { ...headers, "set-cookie": [...cookies] };
-
-function whole(answer: ApiResponse, bytes: Buffer, request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(answer.status, { ...headersOf(answer), "content-length": bytes.length });
-  response.end(request.method === "HEAD" ? undefined : bytes);
-}
-
-const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
-
-/** A list of megabytes goes through a few pieces' memory: memory made anew for each costs as much as the copying. */
-class Pieces {
-  readonly #free: Buffer[] = [];
-
-  async write(chunks: readonly Buffer[], response: ServerResponse): Promise<void> {
-    const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
-    let size = 0;
-    for (const chunk of chunks) {
-      for (let taken = 0; taken < chunk.length; ) {
-        const copied = chunk.copy(piece, size, taken);
-        taken += copied;
-        size += copied;
-        if (size < pieceBytes) continue;
-        if (!(await written(piece, response))) return;
-        size = 0;
-      }
-    }
-    if (size > 0 && !(await written(piece.subarray(0, size), response))) return;
-    if (this.#free.length < mostFreePieces) this.#free.push(piece);
-  }
-}
-
-/** Resolves when the bytes have been taken over, so that their memory may be used again; `false`: the receiver has gone. */
-function written(bytes: Buffer, response: ServerResponse): Promise<boolean> {
-  return new Promise((resolve) => {
-    const gone = (): void => resolve(false);
-    response.once("close", gone);
-    response.write(bytes, (error) => {
-      response.off("close", gone);
-      resolve(!error);
-    });
-    if (response.destroyed) resolve(false);
-  });
-}
-
-type Framing = (chunk: Buffer) => Buffer;
-
-/** A chunk of a chunked body (RFC 9112 §7.1). A watch's event goes to many receivers, one after another: the last chunk is kept. */
-function createFraming(): Framing {
-  let last: { readonly chunk: Buffer; readonly bytes: Buffer } | undefined;
-  return (chunk) => {
-    if (last?.chunk === chunk) return last.bytes;
-    const bytes = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
-    last = { chunk, bytes };
-    return bytes;
-  };
-}
 
 /** Past Node's framing, which writes each chunk in three parts; it is left what has no chunks or waits for the answer before it. */
 function stream(answer: ApiResponse, body: StreamBody, response: ServerResponse, framing: Framing): void {

@@ -1,10 +1,11 @@
 import type { Clock } from "../shared/clock.ts";
+import { Answers, createFraming } from "./answers.ts";
 import { trackConnections } from "./connections.ts";
-import { createFrontedServer } from "./front/fronted-server.ts";
-import { createHttpServer, type HttpOptions } from "./http.ts";
+import { takeConnections } from "./fast-path/take-connections.ts";
+import { createHttpServer, type HttpOptions, keepAliveMs } from "./http.ts";
 import { listen } from "./listening.ts";
 
-/** An HTTPS server, whichever thread holds its connections. */
+/** An HTTPS server and its connections. */
 export interface Serving {
   /** Answers the port. @throws Error */
   listen(port: number, host: string): Promise<number>;
@@ -14,11 +15,13 @@ export interface Serving {
   close(): void;
 }
 
-/** `own`: TLS and HTTP have a thread of their own, which leaves this one the answers alone. */
-export function createServing(thread: "shared" | "own", options: HttpOptions, clock: Clock): Serving {
-  if (thread === "own") return createFrontedServer(options);
-  const server = createHttpServer(options);
+/** Node's HTTPS server, and the fast path before it. */
+export function createServing(options: HttpOptions, clock: Clock): Serving {
+  const parts = { answers: new Answers(), framing: createFraming() };
+  const server = createHttpServer(options, parts);
   const connections = trackConnections(server, clock);
+  const { clusterApi, onError } = options;
+  takeConnections(server, { ...parts, clusterApi, onError, clock, keepAliveMs }, connections.began);
   return {
     listen: (port, host) => listen(server, port, host),
     end: (patienceMs) => connections.end(patienceMs),

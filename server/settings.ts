@@ -13,7 +13,6 @@ const variables = {
   webhookAddresses: "CORACLE_WEBHOOK_ADDRESSES",
   webhookNetworks: "CORACLE_WEBHOOK_NETWORKS",
   features: "CORACLE_FEATURE_GATES",
-  httpThread: "CORACLE_HTTP_THREAD",
   runtimeEndpoint: "CONTAINER_RUNTIME_ENDPOINT",
 } as const;
 
@@ -27,7 +26,6 @@ const shape = z.object({
   webhookAddresses: z.enum(["public", "any"]).default("public"),
   webhookNetworks: networks,
   features: z.string().default("").transform(featureGates),
-  httpThread: z.enum(["shared", "own"]).default("shared"),
   runtimeEndpoint: z.string().optional(),
 });
 
@@ -47,8 +45,6 @@ export interface Settings {
   readonly webhookNetworks: readonly string[];
   /** Feature gates of Kubernetes that are off by default and open here. */
   readonly features: readonly Feature[];
-  /** Whether TLS and HTTP have a thread of their own, or share the one that answers. */
-  readonly httpThread: "shared" | "own";
   /** A CRI socket other than containerd's usual one. */
   readonly runtimeEndpoint: string | undefined;
 }

@@ -16,10 +16,10 @@ import { openClusterRuntime } from "../../shared/host/cluster-runtime.ts";
 import { createTunnelSession } from "../../shared/host/http2-tunnel.ts";
 import { createStreamsOfAll } from "../../shared/host/record-streams.ts";
 import { repeatedly } from "../../shared/host/repeatedly.ts";
-import { trackConnections } from "../connections.ts";
-import { createHttpServer } from "../http.ts";
-import { listen, servedAddresses, urlHost } from "../listening.ts";
+import type { HttpOptions } from "../http.ts";
+import { servedAddresses, urlHost } from "../listening.ts";
 import { refused, refusedByApi } from "../refusals.ts";
+import { createServing } from "../serving.ts";
 import { createHeldSurface } from "./cluster-surface.ts";
 import { createHealth } from "./health.ts";
 import { HeldClusters } from "./held-clusters.ts";
@@ -98,7 +98,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     dnsNames: apiServerDnsNames,
     ips: [...new Set([...apiServerIps, ...servedAddresses(settings.host)])],
   });
-  const server = createHttpServer({
+  const options: HttpOptions = {
     ...{ key: certificate.keyPem, cert: certificate.certificatePem },
     async clusterApi(request) {
       const answer = await health.answer(request);
@@ -114,9 +114,9 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
     },
     tunnel: { isTunnelPath: (path) => takesTunnels && tunnelId(path) !== undefined, accept: agents.acceptTunnel },
     onError: (error) => log.error("an answer could not be sent", error),
-  });
-  const connections = trackConnections(server, clock);
-  url = `https://${urlHost(settings.host)}:${await listen(server, settings.port, settings.host)}`;
+  };
+  const server = createServing(options, clock);
+  url = `https://${urlHost(settings.host)}:${await server.listen(settings.port, settings.host)}`;
   const stopSettling = repeatedly(dependencies, settleEveryMs, () => dependencies.settle());
 
   return {
@@ -127,7 +127,7 @@ export async function startContainer(settings: ContainerSettings, ports: Functio
       await sleep(clock, settings.drainSeconds * 1000);
       ending = true;
       held.endWatches();
-      await Promise.all([connections.end(endingMs), loops && Promise.race([loops.stop(), sleep(clock, endingMs)])]);
+      await Promise.all([server.end(endingMs), loops && Promise.race([loops.stop(), sleep(clock, endingMs)])]);
       stopSettling();
       tunnels.close();
       await loops?.close();

@@ -23,12 +23,18 @@ const watched: StreamBody = {
   },
 };
 const errors: unknown[] = [];
-const threads = ["shared", "own"] as const;
+const ways = [
+  ["the fast path", {}],
+  ["Node's server", { te: "trailers" }],
+] as const;
+/** Sent along with every request. */
+let steering: Record<string, string> = {};
 let port = 0;
 let ca = "";
 let stop = async (): Promise<void> => {};
 
-async function start(thread: "shared" | "own"): Promise<void> {
+async function start(headers: Record<string, string>): Promise<void> {
+  steering = headers;
   const notBefore = Date.now();
   const authority = await createCertificateAuthority({ commonName: "test", notBefore });
   const names = { dnsNames: ["localhost"], ips: ["127.0.0.1"], notBefore, days: 1 };
@@ -45,7 +51,7 @@ async function start(thread: "shared" | "own"): Promise<void> {
     fetch: () => new Response("elsewhere"),
     onError: (error: unknown) => errors.push(error),
   };
-  const server = createServing(thread, options, systemClock);
+  const server = createServing(options, systemClock);
   port = await server.listen(0, "127.0.0.1");
   stop = () => server.end(0);
 }
@@ -62,15 +68,15 @@ async function exchange(text: string): Promise<Buffer> {
 }
 
 async function fetchBytes(path: string, { method = "GET", headers = {}, agent = new Agent({ ca }) } = {}) {
-  const outgoing = request({ host: "127.0.0.1", port, path, method, headers, agent }).end();
+  const outgoing = request({ host: "127.0.0.1", port, path, method, headers: { ...steering, ...headers }, agent }).end();
   const [incoming] = await once(outgoing, "response");
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk);
   return { headers: incoming.headers, bytes: Buffer.concat(chunks) };
 }
 
-describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s", (thread) => {
-  beforeEach(() => start(thread));
+describe.each(ways)("answers of the cluster API on %s", (_, headers) => {
+  beforeEach(() => start(headers));
 
   it.each(["/api/many", "/api/single"])("arrive whole however large they are: %s", async (path) => {
     const { headers, bytes } = await fetchBytes(path);
@@ -80,7 +86,7 @@ describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s"
 
   it("arrive whole for receivers of every speed, on one connection behind each other, and after others have hung up", async () => {
     const slow = async (): Promise<Buffer> => {
-      const outgoing = request({ host: "127.0.0.1", port, path: "/api/many", ca }).end();
+      const outgoing = request({ host: "127.0.0.1", port, path: "/api/many", headers: steering, ca }).end();
       const [incoming] = await once(outgoing, "response");
       const chunks: Buffer[] = [];
       for await (const chunk of incoming) {
@@ -89,7 +95,7 @@ describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s"
       }
       return Buffer.concat(chunks);
     };
-    const gone = request({ host: "127.0.0.1", port, path: "/api/many", ca }).end();
+    const gone = request({ host: "127.0.0.1", port, path: "/api/many", headers: steering, ca }).end();
     const [begun] = await once(gone, "response");
     begun.destroy();
     const two = exchange(
@@ -127,7 +133,7 @@ describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s"
   });
 
   it("survive a receiver that hangs up in the middle", async () => {
-    const outgoing = request({ host: "127.0.0.1", port, path: "/api/many", agent: new Agent({ ca }) }).end();
+    const outgoing = request({ host: "127.0.0.1", port, path: "/api/many", headers: steering, agent: new Agent({ ca }) }).end();
     const [incoming] = await once(outgoing, "response");
     await once(incoming, "data");
     outgoing.destroy();
@@ -141,8 +147,8 @@ describe.each(threads)("answers of the cluster API, HTTP on a thread that is %s"
   });
 });
 
-describe.each(threads)("answers that go on, HTTP on a thread that is %s", (thread) => {
-  beforeEach(() => start(thread));
+describe.each(ways)("answers that go on on %s", (_, headers) => {
+  beforeEach(() => start(headers));
 
   it("arrive whole and in order, and leave the connection usable", async () => {
     const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
@@ -19,6 +19,8 @@ let ca = "";
 let key = "";
 let cert = "";
 let serving: Serving;
+/** Sent along with every request. */
+let steering: Record<string, string> = {};
 let port = 0;
 /** What the cluster API answers. */
 let answer: (request: ApiRequest) => Promise<ApiResponse>;
@@ -45,7 +47,7 @@ interface Asked {
 
 /** A request under way; its body is sent in the pieces that are given. */
 function ask(path: string, { method = "GET", headers = {}, body }: Asked = {}) {
-  const outgoing = request({ host: "127.0.0.1", port, path, method, headers, ca });
+  const outgoing = request({ host: "127.0.0.1", port, path, method, headers: { ...steering, ...headers }, ca });
   outgoing.on("error", () => {});
   for (const chunk of body === undefined ? [] : Buffer.isBuffer(body) ? [body] : body) outgoing.write(chunk);
   return outgoing;
@@ -59,8 +61,12 @@ async function answered(path: string, asked: Asked = {}) {
   return { status: incoming.statusCode, headers: incoming.headers, bytes: Buffer.concat(chunks) };
 }
 
-describe.each(["shared", "own"] as const)("a server whose HTTP is on a thread that is %s", (thread) => {
+describe.each([
+  ["the fast path", {}],
+  ["Node's server", { te: "trailers" }],
+])("a server, its connections on %s", (_, headers) => {
   beforeEach(async () => {
+    steering = headers;
     answer = async () => ok(Buffer.from("yes"));
     fetched = () => new Response("elsewhere");
     const tunnel = {
@@ -74,7 +80,7 @@ describe.each(["shared", "own"] as const)("a server whose HTTP is on a thread th
       },
     };
     const api = { clusterApi: (request: ApiRequest) => answer(request), fetch: (request: Request) => fetched(request), tunnel };
-    serving = createServing(thread, { key, cert, ...api, onError: (error) => expect.unreachable(String(error)) }, systemClock);
+    serving = createServing({ key, cert, ...api, onError: (error) => expect.unreachable(String(error)) }, systemClock);
     port = await serving.listen(0, "127.0.0.1");
   });
 
@@ -115,6 +121,96 @@ describe.each(["shared", "own"] as const)("a server whose HTTP is on a thread th
     expect(bytes.equals(body === undefined ? Buffer.alloc(0) : Buffer.isBuffer(body) ? body : Buffer.concat(body))).toBe(true);
   });
 
+  it("reads a body of a declared length that comes in pieces, small and large ones, with its connection's next request", async () => {
+    answer = async (request) => ok(await request.body(8 * 1024 * 1024));
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
+    for (const size of [100, 5000, 65_536, 65_537, 300_000, 100]) {
+      const sent = megabytes.subarray(0, size);
+      const headers = { ...steering, "content-length": String(size) };
+      const outgoing = request({ host: "127.0.0.1", port, path: "/api/v1/pods", method: "POST", headers, agent });
+      const response = once(outgoing, "response");
+      for (let at = 0; at < size; at += Math.ceil(size / 7)) {
+        outgoing.write(sent.subarray(at, at + Math.ceil(size / 7)));
+        await pause(2);
+      }
+      outgoing.end();
+      const [incoming] = (await response) as [IncomingMessage];
+      expect(Buffer.concat(await incoming.toArray()).equals(sent)).toBe(true);
+    }
+    agent.destroy();
+  });
+
+  it("answers what is asked before the last answer has come behind that, and what comes in single bytes", async () => {
+    answer = async ({ url }) => {
+      if (url === "/api/slow") await pause(100);
+      return ok(Buffer.from(`<${url}>`));
+    };
+    const socket = connect({ host: "127.0.0.1", port, ca });
+    const extra = Object.entries(steering).map(([name, value]) => `${name}: ${value}\r\n`);
+    const text = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: x\r\n${extra.join("")}${more}\r\n`;
+    socket.write(text("/api/slow"));
+    await pause(30);
+    socket.write(text("/api/second"));
+    await pause(30);
+    socket.write(text("/api/third"));
+    await pause(150);
+    for (const letter of text("/api/last", "Connection: close\r\n")) {
+      socket.write(letter);
+      await pause(1);
+    }
+    const received = Buffer.concat(await socket.toArray()).toString();
+    expect(received.match(/<[^>]+>/g)).toEqual(["</api/slow>", "</api/second>", "</api/third>", "</api/last>"]);
+  });
+
+  it("serves all kinds of requests on one connection, one after another", async () => {
+    answer = async ({ method, url, upgradable }) => ok(Buffer.from(`${method} ${url}${upgradable ? " upgradable" : ""}`));
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
+    const asked = async (method: string, path: string, headers: Record<string, string> = {}) => {
+      const outgoing = request({ host: "127.0.0.1", port, path, method, headers: { ...steering, ...headers }, agent }).end();
+      const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+      return [Buffer.concat(await incoming.toArray()).toString(), outgoing.reusedSocket];
+    };
+    expect(await asked("GET", "/api/v1/a")).toEqual(["GET /api/v1/a", false]);
+    expect(await asked("GET", "/api/v1/b")).toEqual(["GET /api/v1/b", true]);
+    expect(await asked("HEAD", "/api/v1/b")).toEqual(["", true]);
+    expect(await asked("GET", "/v1/clusters")).toEqual(["elsewhere", true]);
+    expect(await asked("DELETE", "/api/v1/c")).toEqual(["DELETE /api/v1/c", true]);
+    expect(await asked("PUT", "/api/v1/d", { expect: "100-continue" })).toEqual(["PUT /api/v1/d", true]);
+    agent.destroy();
+  });
+
+  it.each([204, 304])("sends no body with the status %d, and serves the next request", async (status) => {
+    answer = async ({ url }) => (url === "/api/none" ? { status, headers: {}, body: Buffer.from("never seen") } : ok(Buffer.from("yes")));
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
+    const outgoing = request({ host: "127.0.0.1", port, path: "/api/none", headers: steering, agent }).end();
+    const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+    expect([incoming.statusCode, (await incoming.toArray()).length]).toEqual([status, 0]);
+    const next = request({ host: "127.0.0.1", port, path: "/api/v1/pods", headers: steering, agent }).end();
+    const [answered] = (await once(next, "response")) as [IncomingMessage];
+    expect([Buffer.concat(await answered.toArray()).toString(), next.reusedSocket]).toEqual(["yes", true]);
+    agent.destroy();
+  });
+
+  it("passes on an answer that goes on with the length and the cookies that it has", async () => {
+    answer = async () => ({
+      ...{ status: 200, headers: { "content-length": "5", "x-of": "upstream" }, cookies: ["a=1", "b=2"] },
+      body: {
+        start(sink) {
+          sink.write(Buffer.from("he"));
+          setTimeout(() => {
+            sink.write(Buffer.from("llo"));
+            sink.end();
+          }, 20);
+          return () => {};
+        },
+      },
+    });
+    const { headers, bytes } = await answered("/api/v1/namespaces/a/pods/b/proxy/");
+    expect(bytes.toString()).toBe("hello");
+    expect(headers).toMatchObject({ "content-length": "5", "x-of": "upstream", "set-cookie": ["a=1", "b=2"] });
+    expect(headers["transfer-encoding"]).toBeUndefined();
+  });
+
   it.each([
     ["declared", { "content-length": String(megabytes.length) }],
     ["in chunks", {}],
@@ -150,7 +246,7 @@ describe.each(["shared", "own"] as const)("a server whose HTTP is on a thread th
       for await (const chunk of stream ?? []) chunks.push(chunk);
       return ok(Buffer.from(String(Buffer.concat(chunks).length)));
     };
-    const outgoing = request({ host: "127.0.0.1", port, path: "/api/v1/x", method: "POST", ca });
+    const outgoing = request({ host: "127.0.0.1", port, path: "/api/v1/x", method: "POST", headers: steering, ca });
     let sent = 0;
     const pump = async (): Promise<void> => {
       for (; sent < 40; sent++) if (!outgoing.write(megabytes.subarray(0, 1024 * 1024))) await once(outgoing, "drain");
@@ -354,7 +450,7 @@ describe.each(["shared", "own"] as const)("a server whose HTTP is on a thread th
   });
 
   it("says which port is taken", async () => {
-    const other = createServing(thread, { key, cert, clusterApi: answer, fetch: fetched, onError: () => {} }, systemClock);
+    const other = createServing({ key, cert, clusterApi: answer, fetch: fetched, onError: () => {} }, systemClock);
     await expect(other.listen(port, "127.0.0.1")).rejects.toThrow(`port ${port} is taken`);
     other.close();
   });

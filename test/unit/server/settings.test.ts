@@ -12,7 +12,6 @@ it("has a default for every setting", () => {
     webhooksToPrivateAddresses: false,
     webhookNetworks: [],
     features: [],
-    httpThread: "shared",
     runtimeEndpoint: undefined,
   });
 });
@@ -23,7 +22,6 @@ it.each([
   ["CORACLE_RUNTIME", "docker"],
   ["CORACLE_NODES", "-1"],
   ["CORACLE_WEBHOOK_ADDRESSES", "private"],
-  ["CORACLE_HTTP_THREAD", "two"],
 ])("refuses a bad %s and names it", (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(name);
 });
