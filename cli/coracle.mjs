@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Plain JavaScript: it must start under any Node from 20 on, and hands over to the pinned one when this Node cannot run TypeScript.
 if (process.features.typescript) {
-  const { keepCompiled } = await import("../shared/compile-cache.mjs");
+  const { importProgram, keepCompiled } = await import("../shared/compiled.mjs");
   keepCompiled();
-  const { main } = await import("./main.ts");
+  const { main } = await importProgram("cli/main.ts");
   process.exitCode = await main();
 } else {
   const { spawn } = await import("node:child_process");

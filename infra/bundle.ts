@@ -19,15 +19,20 @@ export type FunctionName = (typeof entryPoints)[keyof typeof entryPoints];
  * `import { z } from "zod"` takes along all of zod, whose messages in fifty languages alone are a quarter of a megabyte to read on every cold start; of the
  * module's own namespace a bundle keeps what is used.
  */
-const zodByUse: Plugin = {
-  name: "zod-by-use",
+const zodByUse = (text: string): string => text.replace('import { z } from "zod";', 'import * as z from "zod";');
+
+/** What a source is read as. */
+type Rewrite = (text: string, path: string) => string;
+
+const ownSources = (rewrite: Rewrite): Plugin => ({
+  name: "own-sources",
   setup({ onLoad }) {
-    onLoad({ filter: /\/(functions|server|shared)\/.*\.ts$/, namespace: "file" }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replace('import { z } from "zod";', 'import * as z from "zod";'),
+    onLoad({ filter: /\/(functions|server|shared|agent|cli)\/.*\.ts$/, namespace: "file" }, ({ path }) => ({
+      contents: rewrite(zodByUse(readFileSync(path, "utf8")), path),
       loader: "ts",
     }));
   },
-};
+});
 
 /**
  * Bundles every entry point of `functions/` into a folder each under `target`: `index.mjs`, minified, with the facts beside it that it reads, and in files of
@@ -42,7 +47,7 @@ export async function bundleFunctions(target: string): Promise<Map<FunctionName,
     const entryPoint = { in: join(root, "functions", `${name}.ts`), out: "index" };
     const metafile = await withLateModules((late, plugin) => {
       rmSync(folder, { recursive: true, force: true });
-      return bundle({ entryPoints: [entryPoint, ...late] }, folder, [zodByUse, seldomUsed, plainBuiltins, plugin]);
+      return bundle({ entryPoints: [entryPoint, ...late] }, folder, undefined, [seldomUsed, plainBuiltins, plugin]);
     });
     copyFacts(join(folder, "facts"));
     made.set(name, metafile);
@@ -65,29 +70,33 @@ export function readAtOnce(name: FunctionName, { outputs }: Metafile): number {
 /** Bundles the server process over the table into `target`, with the Dockerfile of its image: the folder is all that an image is built of. */
 export async function bundleContainer(target: string): Promise<void> {
   const start = 'import { run } from "./run.ts";\nawait run(process.env);\n';
-  await bundle({ stdin: { contents: start, resolveDir: join(root, "server", "container"), loader: "ts" }, entryNames: "index" }, target, [
-    zodByUse,
-  ]);
+  await bundle({ stdin: { contents: start, resolveDir: join(root, "server", "container"), loader: "ts" }, entryNames: "index" }, target);
   copyFacts(join(target, "facts"));
   cpSync(join(root, "infra", "container", "Dockerfile"), join(target, "Dockerfile"));
 }
 
-async function bundle(entry: BuildOptions, folder: string, plugins: Plugin[]): Promise<Metafile> {
+/** Bundles into a folder for Node 24, in files of their own what is imported only when it is needed. Answers what esbuild says of it. */
+export async function bundle(
+  options: BuildOptions,
+  folder: string,
+  rewrite: Rewrite = (text) => text,
+  plugins: readonly Plugin[] = [],
+): Promise<Metafile> {
   const { metafile } = await build({
-    ...entry,
-    outdir: folder,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     splitting: true,
     minify: true,
-    metafile: true,
     platform: "node",
     target: "node24",
     format: "esm",
     mainFields: ["module", "main"],
     banner: { js: banner },
-    plugins,
     logLevel: "warning",
+    ...options,
+    outdir: folder,
+    metafile: true,
+    plugins: [ownSources(rewrite), ...plugins],
   });
   return metafile;
 }

@@ -1,11 +1,12 @@
-// Compiles at installation what a start loads; the first start would do it otherwise, and takes twice as long. Whatever goes wrong costs no more than that.
+// Bundles and compiles at installation what a start loads; a start does without otherwise, and takes twice as long. Whatever goes wrong costs no more than that.
 import module from "node:module";
-import { keepCompiled } from "../shared/compile-cache.mjs";
+import { keepCompiled } from "../shared/compiled.mjs";
 
-const loaded = ["../server/run.ts", "../agent/main.ts", "../cli/main.ts", "reflect-metadata", "@peculiar/x509"];
 try {
+  const { bundlePrograms } = await import("./bundle-programs.ts");
+  const modules = await bundlePrograms();
   keepCompiled();
-  for (const specifier of loaded) await import(specifier);
+  for (const file of modules) await import(file);
   module.flushCompileCache?.();
 } catch (error) {
   process.stderr.write(`not compiled ahead: ${error}\n`);
