@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Node, Pod } from "../shared/kubernetes/types.ts";
 import { decide } from "../shared/scheduler/decide.ts";
+import { readPendingPod } from "../shared/scheduler/pod-info.ts";
 import { createSnapshot } from "../shared/scheduler/snapshot.ts";
 
 /**
@@ -95,7 +96,7 @@ for (const [workload, make] of Object.entries(workloads)) {
   const pods = Array.from({ length: count }, (_, i) => make(i));
   const cpuBefore = process.cpuUsage();
   const started = performance.now();
-  const pending = pods.map((pod) => snapshot.reader.readPending(pod));
+  const pending = pods.map((pod) => readPendingPod(pod));
   const read = performance.now();
   let startIndex = 0;
   let placed = 0;

@@ -20,6 +20,8 @@ const greatestBinary = (2n ** 63n - 1n) * nanosPerUnit;
 /** Longer texts and greater exponents are refused: they are no amounts of anything and cost time without bound. */
 const maximumTextLength = 1024;
 const maximumExponent = 1024;
+const mostKept = 4096;
+const mostKeptLength = 32;
 
 const decimalExponents: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, "": 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
 const binaryExponents: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
@@ -35,10 +37,23 @@ const wrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]
 /**
  * Parses what the API takes as a quantity: `"100m"`, `"1.5Gi"`, `"1e3"`, `5`. Amounts finer than 10^-9 are rounded away from zero, binary
  * ones are capped at 2^63-1, as apimachinery does.
+ * Two calls with the same short text mostly answer the same object: the same few requests and limits stand in thousands of pods.
  * @throws RangeError with apimachinery's message.
  */
 export function parseQuantity(text: string | number): Quantity {
   const written = typeof text === "number" ? String(text).replace("e+", "e") : text;
+  const known = parsed.get(written);
+  if (known !== undefined) return known;
+  const fresh = parse(written);
+  if (written.length > mostKeptLength) return fresh;
+  if (parsed.size >= mostKept) parsed.clear();
+  parsed.set(written, fresh);
+  return fresh;
+}
+
+const parsed = new Map<string, Quantity>();
+
+function parse(written: string): Quantity {
   const match = written === "" || written.length > maximumTextLength ? null : numberAndSuffix.exec(written);
   if (match === null) throw new RangeError(wrongFormat);
   const [, sign = "", whole = "", fraction = "", suffix = ""] = match;
@@ -52,22 +67,6 @@ export function parseQuantity(text: string | number): Quantity {
   const nanos = sign === "-" ? -magnitude : magnitude;
   const fractional = base === 2 && magnitude > 0n && magnitude < nanosPerUnit;
   return quantity(nanos, fractional ? "DecimalSI" : format, isCanonical(base, digits, exponent, fraction, mantissa) ? written : undefined);
-}
-
-/**
- * A parser that remembers the texts it has seen, at most `capacity` of them: the same few requests and limits stand in thousands of
- * pods. Two calls with the same text answer the same object.
- */
-export function createQuantityParser(capacity = 4096): (text: string | number) => Quantity {
-  const parsed = new Map<string | number, Quantity>();
-  return (text) => {
-    const known = parsed.get(text);
-    if (known !== undefined) return known;
-    const fresh = parseQuantity(text);
-    if (parsed.size >= capacity) parsed.clear();
-    parsed.set(text, fresh);
-    return fresh;
-  };
 }
 
 /** The canonical form: no precision lost, no fraction, the greatest suffix. Beyond the greatest suffix it uses an exponent. */

@@ -1,4 +1,3 @@
-import { createQuantityParser } from "../kubernetes/quantity.ts";
 import type { Node, Taint } from "../kubernetes/types.ts";
 import { amountOf, isScalarResource, type PodRequests } from "./requests.ts";
 
@@ -39,7 +38,6 @@ export class NodeTable {
   topologyVersion = 1;
   /** Changes whenever a node comes or goes, or changes its images. */
   imagesVersion = 1;
-  readonly #parse = createQuantityParser();
   readonly #facts: (NodeFacts | undefined)[] = [];
   readonly #names: (string | undefined)[] = [];
   readonly #slots = new Map<string, number>();
@@ -156,10 +154,10 @@ export class NodeTable {
     for (const name in allocatable) if (isScalarResource(name)) this.column(name);
     for (const [name, column] of this.#columns) {
       const quantity = allocatable[name];
-      put(this.allocatable[column], quantity === undefined ? 0 : amountOf(name, quantity, this.#parse));
+      put(this.allocatable[column], quantity === undefined ? 0 : amountOf(name, quantity));
     }
     const pods = allocatable.pods;
-    put(this.allowedPods, pods === undefined ? 0 : amountOf("pods", pods, this.#parse));
+    put(this.allowedPods, pods === undefined ? 0 : amountOf("pods", pods));
     if (isChanged) this.usageVersion[slot] = ++this.#version;
   }
 

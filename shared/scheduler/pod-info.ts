@@ -1,4 +1,3 @@
-import { createQuantityParser } from "../kubernetes/quantity.ts";
 import type { Pod } from "../kubernetes/types.ts";
 import { type PodTerms, podTerms } from "./affinity-terms.ts";
 import { mountsDisks } from "./disk-conflicts.ts";
@@ -37,41 +36,30 @@ export interface PendingPod extends PodInfo {
   readonly shape: string;
 }
 
-/** Reads pods. One reader remembers the quantities it has parsed. */
-export interface PodReader {
-  read(pod: Pod): PodInfo;
-  readPending(pod: Pod): PendingPod;
+export function readPod(pod: Pod): PodInfo {
+  const { namespace = "", name = "", labels = {}, deletionTimestamp } = pod.metadata;
+  const isTerminating = deletionTimestamp !== undefined;
+  return {
+    pod,
+    uid: uidOf(pod),
+    namespace,
+    name,
+    labels,
+    nodeName: pod.spec?.nodeName ?? "",
+    nominatedNodeName: pod.status?.nominatedNodeName ?? "",
+    priority: pod.spec?.priority ?? 0,
+    isTerminating,
+    groupKey: JSON.stringify([namespace, isTerminating, labels]),
+    requests: podRequests(pod),
+    hostPorts: hostPorts(pod),
+    claims: claimNames(pod).map((claim) => `${namespace}/${claim}`),
+    terms: podTerms(pod),
+  };
 }
 
-export function createPodReader(): PodReader {
-  const parse = createQuantityParser();
-  const read = (pod: Pod): PodInfo => {
-    const { namespace = "", name = "", labels = {}, deletionTimestamp } = pod.metadata;
-    const isTerminating = deletionTimestamp !== undefined;
-    return {
-      pod,
-      uid: uidOf(pod),
-      namespace,
-      name,
-      labels,
-      nodeName: pod.spec?.nodeName ?? "",
-      nominatedNodeName: pod.status?.nominatedNodeName ?? "",
-      priority: pod.spec?.priority ?? 0,
-      isTerminating,
-      groupKey: JSON.stringify([namespace, isTerminating, labels]),
-      requests: podRequests(pod, parse),
-      hostPorts: hostPorts(pod),
-      claims: claimNames(pod).map((claim) => `${namespace}/${claim}`),
-      terms: podTerms(pod),
-    };
-  };
-  return {
-    read,
-    readPending(pod) {
-      const info = read(pod);
-      return { ...info, shape: shapeOf(info) };
-    },
-  };
+export function readPendingPod(pod: Pod): PendingPod {
+  const info = readPod(pod);
+  return { ...info, shape: shapeOf(info) };
 }
 
 /** `metadata.uid`, or namespace and name where there is none. */

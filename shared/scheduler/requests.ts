@@ -1,4 +1,4 @@
-import { milliValue, parseQuantity, type Quantity, wholeValue } from "../kubernetes/quantity.ts";
+import { milliValue, parseQuantity, wholeValue } from "../kubernetes/quantity.ts";
 import type { Container, ContainerStatus, Pod } from "../kubernetes/types.ts";
 
 type ResourceList = Readonly<Record<string, string | number>>;
@@ -18,9 +18,6 @@ export interface PodRequests {
 /** `DefaultMilliCPURequest` and `DefaultMemoryRequest`. */
 const assumedForScoring = { cpu: 100, memory: 200 * 1024 * 1024 } as const;
 
-/** `parseQuantity`, or one that remembers. */
-export type QuantityParser = (text: string | number) => Quantity;
-
 /** Amounts by resource name: CPU in thousandths, everything else whole, rounded up. */
 type Amounts = Record<string, number>;
 
@@ -28,9 +25,9 @@ type Amounts = Record<string, number>;
  * The requests of a pod (component-helpers/resource `PodRequests`): containers and sidecars together, or whatever the widest moment of
  * the init containers needs, plus the overhead. A container that was resized counts with the larger of what it asks and what it has.
  */
-export function podRequests(pod: Pod, parse: QuantityParser = parseQuantity): PodRequests {
-  const exact = sumOf(pod, parse, false);
-  const assumed = sumOf(pod, parse, true);
+export function podRequests(pod: Pod): PodRequests {
+  const exact = sumOf(pod, false);
+  const assumed = sumOf(pod, true);
   return {
     cpuMillis: exact.cpu ?? 0,
     memoryBytes: exact.memory ?? 0,
@@ -47,20 +44,20 @@ export function isScalarResource(name: string): boolean {
 }
 
 /** A quantity of a resource list in this module's units. */
-export function amountOf(name: string, quantity: string | number, parse: QuantityParser): number {
-  const parsed = parse(quantity);
+export function amountOf(name: string, quantity: string | number): number {
+  const parsed = parseQuantity(quantity);
   return name === "cpu" ? milliValue(parsed) : wholeValue(parsed);
 }
 
-function sumOf({ spec, status }: Pod, parse: QuantityParser, assumeMissing: boolean): Amounts {
+function sumOf({ spec, status }: Pod, assumeMissing: boolean): Amounts {
   const total: Amounts = {};
   const isInfeasible = status?.conditions?.some(({ type, reason }) => type === "PodResizePending" && reason === "Infeasible") ?? false;
   for (const container of spec?.containers ?? [])
-    add(total, containerRequests(container, status?.containerStatuses, parse, isInfeasible, assumeMissing));
+    add(total, containerRequests(container, status?.containerStatuses, isInfeasible, assumeMissing));
   const sidecars: Amounts = {};
   const widest: Amounts = {};
   for (const container of spec?.initContainers ?? []) {
-    const own = containerRequests(container, status?.initContainerStatuses, parse, isInfeasible, assumeMissing);
+    const own = containerRequests(container, status?.initContainerStatuses, isInfeasible, assumeMissing);
     if (container.restartPolicy === "Always") {
       add(total, own);
       add(sidecars, own);
@@ -71,22 +68,21 @@ function sumOf({ spec, status }: Pod, parse: QuantityParser, assumeMissing: bool
     }
   }
   raise(total, widest);
-  if (spec?.overhead) add(total, amountsOf(spec.overhead, parse));
+  if (spec?.overhead) add(total, amountsOf(spec.overhead));
   return total;
 }
 
 function containerRequests(
   container: Container,
   statuses: readonly ContainerStatus[] | undefined,
-  parse: QuantityParser,
   isInfeasible: boolean,
   assumeMissing: boolean,
 ): Amounts {
-  let amounts = amountsOf(container.resources?.requests, parse);
+  let amounts = amountsOf(container.resources?.requests);
   const actual = statuses?.find(({ name }) => name === container.name)?.resources?.requests;
   if (actual) {
-    if (isInfeasible) amounts = amountsOf(actual, parse);
-    else raise(amounts, amountsOf(actual, parse));
+    if (isInfeasible) amounts = amountsOf(actual);
+    else raise(amounts, amountsOf(actual));
   }
   if (assumeMissing) {
     amounts.cpu ??= assumedForScoring.cpu;
@@ -95,11 +91,11 @@ function containerRequests(
   return amounts;
 }
 
-function amountsOf(list: ResourceList | undefined, parse: QuantityParser): Amounts {
+function amountsOf(list: ResourceList | undefined): Amounts {
   const amounts: Amounts = {};
   for (const name in list) {
     const quantity = list[name];
-    if (quantity !== undefined) amounts[name] = amountOf(name, quantity, parse);
+    if (quantity !== undefined) amounts[name] = amountOf(name, quantity);
   }
   return amounts;
 }

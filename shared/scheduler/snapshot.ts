@@ -5,7 +5,7 @@ import { DefaultSelectors, isSelecting } from "./default-selectors.ts";
 import { HeldTerms } from "./held-terms.ts";
 import { NodeTable } from "./node-table.ts";
 import { PodGroups } from "./pod-groups.ts";
-import { createPodReader, type HostPort, isFinished, type PendingPod, type PodInfo, type PodReader, uidOf } from "./pod-info.ts";
+import { type HostPort, isFinished, type PendingPod, type PodInfo, readPod, uidOf } from "./pod-info.ts";
 import { Topology } from "./tally.ts";
 import { type Attachment, VolumeLimits } from "./volume-limits.ts";
 import { VolumeCatalog } from "./volumes.ts";
@@ -29,7 +29,6 @@ export class ClusterSnapshot {
   readonly held = new HeldTerms();
   readonly selectors = new DefaultSelectors();
   readonly volumes = new VolumeCatalog();
-  readonly reader: PodReader = createPodReader();
   /** What was worked out for pods of each shape. */
   readonly cycles = new CycleCache(this);
   /** Changes with the labels of namespaces. */
@@ -73,7 +72,7 @@ export class ClusterSnapshot {
       this.#followNomination(pod, uid);
       return;
     }
-    const info = this.reader.read(pod);
+    const info = readPod(pod);
     this.nominate(info, "");
     if (isFinished(pod)) {
       if (placed) this.#take(placed);
@@ -218,7 +217,7 @@ export class ClusterSnapshot {
     const told = pod.status?.nominatedNodeName ?? "";
     const known = this.#nominated.get(uid);
     if (told === "" && (known === undefined || known.info.nominatedNodeName === "")) return;
-    this.nominate(this.reader.read(pod), told);
+    this.nominate(readPod(pod), told);
   }
 
   #attachmentsOf({ claims }: PodInfo): Attachment[] {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Node, Pod } from "../../shared/kubernetes/types.ts";
 import { decide } from "../../shared/scheduler/decide.ts";
 import type { Decision } from "../../shared/scheduler/plan.ts";
+import { readPendingPod } from "../../shared/scheduler/pod-info.ts";
 import { type ClusterSnapshot, createSnapshot } from "../../shared/scheduler/snapshot.ts";
 import { objection, type Placement } from "./scheduler-checker.ts";
 import { type RandomCluster, randomCluster, seededRandom } from "./scheduler-cluster.ts";
@@ -14,7 +15,7 @@ function open({ nodes }: RandomCluster): ClusterSnapshot {
 }
 
 function plan(snapshot: ClusterSnapshot, pods: readonly Pod[], seed: number): readonly Decision[] {
-  const pending = pods.map((pod) => snapshot.reader.readPending(pod));
+  const pending = pods.map((pod) => readPendingPod(pod));
   return decide(snapshot, pending, { random: seededRandom(seed) }).decisions;
 }
 

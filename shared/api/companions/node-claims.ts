@@ -1,6 +1,5 @@
 import { deepEqual } from "../../kubernetes/deep-equal.ts";
 import { nodes } from "../../kubernetes/known-resources.ts";
-import { parseQuantity } from "../../kubernetes/quantity.ts";
 import type { Node, Pod } from "../../kubernetes/types.ts";
 import { amountOf, podRequests } from "../../scheduler/requests.ts";
 import { clusterPartitions } from "../../store/cluster-records.ts";
@@ -45,7 +44,7 @@ export function claimOf(cluster: ApiCluster, name: string, node: Node | undefine
   const atMost: Amounts = {};
   for (const [resource, amount] of Object.entries(add)) {
     const room = allocatable?.[resource];
-    if (allocatable) atMost[resource] = (room === undefined ? 0 : amountOf(resource, room, parseQuantity)) - amount;
+    if (allocatable) atMost[resource] = (room === undefined ? 0 : amountOf(resource, room)) - amount;
   }
   return { kind: "add", ...claimKey(cluster, name, node), add, atMost };
 }

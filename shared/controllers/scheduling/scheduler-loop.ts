@@ -4,7 +4,7 @@ import { pods } from "../../kubernetes/known-resources.ts";
 import type { Pod } from "../../kubernetes/types.ts";
 import { decide } from "../../scheduler/decide.ts";
 import type { Decision } from "../../scheduler/plan.ts";
-import { isFinished, type PendingPod, uidOf } from "../../scheduler/pod-info.ts";
+import { isFinished, type PendingPod, readPendingPod, uidOf } from "../../scheduler/pod-info.ts";
 import { type ClusterSnapshot, createSnapshot } from "../../scheduler/snapshot.ts";
 import { type Change, objectOf } from "../../store/view.ts";
 import type { ControllerContext } from "../controller.ts";
@@ -85,7 +85,7 @@ export function createSchedulerLoop(context: ControllerContext, { graceMs = 0, r
   let waiters: (() => void)[] = [];
 
   const put = (pod: Pod, waitMs = 0): void => {
-    if (isPending(pod)) queue.put(snapshot.reader.readPending(pod), clock.now(), clock.now() + waitMs);
+    if (isPending(pod)) queue.put(readPendingPod(pod), clock.now(), clock.now() + waitMs);
     else queue.remove(uidOf(pod));
   };
   const onChange = (changes: readonly Change[]): void => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Node, Pod } from "../../../shared/kubernetes/types.ts";
 import { type DecideOptions, decide, nodesToFind } from "../../../shared/scheduler/decide.ts";
+import { readPendingPod } from "../../../shared/scheduler/pod-info.ts";
 import { type ClusterSnapshot, createSnapshot } from "../../../shared/scheduler/snapshot.ts";
 
 const nodeOf = (name: string, cpu: number, zone = "a"): Node => ({
@@ -23,7 +24,7 @@ function clusterOf(...nodes: Node[]): ClusterSnapshot {
 }
 
 function place(snapshot: ClusterSnapshot, names: readonly string[], options: Partial<DecideOptions> = {}) {
-  const pods = names.map((name) => snapshot.reader.readPending(podOf(name)));
+  const pods = names.map((name) => readPendingPod(podOf(name)));
   const { decisions, nextStartIndex } = decide(snapshot, pods, { random: () => 0, ...options });
   return { nextStartIndex, nodeNames: decisions.map((decision) => (decision.kind === "placed" ? decision.nodeName : "")) };
 }

@@ -2,14 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { Node, Pod, TopologySpreadConstraint } from "../../../shared/kubernetes/types.ts";
 import { ImageFit } from "../../../shared/scheduler/image-fit.ts";
 import { InterPodAffinity } from "../../../shared/scheduler/inter-pod-affinity.ts";
-import { createPodReader } from "../../../shared/scheduler/pod-info.ts";
+import { readPod } from "../../../shared/scheduler/pod-info.ts";
 import { ResourceFit } from "../../../shared/scheduler/resource-fit.ts";
 import { type ClusterSnapshot, createSnapshot } from "../../../shared/scheduler/snapshot.ts";
 import { TopologySpread } from "../../../shared/scheduler/topology-spread.ts";
 
 // Most figures are those of the plugins' own tests in Kubernetes 1.33 (pkg/scheduler/framework/plugins).
 
-const reader = createPodReader();
 const mebibyte = 1024 * 1024;
 
 function nodeOf(name: string, rest: { cpu?: string; memory?: number; zone?: string; images?: Record<string, number> } = {}): Node {
@@ -52,7 +51,7 @@ function scoresOf(snapshot: ClusterSnapshot, plugin: TopologySpread | InterPodAf
 describe("the score of resources", () => {
   it("favours the node with more room, and balance between CPU and memory", () => {
     const { nodes } = clusterOf(nodeOf("n1", { cpu: "4" }), nodeOf("n2", { cpu: "6" }));
-    const fit = new ResourceFit(nodes, reader.read(podOf("p", {}, { cpu: 3, memory: 5000 })).requests);
+    const fit = new ResourceFit(nodes, readPod(podOf("p", {}, { cpu: 3, memory: 5000 })).requests);
     const scores = ["n1", "n2"].map((name) => {
       const slot = nodes.slot(name) ?? -1;
       fit.check(slot);
@@ -63,7 +62,7 @@ describe("the score of resources", () => {
 
   it("counts pods without requests as if they had some, and gives them nothing for balance", () => {
     const snapshot = clusterOf(nodeOf("n1", { cpu: "1", memory: 400 * mebibyte }));
-    const fit = new ResourceFit(snapshot.nodes, reader.read(podOf("p")).requests);
+    const fit = new ResourceFit(snapshot.nodes, readPod(podOf("p")).requests);
     fit.check(0);
     expect(fit.score(0)).toBe((90 + 50) / 2);
   });
@@ -97,7 +96,7 @@ describe("the score of spreading", () => {
       snapshot.applyPod(podOf(`p${index}`, { nodeName }));
     }
     const scoresWith = (maxSkew: number): Record<string, number> => {
-      const pod = reader.read(podOf("p", { topologySpreadConstraints: [constraint("kubernetes.io/hostname", maxSkew)] }));
+      const pod = readPod(podOf("p", { topologySpreadConstraints: [constraint("kubernetes.io/hostname", maxSkew)] }));
       return scoresOf(snapshot, new TopologySpread(snapshot, pod));
     };
     expect(scoresWith(1)).toEqual({ "node-a": 20, "node-b": 60, "node-c": 100, "node-d": 0 });
@@ -106,7 +105,7 @@ describe("the score of spreading", () => {
 
   it("gives nothing to nodes without the label", () => {
     const snapshot = clusterOf(nodeOf("node-a", { zone: "1" }), nodeOf("node-b"));
-    const pod = reader.read(podOf("p", { topologySpreadConstraints: [constraint("zone")] }));
+    const pod = readPod(podOf("p", { topologySpreadConstraints: [constraint("zone")] }));
     expect(scoresOf(snapshot, new TopologySpread(snapshot, pod))).toEqual({ "node-a": 100, "node-b": 0 });
   });
 });
@@ -117,7 +116,7 @@ describe("the score of pod affinity", () => {
     for (const [index, nodeName] of ["n1", "n1", "n2"].entries()) snapshot.applyPod(podOf(`p${index}`, { nodeName }));
     const podAffinityTerm = { topologyKey: "zone", labelSelector: { matchExpressions: [{ key: "foo", operator: "Exists" }] } };
     const affinity = { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 5, podAffinityTerm }] } };
-    const pod = reader.read(podOf("p", { affinity }));
+    const pod = readPod(podOf("p", { affinity }));
     expect(scoresOf(snapshot, new InterPodAffinity(snapshot, pod))).toEqual({ n1: 100, n2: 50, n3: 0 });
   });
 });

@@ -3,6 +3,7 @@ import type { KubernetesObject } from "../../../shared/kubernetes/object.ts";
 import type { ContainerImage, Node, Pod } from "../../../shared/kubernetes/types.ts";
 import { decide } from "../../../shared/scheduler/decide.ts";
 import type { Decision } from "../../../shared/scheduler/plan.ts";
+import { readPendingPod } from "../../../shared/scheduler/pod-info.ts";
 import { type ClusterSnapshot, createSnapshot } from "../../../shared/scheduler/snapshot.ts";
 
 /**
@@ -41,7 +42,7 @@ export function transcribe(script: string): string {
         remove(snapshot, subject);
         break;
       case "schedule": {
-        const pending = namesOf(subject).map((name) => snapshot.reader.readPending(podOf(name, fields as PodFields)));
+        const pending = namesOf(subject).map((name) => readPendingPod(podOf(name, fields as PodFields)));
         const plan = decide(snapshot, pending, { random: () => 0, startIndex });
         startIndex = plan.nextStartIndex;
         lines.push(...plan.decisions.map((decision) => `> ${print(decision)}`));

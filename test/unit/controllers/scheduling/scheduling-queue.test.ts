@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createSchedulingQueue, type SchedulingQueue } from "../../../../shared/controllers/scheduling/scheduling-queue.ts";
 import type { FilterPlugin } from "../../../../shared/scheduler/failure.ts";
-import { createPodReader, type PendingPod } from "../../../../shared/scheduler/pod-info.ts";
+import { type PendingPod, readPendingPod } from "../../../../shared/scheduler/pod-info.ts";
 import { podOf } from "./cluster-objects.ts";
 
-const reader = createPodReader();
 const pending = (name: string, priority = 0, cpu = "1"): PendingPod => {
   const pod = podOf(name, cpu, { priority });
   pod.metadata.uid = name;
-  return reader.readPending(pod);
+  return readPendingPod(pod);
 };
 const namesOf = (pods: readonly PendingPod[]): string[] => pods.map(({ name }) => name);
 const resources: ReadonlySet<FilterPlugin> = new Set(["NodeResourcesFit"]);
