@@ -4,6 +4,7 @@ import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { bundledFrom } from "../shared/compiled.mjs";
 import { measureClusters } from "./clusters.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { startFloor } from "./floor.ts";
@@ -153,7 +154,7 @@ async function measure(): Promise<Results> {
   const memoryGiB = Math.round(totalmem() / 2 ** 30);
   return {
     machine: `${processors.length} × ${processors[0]?.model.trim() ?? "?"}, ${memoryGiB} GiB, ${type()} ${release()}, Node ${process.versions.node}`,
-    commit: commit(),
+    commit: bundledFrom("server/run.ts") === undefined ? `${commit()} from its sources (\`npm run prepare\` bundles them)` : commit(),
     loadBefore: loadavg()[0] ?? 0,
     client: values.kbench === undefined ? `Node, ${values.processes} processes` : "kbench (Go)",
     runs,

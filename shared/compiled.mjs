@@ -33,7 +33,8 @@ export function importProgram(source) {
   return import(new URL(bundled === undefined ? source : bundled, bundled === undefined ? repository : bundle).href);
 }
 
-function bundledFrom(source) {
+/** The bundled program below `bundle`. `undefined`: there is none, or it is of other sources. */
+export function bundledFrom(source) {
   let made;
   try {
     made = JSON.parse(readFileSync(manifest, "utf8"));

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -29,29 +31,49 @@ it("names each program and every source that it was made of", () => {
   expect(Object.keys(inputs).filter((path) => path.startsWith("node_modules/"))).toEqual(["node_modules/.package-lock.json"]);
 });
 
-it("starts as the sources do, and finds the data that lies beside them", async () => {
-  const start = `const { run } = await import(${JSON.stringify(pathToFileURL(program("server/run.ts")).href)}); await run(process.env);`;
-  const env = { ...process.env, CORACLE_DATA_DIR: state, CORACLE_PORT: "0", CORACLE_RUNTIME: "hollow" };
-  const host = spawn(process.execPath, ["--input-type=module", "-e", start], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const lines: string[] = [];
-  for (const stream of [host.stdout, host.stderr]) stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+/** Runs `source` of a module in a process of its own. */
+function start(source: string, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const written: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => written.push(text));
+  return { child, written: () => written.join(""), ended: once(child, "close") };
+}
+
+const imported = (source: string): string => JSON.stringify(pathToFileURL(program(source)).href);
+
+/** What the command line prints. */
+async function coracle(...args: string[]): Promise<string> {
+  const argv = JSON.stringify(["node", "coracle", "--data-dir", state, ...args]);
+  const { written, ended } = start(
+    `process.argv = ${argv}; const { main } = await import(${imported("cli/main.ts")}); process.exitCode = await main();`,
+  );
+  await ended;
+  return written();
+}
+
+it("start as the sources do, and find the data that lies beside them and what packages export", async () => {
+  const host = start(`const { run } = await import(${imported("server/run.ts")}); await run(process.env);`, {
+    ...{ CORACLE_DATA_DIR: state, CORACLE_PORT: "0", CORACLE_RUNTIME: "hollow" },
+  });
   try {
-    await expect.poll(() => lines.join(""), { timeout: 20_000 }).toContain("Coracle is ready");
-    // The base of a cluster and the kinds it knows are read from beside their sources.
-    const { request } = await import("node:https");
-    const kubeconfig = readFileSync(join(state, "kubeconfig"), "utf8");
-    const token = /token: "?([^"\s]+)/.exec(kubeconfig)?.[1];
-    const url = /server: "?([^"\s]+)/.exec(kubeconfig)?.[1];
-    const status = await new Promise((resolve, reject) => {
-      const asked = request(`${url}/api/v1/namespaces/default`, {
-        rejectUnauthorized: false,
-        headers: { authorization: `Bearer ${token}` },
-      });
-      asked.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject);
-      asked.end();
-    });
-    expect([status, lines.join("")]).toEqual([200, expect.not.stringContaining('"level":"error"')]);
+    await expect.poll(host.written, { timeout: 20_000 }).toContain("Coracle is ready");
+    // undici, a spinner and YAML are imported when they are needed.
+    expect(await coracle("cluster", "create", "dev", "--nodes", "1", "--runtime", "hollow", "-o", "yaml")).toContain("\nname: dev\n");
+    // The base of a cluster and its kinds are read from beside their sources.
+    const kubeconfig = await coracle("cluster", "kubeconfig", "dev");
+    const [, url] = /server: "?([^"\s]+)/.exec(kubeconfig) ?? [];
+    const [, token] = /token: "?([^"\s]+)/.exec(readFileSync(join(state, "kubeconfig"), "utf8")) ?? [];
+    expect(url).toMatch(/^https:.*\/clusters\/cl-/);
+    const asked = request(`${url?.replace(/cl-.*/, "default")}/api/v1/namespaces/default`, {
+      ...{ rejectUnauthorized: false, headers: { authorization: `Bearer ${token}` } },
+    }).end();
+    const [{ statusCode }] = await once(asked, "response");
+    expect([statusCode, host.written()]).toEqual([200, expect.not.stringContaining('"level":"error"')]);
   } finally {
-    host.kill("SIGTERM");
+    host.child.kill("SIGTERM");
+    await host.ended;
   }
-});
+}, 60_000);
