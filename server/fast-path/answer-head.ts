@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Head } from "../answers.ts";
 
+const fieldName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** As Node checks a value: what could end its line is in none. */
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -10,7 +11,7 @@ const own: ReadonlySet<string> = new Set(["connection", "keep-alive", "transfer-
 /** How an answer's body is told from what follows it: so many bytes, or in chunks. `none`: the status has no body. */
 export type BodyLength = number | "chunked" | "none";
 
-/** The status line and the header lines of an answer, to the empty line. @throws TypeError A header's value cannot be one. */
+/** The status line and the header lines of an answer, to the empty line. @throws TypeError A header's name or value cannot be one. */
 export function answerHead({ status, headers, cookies = [] }: Head, length: BodyLength, date: string, keepAliveSeconds?: number): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
   for (const name in headers) if (!own.has(name)) text += line(name, headers[name] ?? "");
@@ -22,6 +23,6 @@ export function answerHead({ status, headers, cookies = [] }: Head, length: Body
 }
 
 function line(name: string, value: string): string {
-  if (!fieldValue.test(value)) throw new TypeError(`invalid character in the header ${name}`);
+  if (!fieldName.test(name) || !fieldValue.test(value)) throw new TypeError(`invalid character in the header ${JSON.stringify(name)}`);
   return `${name}: ${value}\r\n`;
 }
