@@ -170,7 +170,10 @@ export async function killAgents({ server, runtime, image, kills, writers }: Age
     places: nodes.map((nodeName) => ({ nodeName, stateDirectory: join(scratch, nodeName) })),
     made,
     events,
-    startsOf: async (name) => (await readFile(join(scratch, `${name}.starts`), "utf8")).split("\n").filter(Boolean).length,
+    async startsOf(name) {
+      const written = await readFile(join(scratch, `${name}.starts`), "utf8").catch(() => "");
+      return written.split("\n").filter(Boolean).length;
+    },
     async isAtWork(name) {
       const beat = async (): Promise<number> => (await stat(join(scratch, `${name}.beat`))).mtimeMs;
       const before = await beat();
