@@ -85,11 +85,11 @@ it("gives Node a request whose body comes in too many pieces, and all that follo
   const socket = await connected();
   socket.write(text("/api/one"));
   expect(String((await once(socket, "data"))[0])).toMatch(/fast$/);
-  socket.write("POST /api/two HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n");
+  socket.write("POST /api/two HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
   const answered = once(socket, "data");
-  for (let sent = 0; sent < 60; sent++) {
+  for (let sent = 0; sent < 200; sent++) {
     socket.write("x");
-    await pause(2);
+    await pause(1);
   }
   expect(String((await answered)[0])).toMatch(/^HTTP\/1\.1 200 OK/);
   socket.write(text("/api/three"));
