@@ -16,14 +16,12 @@ export function servedAddresses(host: string): string[] {
 /** Where this machine's own clients reach it. */
 export const urlHost = (host: string): string => (everywhere.has(host) ? "127.0.0.1" : isIPv6(host) ? `[${host}]` : host);
 
-/** Why a port cannot be had, in words for whom it was chosen by. */
-export const portProblem = (error: Error & { readonly code?: unknown }, port: number): Error =>
-  error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error;
-
 /** Answers the port. @throws Error */
 export function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(portProblem(error, port)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" ? new Error(`port ${port} is taken; choose another with CORACLE_PORT`) : error),
+    );
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

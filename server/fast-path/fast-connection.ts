@@ -43,6 +43,7 @@ export class FastConnection implements Outgoing {
   #pieces = 0;
   #answering: FastRequest | undefined;
   #headSent = false;
+  #draining = false;
   /** Set false, the connection ends when it is answered. */
   shouldKeepAlive = true;
 
@@ -61,10 +62,11 @@ export class FastConnection implements Outgoing {
   readonly #onData = (chunk: Buffer): void => {
     const bytes = this.#partial ? Buffer.concat([this.#partial, chunk]) : chunk;
     this.#partial = undefined;
-    if (this.#answering) {
+    if (this.#answering || this.#socket.writableNeedDrain) {
       // While it is read on its end is seen; whoever sends much without waiting for an answer is not.
       this.#partial = bytes;
       if (bytes.length > mostHeldBytes) this.#socket.pause();
+      if (!this.#answering) this.#readOnDrained();
       return;
     }
     const read = readRequest(bytes, this.#fields);
@@ -121,9 +123,18 @@ export class FastConnection implements Outgoing {
     const socket = this.#socket;
     if (socket.destroyed) return;
     if (!this.shouldKeepAlive) return void socket.end();
-    if (this.#partial === undefined) return;
-    if (!socket.writableNeedDrain) this.#readOn();
-    else void drained(socket).then(() => this.#readOn());
+    if (socket.writableNeedDrain) this.#readOnDrained();
+    else this.#readOn();
+  }
+
+  /** Who does not take his answers is not answered on. */
+  #readOnDrained(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    void drained(this.#socket).then(() => {
+      this.#draining = false;
+      this.#readOn();
+    });
   }
 
   /** What came while the last request was answered. */

@@ -162,6 +162,36 @@ describe.each([
     expect(received.match(/<[^>]+>/g)).toEqual(["</api/slow>", "</api/second>", "</api/third>", "</api/last>"]);
   });
 
+  it("does not answer on and on who asks one thing after another and reads nothing", async () => {
+    let asked = 0;
+    answer = async () => {
+      asked++;
+      return ok(megabytes.subarray(0, 15_000));
+    };
+    const socket = connect({ host: "127.0.0.1", port, ca });
+    await once(socket, "secureConnect");
+    socket.pause();
+    const extra = Object.entries(steering).map(([name, value]) => `${name}: ${value}\r\n`);
+    const text = `GET /api/v1/pods HTTP/1.1\r\nHost: x\r\n${extra.join("")}\r\n`;
+    const most = 2000;
+    /** Whether all that was sent is answered, or soon. */
+    const isAnswered = async (sent: number): Promise<boolean> => {
+      for (let waited = 0; asked < sent && waited < 500; waited++) await pause(1);
+      return asked >= sent;
+    };
+    let sent = 0;
+    do {
+      socket.write(text);
+      sent++;
+    } while ((await isAnswered(sent)) && sent < most);
+    expect(sent).toBeLessThan(most);
+    let received = 0;
+    socket.on("data", (chunk: Buffer) => (received += chunk.length)).resume();
+    await expect.poll(() => asked).toBe(sent);
+    await expect.poll(() => received).toBeGreaterThan(sent * 15_000);
+    socket.destroy();
+  });
+
   it("serves all kinds of requests on one connection, one after another", async () => {
     answer = async ({ method, url, upgradable }) => ok(Buffer.from(`${method} ${url}${upgradable ? " upgradable" : ""}`));
     const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
